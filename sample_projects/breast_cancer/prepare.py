@@ -1,0 +1,24 @@
+"""Stage `prepare`: split the breast-cancer data that ship with scikit-learn into train and test."""
+
+from pathlib import Path
+
+import mlops_console as mlops
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import train_test_split
+
+
+def main() -> None:
+    params = mlops.params("prepare")
+    data = load_breast_cancer(as_frame=True)
+    tumours = data.data.assign(malignant=1 - data.target)  # scikit-learn has 1 for benign
+    train, test = train_test_split(
+        tumours, test_size=params["test_share"], stratify=tumours["malignant"], random_state=params["seed"]
+    )
+    Path("build").mkdir(exist_ok=True)
+    train.to_csv("build/train.csv", index=False)
+    test.to_csv("build/test.csv", index=False)
+    print(f"{len(train)} tumours to train on, {len(test)} to test on")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Send card transactions to a model server; after a while the customers are on holiday.
+
+    python replay.py --url http://127.0.0.1:8100 --rows 2000 --shift-after 1000
+"""
+
+from typing import Any
+
+import traffic
+from transactions import transactions
+
+# What the holiday changes: people travel, spend more and pay abroad. When, how and how often they pay stays.
+SHIFTED = ("amount", "merchant_category", "country")
+
+
+def rows(n: int, seed: int, shifted: bool = False) -> list[dict[str, Any]]:
+    """`n` transactions as the model is asked about them, without the answer."""
+    return transactions(n, seed, holiday=shifted).drop(columns=["day", "is_fraud"]).to_dict("records")
+
+
+if __name__ == "__main__":
+    traffic.main(rows)

@@ -1,0 +1,65 @@
+"""Send rows to a model server over one HTTP connection that stays open, at a steady rate.
+
+Every sample project holds the same copy of this file, so that each can be copied alone.
+"""
+
+import argparse
+import http.client
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+Row = dict[str, Any]
+Rows = Callable[[int, int, bool], list[Row]]  # (how many, seed, shifted) -> rows
+
+
+def send(url: str, batches: Iterable[list[Row]], rate: float) -> Counter[str]:
+    """POST each batch to `url`/invocations at `rate` rows a second; rows by the model that answered them.
+
+    Raises OSError when the server can't be reached, RuntimeError when it refuses a batch.
+    """
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    answered: Counter[str] = Counter()
+    start = time.monotonic()
+    for batch in batches:
+        time.sleep(max(0.0, start + answered.total() / rate - time.monotonic()))
+        body = json.dumps({"dataframe_records": batch})
+        connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"HTTP {response.status}: {answer[:200].decode(errors='replace')}")
+        answered[response.headers.get("X-Model", "an unnamed model")] += len(batch)
+    connection.close()
+    return answered
+
+
+def main(rows: Rows) -> None:
+    parser = argparse.ArgumentParser(description="Send rows to a model server.")
+    parser.add_argument("--url", default="http://127.0.0.1:8100")
+    parser.add_argument("--rows", type=int, default=2000, help="how many rows to send (2000)")
+    parser.add_argument("--rate", type=float, default=200.0, help="rows per second (200)")
+    parser.add_argument("--batch", type=int, default=5, help="rows per request (5)")
+    parser.add_argument("--shift", action="store_true", help="shift every row")
+    parser.add_argument("--shift-after", type=int, metavar="N", help="shift the rows after the first N")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+
+    usual = 0 if args.shift else min(args.rows, args.rows if args.shift_after is None else args.shift_after)
+    stream = rows(usual, args.seed, False) + rows(args.rows - usual, args.seed + 1, True)
+    batches = [stream[i : i + args.batch] for i in range(0, len(stream), args.batch)]
+    started = time.monotonic()
+    try:
+        answered = send(args.url, batches, args.rate)
+    except (OSError, http.client.HTTPException, RuntimeError) as error:
+        sys.exit(f"{args.url} did not answer ({error}): deploy a model there first, or give --url.")
+    models = ", ".join(f"{count} by {model}" for model, count in answered.items())
+    print(f"{len(stream)} rows ({len(stream) - usual} shifted) in {time.monotonic() - started:.1f} s: {models}")
+
+
+if __name__ == "__main__":
+    sys.exit("Run replay.py: it brings the rows.")

@@ -1,0 +1,103 @@
+"""Actions by name. A new one is a file here that defines `ACTION`, and its line in the table."""
+
+import contextlib
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_console.actions.base import Action, JobContext, RunsIn, did_you_mean, ensure_writable
+from mlops_console.core.errors import MlopsError, RefusedError, StoreError, UsageError
+from mlops_console.core.plans import Plan
+from mlops_console.store import ledger
+from mlops_console.store.identity import actor as os_user
+from mlops_console.store.workspace import Workspace
+
+_TABLE = {
+    "train": "mlops_console.actions.train",
+    "deploy": "mlops_console.actions.deploy",
+    "rollback": "mlops_console.actions.rollback",
+    "check_drift": "mlops_console.actions.check_drift",
+    "set_alias": "mlops_console.actions.set_alias",
+    "stop_job": "mlops_console.actions.stop_job",
+    "stop_run": "mlops_console.actions.stop_run",
+    "delete_run": "mlops_console.actions.delete_run",
+    "restore_run": "mlops_console.actions.restore_run",
+}
+
+
+def get(name: str) -> Action[Any]:
+    """The action of this name; its module is imported now.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in _TABLE:
+        raise UsageError(f"There is no action {name!r}{did_you_mean(name, list(_TABLE))}.", f"Known are: {names()}.")
+    action: Action[Any] = importlib.import_module(_TABLE[name]).ACTION
+    return action
+
+
+def names() -> str:
+    return ", ".join(_TABLE)
+
+
+def that_run_in(*places: RunsIn) -> tuple[str, ...]:
+    """The names of the actions that are performed there."""
+    return tuple(name for name in _TABLE if get(name).runs_in in places)
+
+
+def plan(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
+    """What an action would change. Allowed in a read-only console.
+
+    Raises:
+        UsageError: the request makes no sense.
+    """
+    action = get(name)
+    return action.plan(workspace, action.check(request))
+
+
+def check(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
+    """The plan of an action that may be performed or queued now.
+
+    Raises:
+        UsageError: the request makes no sense.
+        RefusedError: the console is read-only, or the plan is refused; the ledger tells of it.
+    """
+    found = plan(workspace, name, request)
+    try:
+        ensure_writable(workspace)
+        if found.refused is not None:
+            raise RefusedError(found.refused, "The plan shows the figures.")
+    except RefusedError as error:
+        record(workspace, os_user(), name, found.subject, "refused", {"request": dict(request), "error": error.message})
+        raise
+    return found
+
+
+def perform(workspace: Workspace, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Perform an action of kind `caller`, with its entry in the ledger.
+
+    Raises:
+        MlopsError: what the request, the plan or the action itself raise.
+    """
+    action = get(name)
+    context = JobContext(workspace, name, check(workspace, name, request).subject)
+    try:
+        result = action.perform(workspace, action.check(request), context)
+    except MlopsError as error:
+        outcome = "refused" if isinstance(error, RefusedError) else "failed"
+        record(
+            workspace, context.actor, name, context.subject, outcome, {"request": dict(request), "error": error.message}
+        )
+        raise
+    if not context.recorded:
+        record(workspace, context.actor, name, context.subject, "succeeded", {"request": dict(request), **result})
+    return result
+
+
+def record(
+    workspace: Workspace, actor: str, action: str, subject: str, outcome: str, detail: Mapping[str, Any]
+) -> None:
+    """One entry in the ledger. A store that can't be written must not hide the error that is about to be told."""
+    with contextlib.suppress(StoreError), workspace.store.write() as tx:
+        ledger.append(tx, actor, action, subject, outcome, detail)

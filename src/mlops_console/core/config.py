@@ -1,0 +1,204 @@
+"""mlops.toml as checked data. Reading the file is `store.workspace`'s."""
+
+import difflib
+import re
+import tomllib
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from mlops_console.core.errors import ConfigError
+from mlops_console.core.models import NAME
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+def seconds(span: str) -> float:
+    """`"90s"`, `"30m"`, `"1h"`, `"2d"` in seconds.
+
+    Raises:
+        ValueError: the text is not a span.
+    """
+    match = _SPAN.fullmatch(span.strip())
+    if match is None:
+        raise ValueError(f"{span!r} is not a time span such as 90s, 30m, 1h or 2d")
+    return float(match.group(1)) * _SECONDS[match.group(2)]
+
+
+def _is_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError("a name has letters, digits, '_', '.' and '-', and starts with a letter or digit")
+    return name
+
+
+def _is_span(span: str) -> str:
+    seconds(span)
+    return span
+
+
+Name = Annotated[str, AfterValidator(_is_name)]
+Span = Annotated[str, AfterValidator(_is_span)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Project(_Table):
+    name: Name
+    description: str = ""
+
+
+class Dataset(_Table):
+    path: str
+    target: str | None = None
+
+
+class Stage(_Table):
+    """One command of a pipeline. `deps` that another stage lists in `outs` set the order."""
+
+    run: str = Field(min_length=1)
+    deps: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    outs: tuple[str, ...] = ()
+
+
+class Pipeline(_Table):
+    params: str | None = None
+    experiment: str | None = None
+    stages: dict[Name, Stage] = Field(min_length=1)
+
+
+class Model(_Table):
+    """`metric` is the figure that says which version is best; `goal` is the direction."""
+
+    metric: str | None = None
+    goal: Literal["maximize", "minimize"] = "maximize"
+    trusted_types: tuple[str, ...] = ()
+
+
+class EnvironmentConfig(_Table):
+    model: Name
+    port: int = Field(ge=1, le=65_535)
+    host: Literal["127.0.0.1", "localhost", "::1"] = "127.0.0.1"
+    requires: Name | None = None
+    gates: tuple[str, ...] = ()
+    confirm: Literal["key", "type"] = "key"
+
+
+class Monitor(_Table):
+    """`window` is how much of the newest traffic a drift check takes; `level` the false discovery rate."""
+
+    window: Span = "1h"
+    level: float = Field(default=0.01, gt=0, lt=1)
+    every: Span | None = None
+
+
+class WorkerConfig(_Table):
+    """`idle`: how long a worker with nothing to do or to serve stays; `grace`: how long a stopped job may tidy up."""
+
+    idle: Span = "15m"
+    grace: Span = "10s"
+
+
+class Console(_Table):
+    theme: str | None = None
+    read_only: bool = False
+    keys: dict[str, str] = Field(default_factory=dict)
+
+
+class Config(_Table):
+    """The whole of mlops.toml."""
+
+    project: Project
+    datasets: dict[Name, Dataset] = Field(default_factory=dict)
+    pipelines: dict[Name, Pipeline] = Field(default_factory=dict)
+    models: dict[Name, Model] = Field(default_factory=dict)
+    environments: dict[Name, EnvironmentConfig] = Field(default_factory=dict)
+    monitor: Monitor = Monitor()
+    worker: WorkerConfig = WorkerConfig()
+    console: Console = Console()
+
+    def model(self, name: str) -> Model:
+        """The settings of a model; the defaults for one that mlops.toml does not name."""
+        return self.models.get(name, Model())
+
+
+def parse_config(text: str, source: str = "mlops.toml") -> Config:
+    """Check the text of an mlops.toml.
+
+    Raises:
+        ConfigError: a syntax error, an unknown key or a value of the wrong kind. The message names the file, the key,
+            the value and what was expected.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source} is not valid TOML: {error}.", "Mend that line.") from None
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, source) from None
+    _check_references(config, source)
+    return config
+
+
+def _check_references(config: Config, source: str) -> None:
+    ports: dict[int, str] = {}
+    for name, environment in config.environments.items():
+        required = environment.requires
+        if required is not None and required not in config.environments:
+            raise ConfigError(
+                f"{source}: environments.{name}.requires names {required!r}, which is no environment"
+                f"{_did_you_mean(required, config.environments)}.",
+                f"Known are: {', '.join(config.environments)}.",
+            )
+        if environment.port in ports:
+            raise ConfigError(
+                f"{source}: environments.{name}.port is {environment.port}, which "
+                f"{ports[environment.port]} has already.",
+                "Give each environment a port of its own.",
+            )
+        ports[environment.port] = name
+
+
+def _explain(error: ValidationError, source: str) -> ConfigError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" ({error.error_count() - 1} more after it)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _keys_beside(first["loc"])
+        name = str(first["loc"][-1])
+        return ConfigError(
+            f"{source}: unknown key {key}{_did_you_mean(name, known)}{more}.",
+            f"Known here are: {', '.join(known)}.",
+        )
+    if first["type"] == "missing":
+        return ConfigError(f"{source}: {key} is missing{more}.", "Add it; docs/configuration.md shows every key.")
+    problem = first["msg"].removeprefix("Value error, ")
+    return ConfigError(
+        f"{source}: {key} is {_short(first['input'])}: {problem[:1].lower()}{problem[1:]}{more}.",
+        "docs/configuration.md shows every key.",
+    )
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table at this place may have, found by walking the models."""
+    here: Any = Config
+    for part in location[:-1]:
+        if get_origin(here) is dict:
+            here = get_args(here)[1]
+        elif isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
+            here = here.model_fields[str(part)].annotation
+    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+def _did_you_mean(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,288 @@
+"""The filter language for runs: text to a checked tree, and how runs are ordered.
+
+metrics.val/auc > 0.9 and params.optimizer = "adam" and not status in (failed, lost)
+metrics.`test loss`.min < 1e-3 or started > 2d ago or name ~ otter
+
+filter     = either
+either     = both { "or" both }
+both       = negation { "and" negation }
+negation   = "not" negation | "(" either ")" | comparison
+comparison = field operator value | field ["not"] "in" "(" value { "," value } ")"
+operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"      (~: contains, without regard to case)
+field      = "metrics." key [ ".first" | ".last" | ".min" | ".max" | ".mean" | ".count" ]
+           | "params." key | "tags." key
+           | status | name | id | experiment | started | ended | duration | user | git | branch | pipeline | dataset
+key        = letters, digits and _ / - . @ % :, or anything between backticks
+value      = number | "text" | 'text' | word | 2026-03-01[T12:00] | 2d ago | 90s (a duration, in seconds)
+"""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from mlops_console.core.errors import UsageError
+
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~"]
+AGGREGATES = ("first", "last", "min", "max", "mean", "count")
+TIMES = ("started", "ended")
+NUMBERS = ("duration",)
+TEXTS = ("status", "name", "id", "experiment", "user", "git", "branch", "pipeline", "dataset")
+SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<date>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?)(?![\w.])
+    | (?P<span>\d+(?:\.\d+)?[smhdw])(?:\s+(?P<ago>ago))?(?![\w.])
+    | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|nan)\b)(?![\w.])
+    | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<operator><=|>=|!=|!~|==|=|<|>|~)
+    | (?P<punctuation>[(),])
+    | (?P<word>(?:`[^`]*`|[\w/@%:.-])+)
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+class FilterError(UsageError):
+    """A filter that makes no sense; `column` is where, counted from 1."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(f"Filter, column {column}: {message}.", "'?' and docs/filters.md show the language.")
+        self.column = column
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is compared. `kind` is "metrics", "params", "tags" or the name of a run's own field."""
+
+    kind: str
+    key: str = ""
+    aggregate: str = ""  # of a metric; "" means the last value
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    field: Field
+    operator: Operator
+    value: float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    field: Field
+    values: tuple[float | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    inner: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    left: "Filter"
+    right: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    left: "Filter"
+    right: "Filter"
+
+
+Filter = Comparison | Membership | Not | Both | Either
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    field: Field
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    column: int
+
+
+def parse_filter(text: str, now: float) -> Filter | None:
+    """Read a filter; None for an empty one.
+
+    Args:
+        text: the filter.
+        now: seconds since the epoch, for `2d ago`.
+
+    Raises:
+        FilterError: it makes no sense; the message names the column.
+    """
+    if not text.strip():
+        return None
+    return _Parser(_tokens(text), len(text), now).whole()
+
+
+def parse_order(text: str) -> Order:
+    """Read `metrics.val/auc.max` (ascending) or `-started` (descending).
+
+    Raises:
+        FilterError: there is no such field.
+    """
+    descending = text.startswith("-")
+    return Order(parse_field(text.removeprefix("-"), 1 + descending), descending)
+
+
+def parse_field(text: str, column: int = 1) -> Field:
+    """Read the name of a field, such as `metrics.val/auc.max`, ``params.`odd key` `` or `status`.
+
+    Raises:
+        FilterError: there is no such field.
+    """
+    kind, dot, rest = text.partition(".")
+    if kind in ("metrics", "params", "tags") and dot and rest:
+        if kind == "metrics":
+            for aggregate in AGGREGATES:
+                if rest.endswith(f".{aggregate}") and len(rest) > len(aggregate) + 1:
+                    return Field(kind, _bare(rest.removesuffix(f".{aggregate}")), aggregate)
+        return Field(kind, _bare(rest))
+    if text in (*TEXTS, *TIMES, *NUMBERS):
+        return Field(text)
+    known = ", ".join((*TEXTS, *TIMES, *NUMBERS))
+    raise FilterError(f"{text!r} is no field; known are metrics.KEY, params.KEY, tags.KEY, {known}", column)
+
+
+def _bare(key: str) -> str:
+    return key[1:-1] if len(key) >= 2 and key[0] == key[-1] == "`" else key
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens, position = [], 0
+    while text[position:].strip():
+        match = _TOKEN.match(text, position)
+        if match is None:
+            column = position + len(text[position:]) - len(text[position:].lstrip()) + 1
+            raise FilterError(f"{text[column - 1]!r} does not belong here", column)
+        kind = str(match.lastgroup)
+        if kind == "ago":
+            tokens.append(_Token("ago", match["span"], match.start("span") + 1))
+        else:
+            tokens.append(_Token(kind, match[kind], match.start(kind) + 1))
+        position = match.end()
+    return tokens
+
+
+class _Parser:
+    """Recursive descent over the tokens; one method for each rule of the grammar."""
+
+    def __init__(self, tokens: list[_Token], length: int, now: float) -> None:
+        self._tokens = tokens
+        self._end = _Token("end", "the end", length + 1)
+        self._now = now
+        self._at = 0
+
+    def whole(self) -> Filter:
+        found = self._either()
+        if self._next.kind != "end":
+            raise FilterError(f"expected 'and', 'or' or the end, not {self._next.text!r}", self._next.column)
+        return found
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._at] if self._at < len(self._tokens) else self._end
+
+    def _take(self) -> _Token:
+        token = self._next
+        self._at += 1
+        return token
+
+    def _is(self, word: str) -> bool:
+        return self._next.kind in ("word", "punctuation") and self._next.text.lower() == word
+
+    def _accept(self, word: str) -> bool:
+        if self._is(word):
+            self._at += 1
+            return True
+        return False
+
+    def _expect(self, word: str) -> None:
+        if not self._accept(word):
+            raise FilterError(f"expected {word!r}, not {self._next.text!r}", self._next.column)
+
+    def _either(self) -> Filter:
+        left = self._both()
+        while self._accept("or"):
+            left = Either(left, self._both())
+        return left
+
+    def _both(self) -> Filter:
+        left = self._negation()
+        while self._accept("and"):
+            left = Both(left, self._negation())
+        return left
+
+    def _negation(self) -> Filter:
+        if self._accept("not"):
+            return Not(self._negation())
+        if self._accept("("):
+            inner = self._either()
+            self._expect(")")
+            return inner
+        return self._comparison()
+
+    def _comparison(self) -> Filter:
+        token = self._take()
+        if token.kind != "word":
+            raise FilterError(f"expected a field such as metrics.loss or status, not {token.text!r}", token.column)
+        field = parse_field(token.text, token.column)
+        if self._accept("not"):
+            self._expect("in")
+            return Not(self._membership(field))
+        if self._accept("in"):
+            return self._membership(field)
+        operator = self._take()
+        if operator.kind != "operator":
+            raise FilterError(f"expected =, !=, <, <=, >, >=, ~, !~ or in, not {operator.text!r}", operator.column)
+        sign = "=" if operator.text == "==" else operator.text
+        return Comparison(field, sign, self._value(field, sign))  # type: ignore[arg-type]
+
+    def _membership(self, field: Field) -> Membership:
+        self._expect("(")
+        values = [self._value(field, "=")]
+        while self._accept(","):
+            values.append(self._value(field, "="))
+        self._expect(")")
+        return Membership(field, tuple(values))
+
+    def _value(self, field: Field, operator: str) -> float | str:
+        token = self._take()
+        if token.kind in ("end", "punctuation", "operator"):
+            raise FilterError(f"expected a value, not {token.text!r}", token.column)
+        value = self._read(token)
+        if operator in ("~", "!~"):
+            return token.text if isinstance(value, float) else value
+        numeric = field.kind in ("metrics", *TIMES, *NUMBERS)
+        if numeric and isinstance(value, str):
+            raise FilterError(
+                f"{field.kind} is compared with a number or a time, not with {token.text!r}", token.column
+            )
+        if field.kind in (*TEXTS, "tags") and isinstance(value, float):
+            return token.text
+        return value
+
+    def _read(self, token: _Token) -> float | str:
+        match token.kind:
+            case "number":
+                return float(token.text)
+            case "text":
+                return re.sub(r"\\(.)", r"\1", token.text[1:-1])
+            case "span":
+                return float(token.text[:-1]) * SPANS[token.text[-1].lower()]
+            case "ago":
+                return self._now - float(token.text[:-1]) * SPANS[token.text[-1].lower()]
+            case "date":
+                try:
+                    return dt.datetime.fromisoformat(token.text).astimezone().timestamp()
+                except ValueError:
+                    raise FilterError(f"{token.text!r} is no date", token.column) from None
+            case _:
+                return _bare(token.text)

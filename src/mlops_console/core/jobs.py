@@ -1,0 +1,52 @@
+"""Jobs: queued or running actions, and the workers that perform them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from mlops_console.core.runs import ProcessIdentity
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: int
+    action: str
+    subject: str  # what it acts on, for people: "train", "production"
+    request: Mapping[str, Any]
+    state: JobState
+    actor: str
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    process: ProcessIdentity | None = None  # None while queued, and for jobs the worker performs itself
+    heartbeat_at: float | None = None
+    progress: float | None = None  # 0 to 1
+    progress_text: str = ""
+    stop_requested_at: float | None = None
+    exit_code: int | None = None
+    error: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    process: ProcessIdentity
+    started_at: float
+    heartbeat_at: float
+    version: str
+    stop_requested_at: float | None = None

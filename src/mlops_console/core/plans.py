@@ -1,0 +1,45 @@
+"""Plans: what an action would change, shown before it is confirmed."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that would be different afterwards. `before` is "" where there was nothing."""
+
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One figure of the two versions side by side; None where a side has none."""
+
+    name: str
+    before: float | str | None
+    after: float | str | None
+    better: bool | None = None  # None: no direction is known
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    gate: str
+    passed: bool
+    figure: str  # the measured value, for people: "0.912" or "no such metric"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an action would do. A plan that is `refused` can't be confirmed; the text says why."""
+
+    action: str
+    subject: str
+    title: str
+    command: str  # the equivalent shell command
+    changes: tuple[Change, ...] = ()
+    metrics: tuple[Difference, ...] = ()
+    params: tuple[Difference, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    refused: str | None = None

@@ -1,0 +1,1 @@
+"""The workspace's SQLite store and object store. All SQL of the product is here."""

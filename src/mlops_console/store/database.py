@@ -1,0 +1,155 @@
+"""Connections to the store: one short writer at a time, any number of readers.
+
+Writes go through `Store.write`, a `BEGIN IMMEDIATE` transaction that commits as a whole or not at all. Reads go through
+`Store.read`, a connection per thread that can't write. Both translate SQLite's errors into `StoreError`.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlops_console.core.errors import StoreError
+from mlops_console.store import migrations
+
+BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
+
+
+class Store:
+    """The SQLite file of a workspace. Opening it makes it or upgrades it where needed.
+
+    Raises:
+        StoreError: the file is no store, was made by a newer version, or can't be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._threads = threading.local()
+        self._prepare()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that holds the write lock from its beginning."""
+        with _explained(self.path):
+            tx = self._writer()
+            tx.execute("BEGIN IMMEDIATE")
+            try:
+                yield tx
+            except BaseException:
+                if tx.in_transaction:
+                    tx.execute("ROLLBACK")
+                raise
+            tx.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection of this thread. What one `with` sees is one state of the store."""
+        with _explained(self.path):
+            db = self._reader()
+            if db.in_transaction:
+                yield db
+                return
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("COMMIT")
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has written: a cheap "is there news?"."""
+        with _explained(self.path):
+            return int(self._reader().execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the connections of this thread."""
+        for name in ("reader", "writer"):
+            connection = getattr(self._threads, name, None)
+            if connection is not None:
+                connection.close()
+                delattr(self._threads, name)
+
+    def _prepare(self) -> None:
+        """Make the store or upgrade it. Without a need for either nothing is written: a read-only disk will do."""
+        with _explained(self.path):
+            if not self.path.exists():
+                self._make()
+            found = migrations.version(self._reader())
+            if found > migrations.newest():
+                raise StoreError(
+                    f"{self.path} was made by a newer mlops-console (its format is {found}, this program knows up to "
+                    f"{migrations.newest()}).",
+                    "Upgrade mlops-console.",
+                )
+            if found < migrations.newest():
+                backup(self.path, self.path.with_name(f"{self.path.stem}-format-{found}.backup.db"))
+                migrations.migrate(self._writer())
+
+    def _make(self) -> None:
+        """Make the store aside and move it into place whole: of many processes that try, the first one wins."""
+        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}-{threading.get_ident()}")
+        with contextlib.closing(_connect(aside.as_uri())) as db:
+            db.execute("PRAGMA journal_mode=WAL")
+            migrations.migrate(db)
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, self.path)
+        aside.unlink()
+
+    def _writer(self) -> sqlite3.Connection:
+        writer: sqlite3.Connection | None = getattr(self._threads, "writer", None)
+        if writer is None:
+            writer = _connect(f"{self.path.as_uri()}")
+            writer.execute("PRAGMA synchronous=NORMAL")
+            writer.execute("PRAGMA foreign_keys=ON")
+            self._threads.writer = writer
+        return writer
+
+    def _reader(self) -> sqlite3.Connection:
+        reader: sqlite3.Connection | None = getattr(self._threads, "reader", None)
+        if reader is None:
+            reader = _connect(f"{self.path.as_uri()}?mode=ro")
+            reader.execute("PRAGMA query_only=ON")
+            self._threads.reader = reader
+        return reader
+
+
+def backup(source: Path, target: Path) -> None:
+    """A consistent copy of a database that may be in use, by SQLite's online backup."""
+    with contextlib.closing(_connect(f"{source.as_uri()}?mode=ro")) as old:
+        partial = target.with_name(target.name + ".part")
+        partial.unlink(missing_ok=True)
+        with contextlib.closing(_connect(partial.as_uri())) as new:
+            old.backup(new)
+        shutil.move(partial, target)
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _explain(error, path) from error
+
+
+def _explain(error: sqlite3.DatabaseError, path: Path) -> StoreError:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return StoreError(
+            f"The store {path} stayed locked by another process for {BUSY_TIMEOUT:.0f} s.",
+            "Find it with 'fuser' on that file, or try again.",
+        )
+    if "readonly" in text or "unable to open" in text:
+        return StoreError(f"The store {path} can't be written.", "Check the permissions and the mount of that folder.")
+    if "full" in text:
+        return StoreError(f"The disk of {path} is full.", "Free some space; nothing was half written.")
+    if "malformed" in text or "not a database" in text:
+        return StoreError(f"{path} is no SQLite database or is damaged.", "Bring back a backup of it.")
+    return StoreError(f"The store {path} failed: {text}.", "Run the command again with --debug for the details.")

@@ -1,0 +1,112 @@
+"""Filters and orders as SQL over `runs r`. Every value is bound, never written into the text."""
+
+from mlops_console.core.filters import Both, Comparison, Either, Field, Filter, Membership, Not, Order
+
+_OWN = {
+    "status": "r.status",
+    "name": "r.name",
+    "id": "r.id",
+    "experiment": "(SELECT e.name FROM experiments e WHERE e.key = r.experiment_key)",
+    "started": "r.started_at",
+    "ended": "r.ended_at",
+    "duration": "(coalesce(r.ended_at, (julianday('now') - 2440587.5) * 86400.0) - r.started_at)",
+    "user": "r.user",
+    "git": "r.git_commit",
+    "branch": "r.git_branch",
+    "pipeline": "r.pipeline",
+}
+_DATASETS = (
+    "SELECT 1 FROM run_inputs i JOIN dataset_versions v ON v.key = i.dataset_version_key "
+    "JOIN datasets d ON d.key = v.dataset_key WHERE i.run_key = r.key AND d.name"
+)
+
+Sql = tuple[str, list[object]]
+
+
+def where(found: Filter) -> Sql:
+    """A condition that is true for the runs that match, and its bound values.
+
+    A comparison with a field that a run does not have is false, and so its `not` is true.
+    """
+    match found:
+        case Not(inner):
+            text, values = where(inner)
+            return f"NOT {text}", values
+        case Both(left, right):
+            return _join("AND", left, right)
+        case Either(left, right):
+            return _join("OR", left, right)
+        case Membership(field, choices):
+            marks = ", ".join("?" * len(choices))
+            return _exists(field, f"IN ({marks})", list(choices), numeric=all(isinstance(c, float) for c in choices))
+        case Comparison(field, operator, value):
+            if operator in ("~", "!~"):
+                pattern = "%" + str(value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+                text, values = _exists(field, "LIKE ? ESCAPE '\\'", [pattern], numeric=False)
+                return (text if operator == "~" else f"NOT {text}"), values
+            return _exists(field, f"{operator} ?", [value], numeric=isinstance(value, float))
+
+
+def order(by: Order) -> Sql:
+    """What to sort by; runs without the field come last either way."""
+    field = by.field
+    direction = "DESC" if by.descending else "ASC"
+    if field.kind == "metrics":
+        text, values = (
+            f"(SELECT {_summary(field)} FROM series s WHERE s.run_key = r.key AND s.name = ?)",
+            [field.key],
+        )
+    elif field.kind == "params":
+        text, values = (
+            "(SELECT coalesce(p.number, p.value) FROM params p WHERE p.run_key = r.key AND p.name = ?)",
+            [field.key],
+        )
+    elif field.kind == "tags":
+        text, values = "(SELECT t.value FROM tags t WHERE t.run_key = r.key AND t.name = ?)", [field.key]
+    elif field.kind == "dataset":
+        text, values = (
+            f"({_DATASETS.replace('SELECT 1', 'SELECT d.name').removesuffix(' AND d.name')} LIMIT 1)",
+            [],
+        )
+    else:
+        text, values = _OWN[field.kind], []
+    return f"{text} {direction} NULLS LAST", list(values)
+
+
+def _join(word: str, left: Filter, right: Filter) -> Sql:
+    (left_text, left_values), (right_text, right_values) = where(left), where(right)
+    return f"({left_text} {word} {right_text})", left_values + right_values
+
+
+def _exists(field: Field, comparison: str, values: list[object], *, numeric: bool) -> Sql:
+    match field.kind:
+        case "metrics":
+            test = f"s.name = ? AND {_summary(field)} {comparison}"
+            return f"EXISTS (SELECT 1 FROM series s WHERE s.run_key = r.key AND {test})", [field.key, *values]
+        case "params":
+            column = (
+                "p.number"
+                if numeric
+                else "(CASE WHEN json_type(p.value) = 'text' THEN p.value ->> '$' ELSE p.value END)"
+            )
+            text = f"EXISTS (SELECT 1 FROM params p WHERE p.run_key = r.key AND p.name = ? AND {column} {comparison})"
+            return text, [field.key, *values]
+        case "tags":
+            return (
+                f"EXISTS (SELECT 1 FROM tags t WHERE t.run_key = r.key AND t.name = ? AND t.value {comparison})",
+                [field.key, *values],
+            )
+        case "dataset":
+            return f"EXISTS ({_DATASETS} {comparison})", values
+        case own:
+            return f"coalesce({_OWN[own]} {comparison}, 0)", values
+
+
+def _summary(field: Field) -> str:
+    match field.aggregate:
+        case "mean":
+            return "(s.total / nullif(s.finite, 0))"
+        case "":
+            return "s.last"
+        case aggregate:
+            return f"s.{aggregate}"

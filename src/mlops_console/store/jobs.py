@@ -1,0 +1,179 @@
+"""The queue of jobs, and the worker that performs them."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_console.core.errors import NotFoundError
+from mlops_console.core.jobs import Job, JobState, Worker
+from mlops_console.core.runs import ProcessIdentity
+from mlops_console.store.changes import Topic, announce
+
+
+def enqueue(tx: sqlite3.Connection, action: str, subject: str, request: Mapping[str, Any], actor: str) -> int:
+    """Queue an action; the job's id."""
+    cursor = tx.execute(
+        "INSERT INTO jobs (action, subject, request, state, actor, created_at) VALUES (?, ?, ?, 'queued', ?, ?)",
+        (action, subject, json.dumps(dict(request)), actor, time.time()),
+    )
+    announce(tx, Topic.JOBS, cursor.lastrowid)
+    return int(cursor.lastrowid or 0)
+
+
+def claim_next(tx: sqlite3.Connection, actions: tuple[str, ...]) -> Job | None:
+    """Turn the oldest queued job of one of these actions into a running one."""
+    marks = ", ".join("?" * len(actions))
+    row = tx.execute(
+        "UPDATE jobs SET state = 'running', started_at = ?, heartbeat_at = ? WHERE id = (SELECT id FROM jobs "
+        f"WHERE state = 'queued' AND action IN ({marks}) ORDER BY id LIMIT 1) RETURNING *",
+        (time.time(), time.time(), *actions),
+    ).fetchone()
+    if row is None:
+        return None
+    announce(tx, Topic.JOBS, row["id"])
+    return _job(row)
+
+
+def set_process(tx: sqlite3.Connection, job_id: int, process: ProcessIdentity) -> None:
+    """Record which process performs a job."""
+    tx.execute(
+        "UPDATE jobs SET pid = ?, process_started = ?, boot_id = ?, host = ?, heartbeat_at = ? WHERE id = ?",
+        (process.pid, process.started, process.boot_id, process.host, time.time(), job_id),
+    )
+    announce(tx, Topic.JOBS, job_id)
+
+
+def heartbeat(tx: sqlite3.Connection, job_id: int) -> None:
+    tx.execute("UPDATE jobs SET heartbeat_at = ? WHERE id = ?", (time.time(), job_id))
+
+
+def set_progress(tx: sqlite3.Connection, job_id: int, fraction: float | None, text: str) -> None:
+    """How far a job is, from 0 to 1 (None: not known), and at what."""
+    tx.execute(
+        "UPDATE jobs SET progress = ?, progress_text = ?, heartbeat_at = ? WHERE id = ?",
+        (fraction, text, time.time(), job_id),
+    )
+    announce(tx, Topic.JOBS, job_id)
+
+
+def request_stop(tx: sqlite3.Connection, job_id: int) -> Job:
+    """Ask for a job to be stopped; a queued one is stopped at once.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
+    now = time.time()
+    tx.execute(
+        "UPDATE jobs SET state = 'stopped', ended_at = ?, stop_requested_at = ? WHERE id = ? AND state = 'queued'",
+        (now, now, job_id),
+    )
+    tx.execute(
+        "UPDATE jobs SET stop_requested_at = coalesce(stop_requested_at, ?) WHERE id = ? AND state = 'running'",
+        (now, job_id),
+    )
+    announce(tx, Topic.JOBS, job_id)
+    return get(tx, job_id)
+
+
+def finish(
+    tx: sqlite3.Connection,
+    job_id: int,
+    state: JobState,
+    *,
+    error: str | None = None,
+    exit_code: int | None = None,
+    result: Mapping[str, Any] | None = None,
+) -> bool:
+    """End a job that has not ended; whether it was this call that did."""
+    changed = tx.execute(
+        "UPDATE jobs SET state = ?, ended_at = ?, error = ?, exit_code = ?, result = ?, "
+        "progress = iif(? = 'succeeded', 1, progress) WHERE id = ? AND state IN ('queued', 'running')",
+        (state, time.time(), error, exit_code, json.dumps(dict(result or {})), state, job_id),
+    ).rowcount
+    if changed:
+        announce(tx, Topic.JOBS, job_id)
+    return bool(changed)
+
+
+def get(db: sqlite3.Connection, job_id: int) -> Job:
+    """One job.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no job {job_id}.", "'mlops-console job list' shows them.")
+    return _job(row)
+
+
+def listing(db: sqlite3.Connection, limit: int = 200) -> list[Job]:
+    """Jobs, newest first."""
+    return [_job(row) for row in db.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", (limit,))]
+
+
+def open_jobs(db: sqlite3.Connection) -> list[Job]:
+    """The jobs that are queued or running, oldest first."""
+    return [_job(row) for row in db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY id")]
+
+
+def register_worker(tx: sqlite3.Connection, process: ProcessIdentity, version: str) -> None:
+    """Record the worker that holds the workspace's lock."""
+    now = time.time()
+    tx.execute(
+        "INSERT OR REPLACE INTO workers (slot, pid, process_started, boot_id, host, version, started_at, heartbeat_at) "
+        "VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+        (process.pid, process.started, process.boot_id, process.host, version, now, now),
+    )
+    announce(tx, Topic.WORKERS)
+
+
+def worker_heartbeat(tx: sqlite3.Connection) -> None:
+    tx.execute("UPDATE workers SET heartbeat_at = ?", (time.time(),))
+
+
+def request_worker_stop(tx: sqlite3.Connection) -> None:
+    tx.execute("UPDATE workers SET stop_requested_at = ?", (time.time(),))
+    announce(tx, Topic.WORKERS)
+
+
+def forget_worker(tx: sqlite3.Connection) -> None:
+    """The worker ends in good order."""
+    tx.execute("DELETE FROM workers")
+    announce(tx, Topic.WORKERS)
+
+
+def worker(db: sqlite3.Connection) -> Worker | None:
+    """The worker that was registered last and has not ended in good order; see whether its process is alive."""
+    row = db.execute("SELECT * FROM workers").fetchone()
+    if row is None:
+        return None
+    process = ProcessIdentity(row["pid"], row["process_started"], row["boot_id"], row["host"])
+    return Worker(process, row["started_at"], row["heartbeat_at"], row["version"], row["stop_requested_at"])
+
+
+def _job(row: sqlite3.Row) -> Job:
+    process = None
+    if row["pid"] is not None:
+        process = ProcessIdentity(row["pid"], row["process_started"], row["boot_id"], row["host"])
+    return Job(
+        row["id"],
+        row["action"],
+        row["subject"],
+        json.loads(row["request"]),
+        JobState(row["state"]),
+        row["actor"],
+        row["created_at"],
+        row["started_at"],
+        row["ended_at"],
+        process,
+        row["heartbeat_at"],
+        row["progress"],
+        row["progress_text"],
+        row["stop_requested_at"],
+        row["exit_code"],
+        row["error"],
+        json.loads(row["result"]),
+    )

@@ -1,0 +1,49 @@
+"""Numbered, forward-only migrations: `schema/0001_….sql`, `0002_….sql`, …
+
+The number in the file name is the store's `PRAGMA user_version` after it. All that are missing are applied in one
+`BEGIN IMMEDIATE` transaction, so that any number of processes may open a new workspace at the same moment.
+"""
+
+import functools
+import sqlite3
+from pathlib import Path
+
+_FOLDER = Path(__file__).with_name("schema")
+
+
+@functools.cache
+def _scripts() -> dict[int, Path]:
+    return {int(path.name[:4]): path for path in sorted(_FOLDER.glob("[0-9]*.sql"))}
+
+
+def newest() -> int:
+    return max(_scripts())
+
+
+def version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the store to the newest format; nothing is changed where one script fails."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(version(db) + 1, newest() + 1):
+            for statement in _statements(_scripts()[number].read_text(encoding="utf-8")):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={number}")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script. (`executescript` would commit the transaction first.)"""
+    statements, pending = [], ""
+    for line in script.splitlines():
+        pending += line + "\n"
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

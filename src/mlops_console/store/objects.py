@@ -1,0 +1,100 @@
+"""The object store: files by the SHA-256 of their content, written once and never changed."""
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from mlops_console.core.errors import StoreError
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Objects:
+    """The folder `.mlops/objects`, laid out as `ab/cdef…`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise StoreError(f"{sha256!r} is no SHA-256.", "Name objects by their 64 hexadecimal digits.")
+        return self.folder / sha256[:2] / sha256[2:]
+
+    def put_bytes(self, content: bytes) -> str:
+        """Keep `content`; its SHA-256."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        target = self.path(sha256)
+        if not target.exists():
+            with _incoming(target) as incoming:
+                incoming.write(content)
+        return sha256
+
+    def put_file(self, source: Path) -> tuple[str, int]:
+        """Keep a copy of a file; its SHA-256 and size in bytes."""
+        with source.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        target = self.path(sha256)
+        if not target.exists():
+            with _incoming(target) as incoming, source.open("rb") as file:
+                shutil.copyfileobj(file, incoming)
+            self.check(sha256)  # the file may have changed between the two reads
+        return sha256, target.stat().st_size
+
+    def read_checked(self, sha256: str) -> bytes:
+        """The content of an object.
+
+        Raises:
+            StoreError: it is missing, or its content no longer has this SHA-256.
+        """
+        try:
+            content = self.path(sha256).read_bytes()
+        except FileNotFoundError:
+            raise self._missing(sha256) from None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise self._damaged(sha256)
+        return content
+
+    def check(self, sha256: str) -> None:
+        """Raise `StoreError` if an object is missing or damaged."""
+        try:
+            with self.path(sha256).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise self._missing(sha256) from None
+        if found != sha256:
+            raise self._damaged(sha256)
+
+    def _missing(self, sha256: str) -> StoreError:
+        return StoreError(
+            f"Object {sha256[:12]}… is missing from {self.folder}.", "Bring the folder back from a backup."
+        )
+
+    def _damaged(self, sha256: str) -> StoreError:
+        return StoreError(
+            f"Object {sha256[:12]}… in {self.folder} is damaged: its content has another SHA-256.",
+            "Bring the file back from a backup, or store it anew.",
+        )
+
+
+@contextlib.contextmanager
+def _incoming(target: Path) -> Iterator[IO[bytes]]:
+    """A temporary file beside the target, moved there whole when all of it is written."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".incoming-")
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(0o444)
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

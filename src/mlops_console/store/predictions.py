@@ -1,0 +1,79 @@
+"""The prediction log: served rows, in a file of their own so that traffic never slows the store."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_console.core.drift import Prediction
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS predictions (
+    id INTEGER PRIMARY KEY, environment TEXT NOT NULL, at REAL NOT NULL, revision INTEGER NOT NULL,
+    inputs TEXT NOT NULL, output TEXT NOT NULL
+) STRICT
+"""
+_INDEX = "CREATE INDEX IF NOT EXISTS predictions_time ON predictions (environment, at)"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What an environment has answered in a span of time."""
+
+    rows: int
+    last_at: float | None
+
+
+class PredictionLog:
+    """The file `predictions.db`; it is made by the first write. One connection a call: callers batch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, environment: str, rows: Iterable[Prediction]) -> None:
+        """Add rows in one transaction."""
+        with self._open("rwc") as db:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.execute(_SCHEMA)
+            db.execute(_INDEX)
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(
+                "INSERT INTO predictions (environment, at, revision, inputs, output) VALUES (?, ?, ?, ?, ?)",
+                [(environment, r.at, r.revision, json.dumps(dict(r.inputs)), json.dumps(r.output)) for r in rows],
+            )
+            db.execute("COMMIT")
+
+    def read(self, environment: str, start: float, end: float, limit: int = 100_000) -> list[Prediction]:
+        """The newest rows with `start` < at <= `end`, oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open("ro") as db:
+            rows = db.execute(
+                "SELECT at, revision, inputs, output FROM predictions WHERE environment = ? AND at > ? AND at <= ? "
+                "ORDER BY at DESC LIMIT ?",
+                (environment, start, end, limit),
+            ).fetchall()
+        return [
+            Prediction(at, revision, json.loads(inputs), json.loads(output))
+            for at, revision, inputs, output in reversed(rows)
+        ]
+
+    def traffic(self, environment: str, start: float, end: float) -> Traffic:
+        """How many rows were answered with `start` < at <= `end`, and when the last."""
+        if not self.path.exists():
+            return Traffic(0, None)
+        with self._open("ro") as db:
+            count, last = db.execute(
+                "SELECT count(*), max(at) FROM predictions WHERE environment = ? AND at > ? AND at <= ?",
+                (environment, start, end),
+            ).fetchone()
+        return Traffic(count, last)
+
+    @contextlib.contextmanager
+    def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(f"{self.path.as_uri()}?mode={mode}", uri=True, timeout=30, isolation_level=None)
+        with contextlib.closing(connection) as db:
+            yield db

@@ -1,0 +1,318 @@
+"""Experiments, runs, their params and tags."""
+
+import json
+import math
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_console.core.errors import NotFoundError, UsageError
+from mlops_console.core.filters import parse_filter, parse_order
+from mlops_console.core.runs import ProcessIdentity, Provenance, Run, RunStatus, SeriesSummary
+from mlops_console.store import filters, series
+from mlops_console.store.changes import Topic, announce
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs, in which order, and which part of them."""
+
+    filter: str = ""
+    order_by: str = "-started"
+    limit: int = 50
+    offset: int = 0
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    total: int
+    runs: tuple[Run, ...]
+
+
+def new_id() -> str:
+    """64 random bits, so that a run has its id before the store knows of it."""
+    return secrets.token_hex(8)
+
+
+def create(
+    tx: sqlite3.Connection,
+    *,
+    name: str,
+    experiment: str,
+    run_id: str | None = None,
+    status: RunStatus = RunStatus.RUNNING,
+    provenance: Provenance | None = None,
+    process: ProcessIdentity | None = None,
+    pipeline: str | None = None,
+    job_id: int | None = None,
+    started_at: float | None = None,
+) -> str:
+    """Add a run, and its experiment if that is new; the run's id. A running one starts at `started_at` (now)."""
+    run_id = run_id or new_id()
+    origin = provenance or Provenance()
+    now = time.time()
+    started = (started_at or now) if status is RunStatus.RUNNING else None
+    tx.execute(
+        "INSERT INTO runs (id, experiment_key, name, status, created_at, started_at, heartbeat_at, job_id, pipeline, "
+        "user, command, git_commit, git_branch, git_dirty, python, packages, pid, process_started, boot_id, host) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            run_id,
+            _experiment_key(tx, experiment),
+            name,
+            status,
+            started or now,
+            started,
+            now,
+            job_id,
+            pipeline,
+            origin.user,
+            origin.command,
+            origin.git_commit,
+            origin.git_branch,
+            origin.git_dirty,
+            origin.python,
+            json.dumps(dict(origin.packages)),
+            *_process_columns(process),
+        ),
+    )
+    announce(tx, Topic.RUNS, run_id)
+    return run_id
+
+
+def start(tx: sqlite3.Connection, run_id: str, process: ProcessIdentity) -> None:
+    """Turn a queued run into a running one of this process."""
+    tx.execute(
+        "UPDATE runs SET status = 'running', started_at = ?, heartbeat_at = ?, pid = ?, process_started = ?, "
+        "boot_id = ?, host = ? WHERE id = ? AND status = 'queued'",
+        (time.time(), time.time(), *_process_columns(process), run_id),
+    )
+    announce(tx, Topic.RUNS, run_id)
+
+
+def heartbeat(tx: sqlite3.Connection, run_id: str) -> None:
+    tx.execute("UPDATE runs SET heartbeat_at = ? WHERE id = ? AND status = 'running'", (time.time(), run_id))
+
+
+def finish(
+    tx: sqlite3.Connection,
+    run_id: str,
+    status: RunStatus,
+    *,
+    error: str | None = None,
+    ended_at: float | None = None,
+    heartbeat_before: float | None = None,
+) -> bool:
+    """End a run that has not ended; whether it was this call that did.
+
+    Args:
+        heartbeat_before: only if no heartbeat came since (compare-and-set, for runs believed lost).
+    """
+    condition, values = "", []
+    if heartbeat_before is not None:
+        condition, values = " AND coalesce(heartbeat_at, 0) <= ?", [heartbeat_before]
+    changed = tx.execute(
+        "UPDATE runs SET status = ?, ended_at = ?, error = coalesce(?, error) "
+        f"WHERE id = ? AND status IN ('queued', 'running'){condition}",
+        (status, ended_at or time.time(), error, run_id, *values),
+    ).rowcount
+    if changed:
+        announce(tx, Topic.RUNS, run_id)
+    return bool(changed)
+
+
+def set_error(tx: sqlite3.Connection, run_id: str, error: str) -> None:
+    """Record why a run is about to fail; its status stays."""
+    tx.execute("UPDATE runs SET error = ? WHERE id = ?", (error, run_id))
+    announce(tx, Topic.RUNS, run_id)
+
+
+def set_params(tx: sqlite3.Connection, run_id: str, params: Mapping[str, Any]) -> None:
+    """Set params of a run. Values are anything that JSON can hold; others are stored as their text."""
+    key = _key(tx, run_id)
+    rows = []
+    for name, value in params.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = float(value) if is_number and abs(value) < 2**1023 else None
+        rows.append((key, name, _param_text(value), None if number is None or math.isnan(number) else number))
+    tx.executemany(
+        "INSERT INTO params (run_key, name, value, number) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET value = excluded.value, number = excluded.number",
+        rows,
+    )
+    announce(tx, Topic.RUNS, run_id)
+
+
+def set_tags(tx: sqlite3.Connection, run_id: str, tags: Mapping[str, str]) -> None:
+    key = _key(tx, run_id)
+    tx.executemany(
+        "INSERT INTO tags (run_key, name, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        [(key, name, str(value)) for name, value in tags.items()],
+    )
+    announce(tx, Topic.RUNS, run_id)
+
+
+def delete(tx: sqlite3.Connection, run_id: str) -> None:
+    """Put a run that has ended in the trash.
+
+    Raises:
+        UsageError: it still runs.
+    """
+    changed = tx.execute(
+        "UPDATE runs SET deleted_at = ? WHERE id = ? AND status NOT IN ('queued', 'running')",
+        (time.time(), run_id),
+    ).rowcount
+    if not changed:
+        raise UsageError(f"Run {run_id} has not ended.", "Stop it first.")
+    announce(tx, Topic.RUNS, run_id)
+
+
+def restore(tx: sqlite3.Connection, run_id: str) -> None:
+    """Take a run out of the trash."""
+    tx.execute("UPDATE runs SET deleted_at = NULL WHERE id = ?", (run_id,))
+    announce(tx, Topic.RUNS, run_id)
+
+
+def get(db: sqlite3.Connection, run: str) -> Run:
+    """A run by its id, a unique beginning of it, or a name that only one run has; trashed ones too.
+
+    Raises:
+        NotFoundError: there is none, or more than one.
+    """
+    exact = db.execute(f"{_SELECT} WHERE r.id = ?", (run,)).fetchone()
+    if exact:
+        return _fill(db, [exact])[0]
+    prefix = run.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    found = db.execute(f"{_SELECT} WHERE r.id LIKE ? ESCAPE '\\' OR r.name = ? LIMIT 2", (prefix, run)).fetchall()
+    if not found or not run:
+        raise NotFoundError(f"There is no run {run!r}.", "'mlops-console run list' shows them.")
+    if len(found) > 1:
+        raise NotFoundError(f"More than one run is called or begins with {run!r}.", "Give more of its id.")
+    return _fill(db, found)[0]
+
+
+def page(db: sqlite3.Connection, query: RunQuery) -> RunPage:
+    """One page of the runs that match, each with params, metric summaries and tags.
+
+    Raises:
+        FilterError: the filter or the order makes no sense.
+    """
+    condition, values = _condition(query)
+    ordering, order_values = filters.order(parse_order(query.order_by))
+    total = db.execute(f"SELECT count(*) FROM runs r WHERE {condition}", values).fetchone()[0]
+    rows = db.execute(
+        f"{_SELECT} WHERE {condition} ORDER BY {ordering}, r.key DESC LIMIT ? OFFSET ?",
+        (*values, *order_values, query.limit, query.offset),
+    ).fetchall()
+    return RunPage(int(total), tuple(_fill(db, rows)))
+
+
+def open_runs(db: sqlite3.Connection) -> list[Run]:
+    """The runs that are queued or running."""
+    return _fill(db, db.execute(f"{_SELECT} WHERE r.status IN ('queued', 'running')").fetchall())
+
+
+def of_job(db: sqlite3.Connection, job_id: int) -> Run | None:
+    """The run that a job made."""
+    rows = db.execute(f"{_SELECT} WHERE r.job_id = ? ORDER BY r.key DESC LIMIT 1", (job_id,)).fetchall()
+    return _fill(db, rows)[0] if rows else None
+
+
+def column_names(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
+    """The names of all metrics and of all params that any run has, sorted."""
+    metrics = [row[0] for row in db.execute("SELECT DISTINCT name FROM series ORDER BY name")]
+    params = [row[0] for row in db.execute("SELECT DISTINCT name FROM params ORDER BY name")]
+    return metrics, params
+
+
+_SELECT = "SELECT r.*, e.name AS experiment FROM runs r JOIN experiments e ON e.key = r.experiment_key"
+
+
+def _condition(query: RunQuery) -> filters.Sql:
+    trash = "r.deleted_at IS NOT NULL" if query.deleted else "r.deleted_at IS NULL"
+    found = parse_filter(query.filter, time.time())
+    if found is None:
+        return trash, []
+    text, values = filters.where(found)
+    return f"{trash} AND {text}", values
+
+
+def _experiment_key(tx: sqlite3.Connection, name: str) -> int:
+    row = tx.execute("SELECT key FROM experiments WHERE name = ? AND deleted_at IS NULL", (name,)).fetchone()
+    if row:
+        return int(row["key"])
+    cursor = tx.execute("INSERT INTO experiments (name, created_at) VALUES (?, ?)", (name, time.time()))
+    return int(cursor.lastrowid or 0)
+
+
+def _key(db: sqlite3.Connection, run_id: str) -> int:
+    row = db.execute("SELECT key FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no run {run_id!r}.", "'mlops-console run list' shows them.")
+    return int(row["key"])
+
+
+def _process_columns(process: ProcessIdentity | None) -> Sequence[object]:
+    if process is None:
+        return (None, None, None, None)
+    return (process.pid, process.started, process.boot_id, process.host)
+
+
+def _param_text(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(str(value))
+
+
+def _fill(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> list[Run]:
+    rows = list(rows)
+    keys = [row["key"] for row in rows]
+    marks = ", ".join("?" * len(keys))
+    params: dict[int, dict[str, Any]] = {key: {} for key in keys}
+    tags: dict[int, dict[str, str]] = {key: {} for key in keys}
+    for row in db.execute(f"SELECT run_key, name, value FROM params WHERE run_key IN ({marks}) ORDER BY name", keys):
+        params[row["run_key"]][row["name"]] = json.loads(row["value"])
+    for row in db.execute(f"SELECT run_key, name, value FROM tags WHERE run_key IN ({marks}) ORDER BY name", keys):
+        tags[row["run_key"]][row["name"]] = row["value"]
+    metrics = series.summaries_of(db, keys)
+    return [_run(row, params[row["key"]], metrics[row["key"]], tags[row["key"]]) for row in rows]
+
+
+def _run(
+    row: sqlite3.Row, params: Mapping[str, Any], metrics: Mapping[str, SeriesSummary], tags: Mapping[str, str]
+) -> Run:
+    provenance = Provenance(
+        row["user"],
+        row["command"],
+        row["git_commit"],
+        row["git_branch"],
+        None if row["git_dirty"] is None else bool(row["git_dirty"]),
+        row["python"],
+        json.loads(row["packages"]),
+    )
+    process = None
+    if row["pid"] is not None:
+        process = ProcessIdentity(row["pid"], row["process_started"], row["boot_id"], row["host"])
+    return Run(
+        row["id"],
+        row["name"],
+        row["experiment"],
+        RunStatus(row["status"]),
+        row["created_at"],
+        row["started_at"],
+        row["ended_at"],
+        params,
+        metrics,
+        tags,
+        provenance,
+        process,
+        row["heartbeat_at"],
+        row["pipeline"],
+        row["job_id"],
+        row["error"],
+    )

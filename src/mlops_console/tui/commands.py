@@ -1,0 +1,197 @@
+"""The one command table. Bindings, palette, `:`, `?`, the footer and docs/keys.md are all generated from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+VIEWS = ("overview", "runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")
+LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing a person can ask for.
+
+    Attributes:
+        id: names it in `:`, in `[console.keys]` and in the bindings.
+        title: one or two words, for the footer and the palette.
+        keys: its default keys, comma-separated as Textual names them.
+        action: the Textual action; `app.x` is the app's, else it is that of the widget which has the binding.
+        help: one sentence without a full stop, for `?`, tooltips and the docs.
+        scope: where its keys hold: "app", "grid" (any list), "detail", or the names of views.
+        acts: it changes something, so it does not exist in a read-only console.
+        footer: the views whose footer shows it, in the order of this table.
+        argument: what may follow it in `:`, for people; "" where nothing may.
+        palette: whether `:` and the palette offer it.
+    """
+
+    id: str
+    title: str
+    keys: str
+    action: str
+    help: str
+    scope: tuple[str, ...] = ("app",)
+    acts: bool = False
+    footer: tuple[str, ...] = ()
+    argument: str = ""
+    palette: bool = True
+
+
+def _view(number: int, name: str, help: str) -> Command:
+    return Command(name, name.title(), str(number), f"app.show_view('{name}')", help)
+
+
+COMMANDS: tuple[Command, ...] = (
+    _view(1, "overview", "What is live, is it healthy, is it drifting, what is running, what needs you"),
+    _view(2, "runs", "Every run: filter, sort, compare, and what each has recorded"),
+    _view(3, "pipelines", "The pipelines of mlops.toml and how far their newest run is"),
+    _view(4, "models", "Every model version, with its aliases and metrics"),
+    _view(5, "deployments", "What each environment serves, and how it came to"),
+    _view(6, "drift", "How far the live data is from the reference, feature by feature"),
+    _view(7, "jobs", "What the worker does, has done and will do"),
+    _view(8, "ledger", "Who did what and when, in a chain that shows tampering"),
+    Command("train", "Train", "t", "app.train", "Train a pipeline, with params of your choice", acts=True,
+            footer=("overview", "runs", "pipelines", "models"), argument="[PIPELINE]"),
+    Command("deploy", "Deploy", "d", "app.deploy", "Deploy a model version to an environment", acts=True,
+            footer=("overview", "runs", "models", "deployments"), argument="[MODEL_REF] [ENVIRONMENT]"),
+    Command("rollback", "Rollback", "r", "app.rollback", "Go back to what an environment served before", acts=True,
+            footer=("overview", "models", "deployments", "drift"), argument="[ENVIRONMENT]"),
+    Command("stop", "Stop", "x", "app.stop", "Stop the selected job or run", acts=True,
+            footer=("overview", "runs", "pipelines", "jobs"), argument="[JOB]"),
+    Command("check-drift", "Check drift", "v", "app.check_drift", "Compare live data with the reference now", acts=True,
+            footer=("drift",), argument="[ENVIRONMENT]"),
+    Command("logs", "Logs", "l", "app.logs", "Show the log of what is selected",
+            footer=("runs", "pipelines", "jobs")),
+    Command("compare", "Compare", "c", "compare", "Compare what is marked, side by side",
+            scope=("runs", "models", "drift"), footer=("runs", "models")),
+    Command("mark", "Mark", "space", "mark", "Mark or unmark the row of the cursor, to compare it",
+            scope=("grid",), footer=("runs", "models")),
+    Command("open", "Open", "enter", "open", "Go into the selected thing", scope=("grid",)),
+    Command("out", "Back", "escape", "app.out", "Go back out, or clear the filter"),
+    Command("filter", "Filter", "slash", "filter", "Show only the rows that match", scope=LISTS,
+            footer=LISTS, argument="[EXPRESSION]"),
+    Command("sort", "Sort", "s", "sort", "Choose the column to sort by; the same one again turns it round",
+            scope=LISTS, footer=("runs",), argument="[COLUMN]"),
+    Command("reverse", "Reverse", "S", "reverse", "Turn the order round", scope=LISTS),
+    Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=VIEWS),
+    Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before", scope=VIEWS),
+    Command("copy-reference", "Copy ref", "y", "app.copy_reference", "Copy the reference of what is selected"),
+    Command("copy-command", "Copy command", "Y", "app.copy_command", "Copy the shell command for what is selected"),
+    Command("theme", "Theme", "T", "app.choose_theme", "Choose a theme", argument="[NAME]"),
+    Command("command", "Command", "colon", "app.command_line", "Type any command", footer=VIEWS, palette=False),
+    Command("palette", "Palette", "ctrl+p", "app.command_palette", "Search all commands", palette=False),
+    Command("help", "Help", "question_mark", "app.help", "The keys of this view", footer=VIEWS),
+    Command("quit", "Quit", "q,ctrl+c", "app.quit", "Leave the console; what runs goes on running"),
+    Command("down", "Down", "j,down", "cursor_down", "Next row", scope=("grid",), palette=False),
+    Command("up", "Up", "k,up", "cursor_up", "Row before", scope=("grid",), palette=False),
+    Command("page-down", "Page down", "pagedown,ctrl+d", "page_down", "A page down", scope=("grid",), palette=False),
+    Command("page-up", "Page up", "pageup,ctrl+u", "page_up", "A page up", scope=("grid",), palette=False),
+    Command("top", "Top", "g,home", "top", "First row", scope=("grid",), palette=False),
+    Command("bottom", "Bottom", "G,end", "bottom", "Last row", scope=("grid",), palette=False),
+    Command("right", "Columns right", "right", "columns_right", "Show the columns further right", scope=("grid",), palette=False),
+    Command("left", "Columns left", "left", "columns_left", "Show the columns further left", scope=("grid",), palette=False),
+)  # fmt: skip
+
+BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
+_SHOWN_KEYS = {
+    "slash": "/", "colon": ":", "question_mark": "?", "escape": "esc", "pagedown": "pgdn", "pageup": "pgup",
+    "up": "↑", "down": "↓", "left": "←", "right": "→",
+}  # fmt: skip
+
+
+def bindings(*scopes: str) -> list[Binding]:
+    """The bindings of all commands with one of these scopes, for a `BINDINGS`."""
+    found = [command for command in COMMANDS if set(command.scope) & set(scopes)]
+    return [
+        Binding(
+            c.keys,
+            c.action,
+            c.title,
+            show=False,
+            tooltip=c.help,
+            id=c.id,
+            system=not c.palette,
+            priority=False,
+        )
+        for c in found
+    ]
+
+
+def in_view(view: str, read_only: bool) -> list[Command]:
+    """The commands a person can use in a view, in the order of the table."""
+    return [
+        command
+        for command in COMMANDS
+        if (view in command.scope or {"app", "grid"} & set(command.scope))
+        and not (read_only and command.acts)
+    ]
+
+
+def footer(view: str, read_only: bool) -> list[Command]:
+    """The commands that the footer of a view shows."""
+    return [c for c in COMMANDS if view in c.footer and not (read_only and c.acts)]
+
+
+def named(word: str) -> Command | None:
+    """The command that a person means in `:`: its id, or the only one that begins so."""
+    if word in BY_ID:
+        return BY_ID[word]
+    found = [command for command in COMMANDS if command.palette and command.id.startswith(word)]
+    return found[0] if word and len(found) == 1 else None
+
+
+def shown_keys(keys: str) -> str:
+    """Keys as people read them: `slash` as "/", `j,down` as "j ↓"."""
+    return " ".join(_SHOWN_KEYS.get(key.strip(), key.strip()) for key in keys.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Keymap:
+    """The user's keys, checked: `keys` may be given to `App.set_keymap`, `problems` are for people."""
+
+    keys: Mapping[str, str]
+    problems: tuple[str, ...]
+
+    def of(self, command: Command) -> str:
+        """The keys that a command has now."""
+        return self.keys.get(command.id, command.keys)
+
+
+DEFAULT_KEYMAP = Keymap({}, ())
+
+
+def keymap(wanted: Mapping[str, str]) -> Keymap:
+    """Check the `[console.keys]` of mlops.toml. An entry that makes no sense or clashes keeps its default keys."""
+    known = {id: keys for id, keys in wanted.items() if id in BY_ID and keys.strip(" ,")}
+    problems = [f"[console.keys] {id!r} is no command" if id not in BY_ID else f"[console.keys] {id} has no key"
+                for id in wanted if id not in known]  # fmt: skip
+    for id in list(known):
+        clash = _clash(BY_ID[id], known)
+        if clash:
+            other, key = clash
+            del known[id]
+            problems.append(f"[console.keys] {id}: the key {shown_keys(key)} is already that of {other}")
+    return Keymap(known, tuple(problems))
+
+
+def _clash(command: Command, keys: Mapping[str, str]) -> tuple[str, str] | None:
+    """Another command, reachable at the same time, that has one of the command's new keys."""
+    mine = _keys(keys[command.id])
+    for other in COMMANDS:
+        if other is command or not _meet(command.scope, other.scope):
+            continue
+        for key in mine & _keys(keys.get(other.id, other.keys)):
+            return other.id, key
+    return None
+
+
+def _meet(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether both scopes hold at once somewhere: "app" and "grid" hold in every view."""
+    everywhere = {"app", "grid"}
+    return bool(set(one) & set(other)) or bool(everywhere & set(one)) or bool(everywhere & set(other))
+
+
+def _keys(keys: str) -> set[str]:
+    names = {shown: name for name, shown in _SHOWN_KEYS.items()}
+    return {names.get(key.strip(), key.strip()) for key in keys.split(",")}

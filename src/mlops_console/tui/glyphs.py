@@ -1,0 +1,70 @@
+"""How each state is told: a glyph and a word, and a semantic style besides. The one table of them."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+# The semantic styles: each names a theme variable (see `tui.themes`) and a component class of the grid.
+STYLES = ("ok", "run", "warn", "bad", "muted", "strong", "accent")
+
+
+class State(NamedTuple):
+    glyph: str
+    word: str
+    style: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.glyph} {self.word}"
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        """A cell of the grid."""
+        return (self.text, self.style)
+
+
+_STATES = {
+    state.word: state
+    for state in (
+        # runs, stages and jobs
+        State("○", "queued", "muted"),
+        State("●", "running", "run"),
+        State("✓", "succeeded", "ok"),
+        State("✗", "failed", "bad"),
+        State("■", "stopped", "warn"),
+        State("?", "lost", "bad"),
+        State("⊘", "refused", "warn"),
+        State("·", "waiting", "muted"),
+        State("↷", "skipped", "muted"),
+        # revisions
+        State("◐", "loading", "run"),
+        State("▲", "live", "ok"),
+        State("▽", "retired", "muted"),
+        # servers and workers
+        State("✓", "ready", "ok"),
+        State("◐", "starting", "run"),
+        State("–", "none", "muted"),
+        State("●", "working", "ok"),
+        State("○", "idle", "muted"),
+        State("✗", "dead", "bad"),
+        # drift
+        State("▲", "drifted", "warn"),
+        State("✓", "stable", "ok"),
+        # alerts
+        State("⚠", "warning", "warn"),
+        State("✗", "critical", "bad"),
+    )
+}
+
+MARK = "◆"
+CURSOR = "▌"
+PASSED = State("✓", "passed", "ok")
+NOT_PASSED = State("✗", "not passed", "bad")
+BETTER = State("▲", "better", "ok")
+WORSE = State("▼", "worse", "bad")
+ALERT = "⚠"
+
+
+def state(word: str | StrEnum) -> State:
+    """The glyph, word and style of a state; an unknown one is told by its word alone."""
+    name = str(word)
+    return _STATES.get(name) or State("·", name, "muted")

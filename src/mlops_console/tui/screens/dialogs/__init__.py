@@ -1,0 +1,1 @@
+"""The dialogues: plan, form, picker, prompt, help, command line, error."""

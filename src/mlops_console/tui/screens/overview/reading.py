@@ -1,0 +1,154 @@
+"""What the overview shows, read from the store in one go."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from mlops_console.core.alerts import Alert
+from mlops_console.core.config import Config
+from mlops_console.core.deployments import Environment, Revision, RevisionState
+from mlops_console.core.drift import DriftReport
+from mlops_console.core.errors import ConfigError
+from mlops_console.core.jobs import Job
+from mlops_console.core.runs import Run
+from mlops_console.store import alerts, deployments, drift, jobs, runs
+from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.runs import RunQuery
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from mlops_console.store.workspace import Workspace
+
+RATE_SECONDS = 60.0
+TREND_MINUTES = 20
+_RUNS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One environment. `traffic` is requests in each of the last minutes, oldest first."""
+
+    environment: Environment
+    live: Revision | None
+    newest: Revision | None
+    report: DriftReport | None  # the newest of what is live
+    traffic: tuple[int, ...]
+
+    @property
+    def per_minute(self) -> int:
+        return self.traffic[-1] if self.traffic else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The figure by which runs are judged, over the newest runs that have it, oldest first."""
+
+    metric: str
+    goal: str
+    values: tuple[float, ...]
+    best_run: str
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    project: str
+    cards: tuple[Card, ...]
+    alerts: tuple[Alert, ...]
+    jobs: tuple[Job, ...]
+    runs: tuple[Run, ...]
+    run_count: int
+    model_count: int
+    trend: Trend | None
+    pipelines: tuple[str, ...] = ()
+
+
+@dataclass
+class OverviewRead(Message, bubble=False):
+    overview: Overview
+
+
+def read_overview(workspace: "Workspace") -> OverviewRead:
+    """Everything the view shows.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    try:
+        config = workspace.config()
+    except ConfigError:
+        config = None  # the app says what is wrong with it; the store is shown all the same
+    traffic = PredictionLog(workspace.predictions_path)
+    with workspace.store.read() as db:
+        page = runs.page(db, RunQuery(limit=_RUNS))
+        overview = Overview(
+            config.project.name if config else workspace.root.name,
+            tuple(_card(db, environment, traffic) for environment in _environments(db, config)),
+            tuple(alerts.open_alerts(db)),
+            tuple(jobs.open_jobs(db)),
+            page.runs,
+            page.total,
+            _model_count(db),
+            trend(page.runs, config),
+            tuple(config.pipelines) if config else (),
+        )
+    return OverviewRead(overview)
+
+
+def _model_count(db: "sqlite3.Connection") -> int:
+    from mlops_console.store import models
+
+    return len(models.versions(db))
+
+
+def _environments(db: "sqlite3.Connection", config: Config | None) -> list[Environment]:
+    """Those of mlops.toml in its order, known to the store or not, then what else the store knows."""
+    known = {environment.name: environment for environment in deployments.environments(db)}
+    found = []
+    for name, settings in (config.environments if config else {}).items():
+        planned = Environment(name, settings.model, settings.port, settings.host)
+        found.append(known.pop(name, planned))
+    return found + list(known.values())
+
+
+def _card(db: "sqlite3.Connection", environment: Environment, log: PredictionLog) -> Card:
+    history = deployments.revisions(db, environment.name, limit=50)
+    live = next((revision for revision in history if revision.state is RevisionState.LIVE), None)
+    reports = drift.reports(db, environment.name, limit=1)
+    report = reports[0] if reports and live and reports[0].revision == live.revision else None
+    return Card(environment, live, history[0] if history else None, report, _traffic(log, environment.name))
+
+
+def _traffic(log: PredictionLog, environment: str) -> tuple[int, ...]:
+    end = time.time()
+    if log.traffic(environment, end - TREND_MINUTES * RATE_SECONDS, end).rows == 0:
+        return ()
+    starts = [end - minute * RATE_SECONDS for minute in range(TREND_MINUTES, 0, -1)]
+    return tuple(log.traffic(environment, start, start + RATE_SECONDS).rows for start in starts)
+
+
+def trend(newest_first: Sequence[Run], config: Config | None) -> Trend | None:
+    """The trend of the metric that mlops.toml judges a model by, else of the one that most runs have."""
+    goals = {m.metric: m.goal for m in config.models.values() if m.metric} if config else {}
+    counts = Counter(name for run in newest_first for name in run.metrics)
+    metric = next((name for name in goals if counts[name]), None)
+    if metric is None:
+        if not counts:
+            return None
+        metric = min(counts, key=lambda name: (-counts[name], not name.startswith(("test", "val")), name))
+    goal = goals.get(metric, "maximize")
+    having = [
+        (run.name, run.metrics[metric].last)
+        for run in reversed(newest_first)
+        if metric in run.metrics and math.isfinite(run.metrics[metric].last)
+    ]
+    if not having:
+        return None
+    best_run, best = (max if goal == "maximize" else min)(having, key=lambda pair: pair[1])
+    return Trend(metric, goal, tuple(value for _, value in having), best_run, best)

@@ -1,0 +1,1 @@
+"""View 3: the pipelines of mlops.toml and how far their newest run is."""

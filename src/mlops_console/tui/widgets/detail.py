@@ -1,0 +1,123 @@
+"""The details of what is selected, in tabs that are made when they are first looked at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from mlops_console.core.text import safe_line
+from mlops_console.tui.paint import line, styled
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One tab: `make` is called once, when it is first shown."""
+
+    id: str
+    title: str
+    make: Callable[[], Widget]
+
+
+class TabLine(Widget):
+    """The titles of the tabs, the active one marked."""
+
+    DEFAULT_CSS = "TabLine { height: 1; color: $muted; padding: 0 1; }"
+
+    def __init__(self, panes: Sequence[Pane]) -> None:
+        super().__init__()
+        self.panes = tuple(panes)
+        self.active = self.panes[0].id
+
+    def render(self) -> Content:
+        return Content("  ").join(
+            line(("▸" if pane.id == self.active else " ", "accent"), (pane.title, "strong" if pane.id == self.active else "muted"))
+            for pane in self.panes
+        )
+
+
+class DetailPane(Widget, can_focus=False):
+    """A titled box with tabs. `DetailPane.Shown` says which one is looked at now."""
+
+    DEFAULT_CSS = """
+    DetailPane { layout: vertical; border: round $line; border-title-color: $strong; height: 1fr; }
+    DetailPane:focus-within { border: round $border; }
+    DetailPane > .detail--pane { height: 1fr; }
+    """
+
+    @dataclass
+    class Shown(Message):
+        pane: str
+
+    def __init__(self, *panes: Pane) -> None:
+        super().__init__()
+        self._panes = panes
+        self._made: dict[str, Widget] = {}
+        self._tabs = TabLine(panes)
+
+    def compose(self) -> ComposeResult:
+        if len(self._panes) > 1:
+            yield self._tabs
+
+    async def on_mount(self) -> None:
+        await self._bring(self._tabs.active)
+
+    @property
+    def active(self) -> str:
+        return self._tabs.active
+
+    @property
+    def widget(self) -> Widget | None:
+        """The widget of the active tab."""
+        return self._made.get(self.active)
+
+    def pane(self, id: str) -> Widget | None:
+        """The widget of a tab, if it was ever looked at."""
+        return self._made.get(id)
+
+    def show_title(self, title: str) -> None:
+        self.border_title = styled(safe_line(title, 200))
+
+    async def show(self, id: str) -> None:
+        """Show a tab."""
+        if id != self.active or id not in self._made:
+            self._tabs.active = id
+            self._tabs.refresh()
+            await self._bring(id)
+
+    async def turn(self, by: int) -> None:
+        """Show the tab `by` further on; after the last one comes the first."""
+        ids = [pane.id for pane in self._panes]
+        await self.show(ids[(ids.index(self.active) + by) % len(ids)])
+
+    def focus_inside(self) -> None:
+        widget = self.widget
+        if widget is not None:
+            target = widget if widget.can_focus else next((w for w in widget.query("*") if w.focusable), None)
+            if target is not None:
+                target.focus()
+
+    async def on_click(self, event: events.Click) -> None:
+        if event.widget is self._tabs:
+            x = event.get_content_offset_capture(self._tabs).x
+            for pane in self._panes:
+                if x < len(pane.title) + 1:
+                    await self.show(pane.id)
+                    return
+                x -= len(pane.title) + 3
+
+    async def _bring(self, id: str) -> None:
+        had_focus = self.has_focus_within
+        if id not in self._made:
+            pane = next(pane for pane in self._panes if pane.id == id)
+            widget = self._made[id] = pane.make()
+            widget.add_class("detail--pane")
+            await self.mount(widget)
+        for other, widget in self._made.items():
+            widget.display = other == id
+        if had_focus:
+            self.focus_inside()
+        self.post_message(self.Shown(id))

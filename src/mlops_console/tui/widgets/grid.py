@@ -1,0 +1,366 @@
+"""The table of all views, on the Line API: it draws the rows on the screen and nothing else."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from mlops_console.tui import commands, glyphs
+from mlops_console.tui.widgets.fit import Placed, fit, place
+from mlops_console.tui.widgets.rows import Cell, ListSource, Row, RowSource
+
+_GUTTER = 2  # the cursor's bar and the mark
+_WAITING = Row("", (Cell("…", "muted"),))
+
+
+class Grid(ScrollView, can_focus=True):
+    """Rows of a `RowSource` under a header that stays, with a cursor, marks and a sort arrow.
+
+    `update` compares what is on the screen with what should be, and repaints only the cells that differ.
+    """
+
+    BINDINGS = commands.bindings("grid")
+    COMPONENT_CLASSES = {  # noqa: RUF012
+        "grid--header",
+        "grid--cursor",
+        "grid--cursor-blurred",
+        "grid--bar",
+        "grid--mark",
+        *(f"grid--{style}" for style in glyphs.STYLES),
+    }
+    DEFAULT_CSS = """
+    Grid { background: $background; color: $foreground; scrollbar-size: 1 1; overflow-x: hidden; }
+    Grid > .grid--header { color: $muted; background: $background; }
+    Grid > .grid--cursor { background: $cursor; color: $cursor-text; }
+    Grid > .grid--cursor-blurred { background: $panel; }
+    Grid > .grid--bar { color: $accent; }
+    Grid > .grid--mark { color: $mark; }
+    Grid > .grid--ok { color: $ok; }
+    Grid > .grid--run { color: $run; }
+    Grid > .grid--warn { color: $warn; }
+    Grid > .grid--bad { color: $bad; }
+    Grid > .grid--muted { color: $muted; }
+    Grid > .grid--strong { color: $strong; text-style: bold; }
+    Grid > .grid--accent { color: $accent; }
+    """
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another row now; None if there is none."""
+
+        grid: "Grid"
+        row: Row | None
+
+    @dataclass
+    class Opened(Message):
+        """Somebody wants to go into a row."""
+
+        grid: "Grid"
+        row: Row
+
+    @dataclass
+    class Marked(Message):
+        """The marks have changed: `Grid.marks`."""
+
+        grid: "Grid"
+
+    @dataclass
+    class SortWished(Message):
+        """Somebody has clicked on the title of a sortable column."""
+
+        grid: "Grid"
+        column: str
+
+    def __init__(self, *, empty: Sequence[str] = (), markable: bool = False, **options: Any) -> None:
+        """`empty`: a title and lines that teach the first step, drawn when there are no rows."""
+        super().__init__(**options)
+        self.source: RowSource = ListSource(())
+        self.empty = tuple(empty)
+        self.markable = markable
+        self.marks: dict[str, None] = {}  # keys, in the order of marking
+        self.order = ""
+        self.descending = False
+        self.cursor = 0
+        self._key = ""  # of the row under the cursor
+        self._known: dict[int, tuple[int, int]] = {}
+        self._placed: list[Placed] = []
+        self._first = 1  # the first column shown after the pinned one
+        self._more = 0  # columns that are left over on the right
+        self._drawn: list[tuple[Any, ...]] = []
+        self._styles_by_name: dict[str, Style] = {}
+        self._read = False
+
+    # What others call
+
+    def update(self, source: RowSource, *, order: str = "", descending: bool = False) -> None:
+        """Show these rows. The cursor stays on its row, or at the top if it never left it."""
+        columns_changed = tuple(source.columns) != tuple(self.source.columns)
+        self.source, self.order, self.descending = source, order, descending
+        self._read = True
+        if columns_changed:
+            self._known.clear()
+            self._first = 1
+        if self.virtual_size.height != source.count + 1:
+            self.virtual_size = Size(0, source.count + 1)
+        self._follow()
+        self._draw_changes(force=columns_changed)
+
+    def reset(self) -> None:
+        """Forget the cursor and the place: other rows come."""
+        self._key, self.cursor = "", 0
+        self._known.clear()
+        self.scroll_to(y=0, animate=False, immediate=True)
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        found = self.source.rows(self.cursor, 1)
+        return found[0] if found else None
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a row and bring it into view."""
+        index = max(0, min(index, self.source.count - 1))
+        before = self.cursor
+        self.cursor = index
+        row = self.row
+        key = row.key if row else ""
+        self._bring_into_view()
+        self._draw_changes()
+        if before != index or key != self._key:
+            self._key = key
+            self.post_message(self.Moved(self, row))
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if self.source.count == 0:
+            return self._empty_line(y, width)
+        if y == 0:
+            return self._header_line(width)
+        index = y - 1 + self.scroll_offset.y
+        found = self.source.rows(index, 1) if index < self.source.count else ()
+        if not found:
+            return Strip.blank(width, self.rich_style)
+        return self._row_line(found[0] or _WAITING, index, width)
+
+    def _header_line(self, width: int) -> Strip:
+        style = self._style("header")
+        segments = [Segment(" " * _GUTTER, style)]
+        x = _GUTTER
+        for p in self._placed:
+            column = self.source.columns[p.index]
+            sorted_by = column.key == self.order
+            arrow = (" ▼" if self.descending else " ▲") if sorted_by else ""
+            align = "left" if column.align == "left" else "right"
+            text = (
+                fit(column.title, max(p.width - len(arrow), 1), "left" if align == "left" else "right")
+                if not arrow
+                else (fit(fit(column.title, min(len(column.title), p.width - 2)) + arrow, p.width, align))
+            )  # type: ignore[arg-type]
+            segments += [
+                Segment(" " * (p.x - x), style),
+                Segment(text, style + Style(bold=True) if sorted_by else style),
+            ]
+            x = p.x + p.width
+        more = f"+{self._more} ›" if self._more else ""
+        left = width - x
+        segments.append(Segment(fit(more, left, "right") if left > len(more) else " " * max(left, 0), style))
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _row_line(self, row: Row, index: int, width: int) -> Strip:
+        at_cursor = index == self.cursor
+        base = self._style("cursor" if self.has_focus else "cursor-blurred") if at_cursor else self.rich_style
+        bar = glyphs.CURSOR if at_cursor else " "
+        mark = glyphs.MARK if row.key in self.marks else " "
+        segments = [Segment(bar, base + self._style("bar")), Segment(mark, base + self._style("mark"))]
+        x = _GUTTER
+        for p in self._placed:
+            cell = row.cells[p.index] if p.index < len(row.cells) else Cell("")
+            text = fit(cell.text, p.width, self.source.columns[p.index].align, p.decimals)
+            segments += [Segment(" " * (p.x - x), base), Segment(text, base + self._style(cell.style))]
+            x = p.x + p.width
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _empty_line(self, y: int, width: int) -> Strip:
+        title, *rest = (self.empty or ("Nothing here yet",)) if self._read else ("Reading…",)
+        room = max(width - 4, 1)
+        lines = [
+            ("", ""),
+            *((line, "strong" if self._read else "muted") for line in textwrap.wrap(title, room)),
+            ("", ""),
+        ]
+        for paragraph in rest:
+            lines += [(line, "muted") for line in textwrap.wrap(paragraph, room)] or [("", "")]
+        text, style = lines[y] if y < len(lines) else ("", "")
+        return Strip([Segment("  " + text, self.rich_style + self._style(style))]).adjust_cell_length(
+            width, self.rich_style
+        )
+
+    def _style(self, name: str) -> Style:
+        """What a semantic style adds to its line."""
+        if not name:
+            return Style.null()
+        found = self._styles_by_name.get(name)
+        if found is None:
+            found = self._styles_by_name[name] = self.get_component_rich_style(f"grid--{name}", partial=True)
+        return found
+
+    def notify_style_update(self) -> None:
+        self._styles_by_name.clear()
+        super().notify_style_update()
+
+    # What is on the screen and what should be
+
+    def _draw_changes(self, force: bool = False) -> None:
+        """Repaint the cells that differ from what was drawn last."""
+        if not self.size.height:
+            return
+        window = self._window()
+        rows = [row.cells for row in window if row is not None]
+        placed, more = place(self.source.columns, rows, self.size.width, _GUTTER, self._first, self._known)
+        drawn = self._state(window)
+        if force or placed != self._placed or more != self._more or len(drawn) != len(self._drawn):
+            self.refresh()
+        else:
+            for y, (old, new) in enumerate(zip(self._drawn, drawn, strict=True)):
+                if old != new:
+                    self._refresh_difference(y, old, new)
+        self._placed, self._more, self._drawn = placed, more, drawn
+
+    def _state(self, window: Sequence[Row | None]) -> list[tuple[Any, ...]]:
+        """Of every line what decides how it looks: first what holds for all of it, then its row."""
+        header = ("header", self.order, self.descending, self.source.count == 0)
+        top = self.scroll_offset.y
+        lines: list[tuple[Any, ...]] = [(header, None)]
+        for at, row in enumerate(window):
+            key = row.key if row else ""
+            cursor = top + at == self.cursor and (True, self.has_focus)
+            lines.append(((cursor, key in self.marks, row is None), row.cells if row else ()))
+        lines += [((), ())] * (self.size.height - len(lines))
+        return lines[: self.size.height]
+
+    def _refresh_difference(self, y: int, old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
+        (old_line, old_cells), (new_line, new_cells) = old, new
+        if old_line != new_line or not old_cells or len(old_cells) != len(new_cells):
+            self.refresh(Region(0, y, self.size.width, 1))
+            return
+        changed = [p for p in self._placed if old_cells[p.index][:2] != new_cells[p.index][:2]]
+        self.refresh(*(Region(p.x, y, p.width, 1) for p in changed)) if changed else None
+
+    def _window(self) -> Sequence[Row | None]:
+        return self.source.rows(self.scroll_offset.y, max(self.size.height - 1, 0))
+
+    def _follow(self) -> None:
+        """Put the cursor where its row is now; if it is gone, leave it where it was."""
+        count = self.source.count
+        old = self._key
+        if old and self.cursor > 0:
+            page = max(self.size.height, 1)
+            start = max(0, self.cursor - 2 * page)
+            for at, row in enumerate(self.source.rows(start, 4 * page)):
+                if row is not None and row.key == old:
+                    self.cursor = start + at
+                    break
+        self.cursor = max(0, min(self.cursor, count - 1))
+        row = self.row
+        self._key = row.key if row else ""
+        if self._key != old:
+            self.post_message(self.Moved(self, row))
+
+    def _bring_into_view(self) -> None:
+        page = max(self.size.height - 1, 1)
+        top = self.scroll_offset.y
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+        elif self.cursor >= top + page:
+            self.scroll_to(y=self.cursor - page + 1, animate=False, immediate=True)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self._draw_changes(force=True)
+
+    def on_resize(self) -> None:
+        self._known.clear()
+        self._bring_into_view()
+        self._draw_changes(force=True)
+
+    def on_focus(self) -> None:
+        self._draw_changes()
+
+    def on_blur(self) -> None:
+        self._draw_changes()
+
+    # Keys and mouse
+
+    def action_cursor_down(self) -> None:
+        self.move_to(self.cursor + 1)
+
+    def action_cursor_up(self) -> None:
+        self.move_to(self.cursor - 1)
+
+    def action_page_down(self) -> None:
+        self.move_to(self.cursor + max(self.size.height - 2, 1))
+
+    def action_page_up(self) -> None:
+        self.move_to(self.cursor - max(self.size.height - 2, 1))
+
+    def action_top(self) -> None:
+        self.move_to(0)
+
+    def action_bottom(self) -> None:
+        self.move_to(self.source.count - 1)
+
+    def action_columns_right(self) -> None:
+        if self._more:
+            self._first += 1
+            self._draw_changes(force=True)
+
+    def action_columns_left(self) -> None:
+        if self._first > 1:
+            self._first -= 1
+            self._draw_changes(force=True)
+
+    def action_open(self) -> None:
+        if (row := self.row) is not None:
+            self.post_message(self.Opened(self, row))
+
+    def action_mark(self) -> None:
+        row = self.row
+        if row is None or not self.markable:
+            return
+        if row.key in self.marks:
+            del self.marks[row.key]
+        else:
+            self.marks[row.key] = None
+        self.post_message(self.Marked(self))
+        self.move_to(self.cursor + 1)
+
+    def unmark_all(self) -> None:
+        if self.marks:
+            self.marks.clear()
+            self._draw_changes()
+            self.post_message(self.Marked(self))
+
+    def on_click(self, event: events.Click) -> None:
+        x, y = event.get_content_offset_capture(self)
+        if y == 0:
+            for p in self._placed:
+                column = self.source.columns[p.index]
+                if p.x <= x < p.x + p.width and column.sortable:
+                    self.post_message(self.SortWished(self, column.key))
+            return
+        index = y - 1 + self.scroll_offset.y
+        if 0 <= index < self.source.count:
+            self.move_to(index)
+            if event.chain == 2:
+                self.action_open()

@@ -1,0 +1,63 @@
+"""A list and the details of its selected row: beside each other, one below the other, or one at a time."""
+
+from collections.abc import Iterator
+
+from textual import events
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+BESIDE = 110  # columns from which both are side by side
+BELOW = 32  # lines from which both are one below the other
+
+
+class Split(Widget):
+    """`open` brings the details forward: where there is room for only one, they take the list's place."""
+
+    DEFAULT_CSS = """
+    Split { height: 1fr; width: 1fr; layout: vertical; }
+    Split > .split--detail { display: none; }
+    Split.-beside { layout: horizontal; }
+    Split.-beside > .split--list { width: 3fr; }
+    Split.-beside > .split--detail { width: 2fr; display: block; }
+    Split.-below > .split--list { height: 1fr; }
+    Split.-below > .split--detail { height: 1fr; display: block; }
+    Split.-single.-open > .split--list { display: none; }
+    Split.-single.-open > .split--detail { display: block; }
+    """
+
+    def __init__(self, listing: Widget, detail: Widget | None) -> None:
+        super().__init__()
+        self._listing = listing
+        self._detail = detail
+
+    def compose(self) -> ComposeResult:
+        yield from self._parts()
+
+    @property
+    def detail_visible(self) -> bool:
+        return self._detail is not None and bool(self._detail.display)
+
+    @property
+    def opened(self) -> bool:
+        return self.has_class("-open")
+
+    def open(self) -> None:
+        if self._detail is not None:
+            self.add_class("-open")
+
+    def close(self) -> None:
+        self.remove_class("-open")
+
+    def on_resize(self, event: events.Resize) -> None:
+        beside = event.size.width >= BESIDE
+        below = not beside and event.size.height >= BELOW
+        self.set_class(beside, "-beside")
+        self.set_class(below, "-below")
+        self.set_class(not beside and not below, "-single")
+
+    def _parts(self) -> Iterator[Widget]:
+        self._listing.add_class("split--list")
+        yield self._listing
+        if self._detail is not None:
+            self._detail.add_class("split--detail")
+            yield self._detail

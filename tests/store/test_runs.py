@@ -1,0 +1,272 @@
+"""Runs, their params, tags and metrics, as they are written and found again."""
+
+import math
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlops_console.core.errors import NotFoundError, UsageError
+from mlops_console.core.filters import (
+    Both,
+    Comparison,
+    Either,
+    Field,
+    Filter,
+    FilterError,
+    Membership,
+    Not,
+    parse_filter,
+    parse_order,
+)
+from mlops_console.core.runs import Run, RunStatus
+from mlops_console.store import changes, filters, runs, series
+from mlops_console.store.runs import RunQuery
+from mlops_console.store.workspace import Workspace
+
+NAN = float("nan")
+
+
+def make(workspace: Workspace, name: str = "otter", **values: object) -> str:
+    with workspace.store.write() as tx:
+        run_id = runs.create(tx, name=name, experiment=str(values.pop("experiment", "first")))
+        runs.set_params(tx, run_id, values.pop("params", {}))  # type: ignore[arg-type]
+        runs.set_tags(tx, run_id, values.pop("tags", {}))  # type: ignore[arg-type]
+        points = values.pop("metrics", {})
+        series.ingest(tx, run_id, [(metric, 0, value, 1.0) for metric, value in points.items()])  # type: ignore[attr-defined]
+    return run_id
+
+
+def names(workspace: Workspace, text: str = "", order_by: str = "name") -> list[str]:
+    with workspace.store.read() as db:
+        return [run.name for run in runs.page(db, RunQuery(filter=text, order_by=order_by)).runs]
+
+
+def test_params_keep_their_types(workspace: Workspace) -> None:
+    params = {"lr": 0.1, "depth": 3, "kind": "adam", "flag": True, "none": None, "list": [1, "a"], "huge": 10**400}
+    run_id = make(workspace, params=params)
+    with workspace.store.read() as db:
+        assert runs.get(db, run_id).params == params
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id_or_its_name(workspace: Workspace) -> None:
+    run_id = make(workspace, name="calm-otter-42")
+    make(workspace, name="other")
+    with workspace.store.read() as db:
+        assert runs.get(db, run_id[:6]).id == run_id
+        assert runs.get(db, "calm-otter-42").id == run_id
+        with pytest.raises(NotFoundError, match="no run 'nothing'"):
+            runs.get(db, "nothing")
+        with pytest.raises(NotFoundError):
+            runs.get(db, "%")
+
+
+def test_a_run_ends_once(workspace: Workspace) -> None:
+    run_id = make(workspace)
+    with workspace.store.write() as tx:
+        assert runs.finish(tx, run_id, RunStatus.FAILED, error="boom")
+        assert not runs.finish(tx, run_id, RunStatus.SUCCEEDED)
+        found = runs.get(tx, run_id)
+    assert (found.status, found.error) == (RunStatus.FAILED, "boom")
+
+
+def test_a_run_is_lost_only_if_no_heartbeat_came_in_between(workspace: Workspace) -> None:
+    run_id = make(workspace)
+    with workspace.store.write() as tx:
+        seen = runs.get(tx, run_id).heartbeat_at
+        assert seen is not None
+        tx.execute("UPDATE runs SET heartbeat_at = heartbeat_at + 1")
+        assert not runs.finish(tx, run_id, RunStatus.LOST, heartbeat_before=seen)
+        assert runs.finish(tx, run_id, RunStatus.LOST, heartbeat_before=seen + 1)
+
+
+def test_the_trash(workspace: Workspace) -> None:
+    run_id = make(workspace)
+    with workspace.store.write() as tx:
+        with pytest.raises(UsageError, match="has not ended"):
+            runs.delete(tx, run_id)
+        runs.finish(tx, run_id, RunStatus.SUCCEEDED)
+        runs.delete(tx, run_id)
+    assert names(workspace) == []
+    with workspace.store.write() as tx:
+        runs.restore(tx, run_id)
+    assert names(workspace) == ["otter"]
+
+
+def test_filters(workspace: Workspace) -> None:
+    make(workspace, "a", params={"lr": 0.1, "opt": "adam"}, metrics={"val/auc": 0.9}, tags={"team": "risk"})
+    make(workspace, "b", params={"lr": 0.01, "opt": "sgd"}, metrics={"val/auc": 0.95, "odd key": 1.0})
+    make(workspace, "c", experiment="second")
+    assert names(workspace, "metrics.val/auc > 0.92") == ["b"]
+    assert names(workspace, "metrics.val/auc.max >= 0.9 and params.lr < 0.05") == ["b"]
+    assert names(workspace, "params.opt = adam or experiment = 'second'") == ["a", "c"]
+    assert names(workspace, "not params.opt = adam") == ["b", "c"]
+    assert names(workspace, "params.opt in (adam, sgd) and not tags.team = risk") == ["b"]
+    assert names(workspace, "metrics.`odd key` = 1") == ["b"]
+    assert names(workspace, "name ~ A") == ["a"]
+    assert names(workspace, "started > 2d ago and duration < 90s") == ["a", "b", "c"]
+    assert names(workspace, "started > 2099-01-01") == []
+    assert names(workspace, order_by="-metrics.val/auc") == ["b", "a", "c"]
+    assert names(workspace, order_by="params.lr") == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("metrics.loss >", 15),
+        ("los > 1", 1),
+        ("status = failed and", 20),
+        ("status = failed or or", 20),
+        ("metrics.loss > abc", 16),
+        ("(status = failed", 17),
+        ("status & failed", 8),
+        ("status in failed", 11),
+        ("'x' = 1", 1),
+        ("started > 2026-13-01", 11),
+    ],
+)
+def test_an_error_in_a_filter_points_at_its_column(text: str, column: int) -> None:
+    with pytest.raises(FilterError) as caught:
+        parse_filter(text, time.time())
+    assert caught.value.column == column
+
+
+KEYS = ["x", "y"]
+NUMBERS = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0])
+WORDS = st.sampled_from(["adam", "sgd", "a%b"])
+FIELDS = st.one_of(
+    st.builds(Field, st.just("metrics"), st.sampled_from(KEYS), st.sampled_from(["", "min", "max"])),
+    st.builds(Field, st.just("params"), st.sampled_from(KEYS)),
+)
+LEAVES = st.one_of(
+    st.builds(Comparison, FIELDS, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), NUMBERS),
+    st.builds(Comparison, st.just(Field("params", "x")), st.sampled_from(["=", "!=", "~"]), WORDS),
+    st.builds(Membership, st.just(Field("params", "y")), st.lists(WORDS, min_size=1, max_size=2).map(tuple)),
+)
+FILTERS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(st.builds(Not, inner), st.builds(Both, inner, inner), st.builds(Either, inner, inner)),
+)
+VALUES = st.one_of(NUMBERS, WORDS)
+RUNS = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2),
+        st.dictionaries(st.sampled_from(KEYS), NUMBERS, max_size=2),
+    ),
+    max_size=6,
+)
+
+
+def matches(found: Filter, run: Run) -> bool:
+    """The slow reference: one run at a time, in plain Python."""
+    match found:
+        case Not(inner):
+            return not matches(inner, run)
+        case Both(left, right):
+            return matches(left, run) and matches(right, run)
+        case Either(left, right):
+            return matches(left, run) or matches(right, run)
+        case Membership(field, choices):
+            return field.key in run.params and str(run.params[field.key]) in choices
+        case Comparison(field, operator, value):
+            have = run.params.get(field.key)
+            if field.kind == "metrics":
+                have = run.metrics[field.key].last if field.key in run.metrics else None
+            if have is None or (isinstance(value, float) and not isinstance(have, float)):
+                return False  # a text is no number
+            if isinstance(value, str):
+                have = str(have)  # but a number can be read as a text
+            return {
+                "=": have == value,
+                "!=": have != value,
+                "<": have < value,
+                "<=": have <= value,
+                ">": have > value,
+                ">=": have >= value,
+                "~": str(value).lower() in str(have).lower(),
+            }[operator]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(found=FILTERS, rows=RUNS)
+def test_filters_agree_with_a_slow_reference(
+    workspace: Workspace, found: Filter, rows: list[tuple[dict, dict]]
+) -> None:  # type: ignore[type-arg]
+    with workspace.store.write() as tx:
+        tx.execute("DELETE FROM runs")
+    for index, (params, metrics) in enumerate(rows):
+        make(workspace, f"run-{index}", params=params, metrics=metrics)
+    with workspace.store.read() as db:
+        everything = runs.page(db, RunQuery(order_by="name")).runs
+        text, values = filters.where(found)
+        selected = {row["name"] for row in db.execute(f"SELECT r.name FROM runs r WHERE {text}", values)}
+    assert selected == {run.name for run in everything if matches(found, run)}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_is_a_filter_or_a_filter_error(text: str) -> None:
+    for read in (lambda: parse_filter(text, 0.0), lambda: parse_order(text)):
+        try:
+            read()
+        except FilterError as error:
+            assert 1 <= error.column <= len(text) + 1
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(-3, 6), st.one_of(st.just(NAN), st.floats(-5, 5))), min_size=1, max_size=5),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_summaries_agree_with_the_points_in_any_order(
+    workspace: Workspace, batches: list[list[tuple[int, float]]]
+) -> None:
+    run_id = make(workspace)
+    expected: dict[int, float] = {}
+    for batch in batches:
+        with workspace.store.write() as tx:
+            series.ingest(tx, run_id, [("loss", step, value, 1.0) for step, value in batch])
+        expected |= dict(batch)
+    with workspace.store.read() as db:
+        [summary] = series.summaries(db, run_id)
+        points = series.points(db, run_id, "loss")
+    finite = {step: value for step, value in expected.items() if not math.isnan(value)}
+    assert [point.step for point in points] == sorted(expected)
+    assert summary.count == len(expected)
+    assert (summary.first_step, summary.last_step) == (min(expected), max(expected))
+    assert repr(summary.last) == repr(expected[max(expected)] + 0.0)
+    if finite:
+        assert (summary.min, summary.max) == (min(finite.values()), max(finite.values()))
+        assert summary.mean == pytest.approx(sum(finite.values()) / len(finite), abs=1e-9)
+        assert finite[summary.min_step] == summary.min
+        assert finite[summary.max_step] == summary.max
+    else:
+        assert math.isnan(summary.min)
+        assert math.isnan(summary.mean)
+
+
+def test_a_long_series_keeps_its_extremes_when_it_is_reduced(workspace: Workspace) -> None:
+    run_id = make(workspace)
+    values = [math.sin(i / 50) for i in range(10_000)]
+    values[1234], values[5678] = 9.0, -9.0
+    with workspace.store.write() as tx:
+        series.ingest(tx, run_id, [("loss", i, value, float(i)) for i, value in enumerate(values)])
+    with workspace.store.read() as db:
+        points = series.points(db, run_id, "loss", buckets=100)
+    assert len(points) <= 200
+    assert {point.value for point in points} >= {9.0, -9.0}
+    assert [point.step for point in points] == sorted({point.step for point in points})
+
+
+def test_the_feed_tells_what_has_changed(workspace: Workspace) -> None:
+    with workspace.store.read() as db:
+        before = changes.latest(db)
+    run_id = make(workspace)
+    with workspace.store.read() as db:
+        items = changes.since(db, before)
+    assert {item.topic for item in items} == {changes.Topic.RUNS, changes.Topic.SERIES}
+    assert {item.ref for item in items} == {run_id}
