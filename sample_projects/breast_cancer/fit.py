@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import mlops_console as mlops
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import SGDClassifier
@@ -10,6 +9,8 @@ from sklearn.metrics import accuracy_score, average_precision_score, log_loss, r
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+import mlops_console as mlops
 
 TARGET = "malignant"
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-import mlops_console as mlops
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
+
+import mlops_console as mlops
 
 
 def main() -> None:

@@ -1,10 +1,9 @@
 """Send tumours to a model server, as a clinic would; after a while the clinic has a new camera.
 
-    python replay.py --url http://127.0.0.1:8100 --rows 2000 --shift-after 1000
+For instance `python replay.py --url http://127.0.0.1:8100 --rows 4000 --shift-after 2000`.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,7 @@ CAMERA = {
 SHIFTED = tuple(CAMERA)
 
 
-def rows(n: int, seed: int, shifted: bool = False) -> list[dict[str, Any]]:
+def rows(n: int, seed: int, shifted: bool = False) -> list[traffic.Row]:
     """`n` measured tumours, drawn with replacement, each measured anew with an error of 1 %."""
     tables = [pd.read_csv(HERE / "build" / name) for name in ("train.csv", "test.csv")]
     tumours = pd.concat(tables).drop(columns="malignant")
@@ -33,7 +32,7 @@ def rows(n: int, seed: int, shifted: bool = False) -> list[dict[str, Any]]:
     drawn *= rng.normal(1.0, 0.01, size=drawn.shape)
     if shifted:
         drawn = drawn.assign(**{name: drawn[name] * factor for name, factor in CAMERA.items()})
-    return drawn.to_dict("records")
+    return drawn.round(6).to_dict("records")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
-Row = dict[str, Any]
+Row = dict[Hashable, Any]  # column -> value, as pandas gives its records
 Rows = Callable[[int, int, bool], list[Row]]  # (how many, seed, shifted) -> rows
 
 
@@ -22,19 +23,18 @@ def send(url: str, batches: Iterable[list[Row]], rate: float) -> Counter[str]:
 
     Raises OSError when the server can't be reached, RuntimeError when it refuses a batch.
     """
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     answered: Counter[str] = Counter()
     start = time.monotonic()
-    for batch in batches:
-        time.sleep(max(0.0, start + answered.total() / rate - time.monotonic()))
-        body = json.dumps({"dataframe_records": batch})
-        connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        answer = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"HTTP {response.status}: {answer[:200].decode(errors='replace')}")
-        answered[response.headers.get("X-Model", "an unnamed model")] += len(batch)
-    connection.close()
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)) as connection:
+        for batch in batches:
+            time.sleep(max(0.0, start + answered.total() / rate - time.monotonic()))
+            body = json.dumps({"dataframe_records": batch})
+            connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != 200:
+                raise RuntimeError(f"HTTP {response.status}: {answer[:200].decode(errors='replace')}")
+            answered[response.headers.get("X-Model", "an unnamed model")] += len(batch)
     return answered
 
 
@@ -50,7 +50,10 @@ def main(rows: Rows) -> None:
     args = parser.parse_args()
 
     usual = 0 if args.shift else min(args.rows, args.rows if args.shift_after is None else args.shift_after)
-    stream = rows(usual, args.seed, False) + rows(args.rows - usual, args.seed + 1, True)
+    try:
+        stream = rows(usual, args.seed, False) + rows(args.rows - usual, args.seed + 1, True)
+    except FileNotFoundError as error:
+        sys.exit(f"There is no {error.filename}: train once, which makes it.")
     batches = [stream[i : i + args.batch] for i in range(0, len(stream), args.batch)]
     started = time.monotonic()
     try:

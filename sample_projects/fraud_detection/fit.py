@@ -1,6 +1,5 @@
 """Stage `fit`: boosted trees on numbers and categories, one logged point per round of trees."""
 
-import mlops_console as mlops
 import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -9,6 +8,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import mlops_console as mlops
+
 TARGET = "is_fraud"
 CATEGORIES = ["merchant_category", "country", "entry"]
 
@@ -16,9 +17,7 @@ CATEGORIES = ["merchant_category", "country", "entry"]
 def main() -> None:
     params = mlops.params("fit")
     train, test = pd.read_csv("build/train.csv"), pd.read_csv("build/test.csv")
-    learn, check = train_test_split(
-        train, test_size=0.2, stratify=train[TARGET], random_state=params["seed"]
-    )
+    learn, check = train_test_split(train, test_size=0.2, stratify=train[TARGET], random_state=params["seed"])
 
     with mlops.start_run(experiment="fraud", params=params) as run:
         run.log_dataset("train", train)

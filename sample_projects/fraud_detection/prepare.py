@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import mlops_console as mlops
 import pandas as pd
+
+import mlops_console as mlops
 
 
 def main() -> None:

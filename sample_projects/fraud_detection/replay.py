@@ -1,9 +1,7 @@
 """Send card transactions to a model server; after a while the customers are on holiday.
 
-    python replay.py --url http://127.0.0.1:8100 --rows 2000 --shift-after 1000
+For instance `python replay.py --url http://127.0.0.1:8100 --rows 4000 --shift-after 2000`.
 """
-
-from typing import Any
 
 import traffic
 from transactions import transactions
@@ -12,7 +10,7 @@ from transactions import transactions
 SHIFTED = ("amount", "merchant_category", "country")
 
 
-def rows(n: int, seed: int, shifted: bool = False) -> list[dict[str, Any]]:
+def rows(n: int, seed: int, shifted: bool = False) -> list[traffic.Row]:
     """`n` transactions as the model is asked about them, without the answer."""
     return transactions(n, seed, holiday=shifted).drop(columns=["day", "is_fraud"]).to_dict("records")
 

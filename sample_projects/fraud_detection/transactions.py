@@ -1,73 +1,95 @@
-"""Stage `generate`: believable card transactions, 2.5 % of them fraud; by hand `python transactions.py`.
+"""Stage `generate`: believable card transactions, 2.5 % of them fraud; by hand `python transactions.py`."""
 
-Two kinds of fraud are at work. A stolen card buys dear things at night, far from the last purchase, often by
-magnetic stripe. A card tester tries numbers of fresh accounts online with small sums, minutes apart. Some of either
-look like anybody's shopping, as in life.
-"""
-
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import mlops_console as mlops
 import numpy as np
 import pandas as pd
 
-FRAUD_SHARE = 0.025
+import mlops_console as mlops
+
 DAYS = 90
 MEDIAN_AMOUNT = {"groceries": 32, "fuel": 48, "restaurant": 27, "clothing": 60, "electronics": 140, "travel": 210}
 
 Mix = dict[str, float]  # the share of each category; they add up to 1
-USUAL = {"groceries": 0.42, "fuel": 0.14, "restaurant": 0.22, "clothing": 0.12, "electronics": 0.06, "travel": 0.04}
-HOLIDAY = {"groceries": 0.26, "fuel": 0.12, "restaurant": 0.24, "clothing": 0.12, "electronics": 0.08, "travel": 0.18}
-HOME = {"DE": 0.84, "AT": 0.05, "FR": 0.04, "NL": 0.03, "ES": 0.02, "US": 0.02}
-ABROAD = {"DE": 0.55, "AT": 0.10, "FR": 0.12, "NL": 0.05, "ES": 0.15, "US": 0.03}
-HOLIDAY_AMOUNTS = 1.35  # people spend more, whatever they buy
 
 
-def _pick(rng: np.random.Generator, mix: Mix, n: int) -> np.ndarray:
-    return rng.choice(list(mix), size=n, p=list(mix.values()))
+@dataclass(frozen=True)
+class Behaviour:
+    """How a kind of people pay. Every column of a transaction is drawn from one line of this."""
+
+    categories: Mix
+    countries: Mix
+    entries: Mix
+    spend: float = 1.0  # times what is usual in the merchant's category
+    hour: tuple[float, float] = (14.5, 3.8)  # mean and standard deviation
+    distance_km: float = 5.0  # median, from the last purchase
+    pause_days: float = 2.0  # mean, since the last purchase
+    account_days: float = 1600.0  # mean age of the account
 
 
-def transactions(n: int, seed: int, holiday: bool = False) -> pd.DataFrame:
-    """`n` transactions. `holiday` changes amount, merchant_category and country, and nothing else."""
-    rng = np.random.default_rng(seed)
-    kind = rng.choice(["fair", "stolen", "tester"], size=n, p=[1 - FRAUD_SHARE, 0.6 * FRAUD_SHARE, 0.4 * FRAUD_SHARE])
-    looks = np.where(rng.random(n) < 0.12, "fair", kind)  # some fraud gives no sign
+USUAL = Behaviour(
+    {"groceries": 0.42, "fuel": 0.14, "restaurant": 0.22, "clothing": 0.12, "electronics": 0.06, "travel": 0.04},
+    {"DE": 0.84, "AT": 0.05, "FR": 0.04, "NL": 0.03, "ES": 0.02, "US": 0.02},
+    {"contactless": 0.45, "chip": 0.30, "online": 0.22, "stripe": 0.03},
+)
+HOLIDAY = replace(
+    USUAL,
+    categories=USUAL.categories | {"groceries": 0.26, "fuel": 0.12, "restaurant": 0.26, "travel": 0.18},
+    countries=USUAL.countries | {"DE": 0.55, "AT": 0.11, "FR": 0.12, "NL": 0.05, "ES": 0.15},
+    spend=1.35,
+)
+# A stolen card buys dear things at night, far from the last purchase and often by magnetic stripe.
+STOLEN = replace(
+    USUAL,
+    categories=USUAL.categories | {"groceries": 0.10, "electronics": 0.30, "travel": 0.12},
+    countries=USUAL.countries | {"DE": 0.56, "US": 0.30},
+    entries={"contactless": 0.30, "chip": 0.15, "online": 0.20, "stripe": 0.35},
+    spend=2.4,
+    hour=(26, 2.5),
+    distance_km=65.0,
+    pause_days=0.8,
+)
+# A card tester tries numbers of fresh accounts online, with small sums, minutes apart, at any hour.
+TESTER = replace(
+    USUAL,
+    entries={"contactless": 0.01, "chip": 0.01, "online": 0.97, "stripe": 0.01},
+    spend=0.08,
+    hour=(14.5, 20.0),
+    pause_days=0.03,
+    account_days=300.0,
+)
 
-    def by_kind(fair: np.ndarray, stolen: np.ndarray, tester: np.ndarray) -> np.ndarray:
-        return np.select([looks == "stolen", looks == "tester"], [stolen, tester], fair)
 
-    category = by_kind(
-        _pick(rng, HOLIDAY if holiday else USUAL, n),
-        _pick(rng, USUAL | {"groceries": 0.10, "electronics": 0.30, "travel": 0.12}, n),
-        _pick(rng, USUAL, n),
+def shop(rng: np.random.Generator, n: int, who: Behaviour) -> pd.DataFrame:
+    category, country, entry = (
+        rng.choice(list(mix), n, p=list(mix.values())) for mix in (who.categories, who.countries, who.entries)
     )
-    usual_amount = pd.Series(category).map(MEDIAN_AMOUNT).to_numpy() * rng.lognormal(0, 0.55, n)
-    amount = by_kind(usual_amount, 2.4 * usual_amount, rng.lognormal(1.2, 0.5, n))
-    country = by_kind(
-        _pick(rng, ABROAD if holiday else HOME, n),
-        _pick(rng, HOME | {"DE": 0.56, "US": 0.30}, n),
-        _pick(rng, HOME, n),
-    )
-    entry = by_kind(
-        _pick(rng, {"contactless": 0.45, "chip": 0.30, "online": 0.22, "stripe": 0.03}, n),
-        _pick(rng, {"contactless": 0.30, "chip": 0.15, "online": 0.20, "stripe": 0.35}, n),
-        _pick(rng, {"contactless": 0.01, "chip": 0.01, "online": 0.97, "stripe": 0.01}, n),
-    )
-    hour = by_kind(rng.normal(14.5, 3.8, n), rng.normal(26, 2.5, n), rng.uniform(0, 24, n)).astype(int) % 24
+    usual = np.array([MEDIAN_AMOUNT[name] for name in category], dtype=float)
     return pd.DataFrame(
         {
-            "day": np.sort(rng.integers(DAYS, size=n)),
-            "amount": (amount * (HOLIDAY_AMOUNTS if holiday else 1)).round(2),
+            "amount": (usual * who.spend * rng.lognormal(0, 0.55, n)).round(2),
             "merchant_category": category,
             "country": country,
             "entry": entry,
-            "hour": hour,
-            "distance_km": by_kind(*(rng.lognormal(m, 1.0, n) for m in (1.6, 4.2, 1.6))).round(1),
-            "days_since_last": by_kind(*(rng.exponential(m, n) for m in (2.0, 0.8, 0.03))).round(3),
-            "account_age_days": by_kind(*(rng.gamma(2, m, n) for m in (800, 800, 150))).astype(int),
-            "is_fraud": (kind != "fair").astype(int),
+            "hour": rng.normal(*who.hour, n).astype(int) % 24,
+            "distance_km": (who.distance_km * rng.lognormal(0, 1, n)).round(1),
+            "days_since_last": rng.exponential(who.pause_days, n).round(3),
+            "account_age_days": rng.gamma(2, who.account_days / 2, n).astype(int),
         }
     )
+
+
+def transactions(n: int, seed: int, holiday: bool = False) -> pd.DataFrame:
+    """`n` transactions in the order of their days; on holiday the honest customers behave otherwise."""
+    rng = np.random.default_rng(seed)
+    honest = HOLIDAY if holiday else USUAL
+    kinds = [(honest, 0), (STOLEN, 1), (TESTER, 1), (honest, 1)]  # some fraud gives no sign
+    counts = rng.multinomial(n, [0.975, 0.013, 0.009, 0.003])
+    parts = [shop(rng, count, who).assign(is_fraud=fraud) for count, (who, fraud) in zip(counts, kinds, strict=True)]
+    frame = pd.concat(parts).sample(frac=1, random_state=seed, ignore_index=True)
+    frame.insert(0, "day", np.sort(rng.integers(DAYS, size=n)))
+    return frame
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
 """Stage `fit`: a random forest that grows, one logged point per tree."""
 
-import mlops_console as mlops
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score, log_loss, precision_score, recall_score, roc_auc_score
+
+import mlops_console as mlops
 
 TARGET = "fails_soon"
 

@@ -1,9 +1,7 @@
 """Ask a model server about machines; after a while it is winter and a pressure gauge is worn.
 
-    python replay.py --url http://127.0.0.1:8100 --rows 2000 --shift-after 1000
+For instance `python replay.py --url http://127.0.0.1:8100 --rows 4000 --shift-after 2000`.
 """
-
-from typing import Any
 
 import traffic
 from telemetry import telemetry
@@ -11,12 +9,12 @@ from windows import windows
 
 # The cold hall cools the machines and stiffens their grease, and the zero of the worn gauge has moved. All three
 # change the level of a sensor; its spread and its slope, which the same wear makes, stay what they were.
-LEVEL = {"temperature_mean": -5.0, "current_mean": 0.6, "pressure_mean": -0.25}  # °C, A, bar
+LEVEL = {"temperature_mean": -4.0, "current_mean": 0.5, "pressure_mean": -0.2}  # °C, A, bar
 SHIFTED = tuple(LEVEL)
 MACHINES = 600
 
 
-def rows(n: int, seed: int, shifted: bool = False) -> list[dict[str, Any]]:
+def rows(n: int, seed: int, shifted: bool = False) -> list[traffic.Row]:
     """`n` windows, drawn from the lives of machines that no model was trained on."""
     looks = windows(telemetry(MACHINES, 100_000 + seed)).drop(columns=["machine", "remaining"])
     drawn = looks.sample(n, replace=n > len(looks), random_state=seed)

@@ -7,9 +7,10 @@ held by the controller, and so tells nothing.
 
 from pathlib import Path
 
-import mlops_console as mlops
 import numpy as np
 import pandas as pd
+
+import mlops_console as mlops
 
 SENSORS = ["vibration", "temperature", "current", "pressure", "speed"]  # mm/s, °C, A, bar, 1/min
 NEW = np.array([2.0, 61.0, 12.0, 6.0, 1480.0])

@@ -1,14 +1,12 @@
-"""Stage `prepare`: what the last cycles of a machine looked like, and whether it broke soon after.
-
-    python windows.py
-"""
+"""Stage `prepare`: what the last cycles of a machine looked like, and whether it broke soon after."""
 
 from pathlib import Path
 
-import mlops_console as mlops
 import numpy as np
 import pandas as pd
 from telemetry import SENSORS
+
+import mlops_console as mlops
 
 WINDOW = 12  # cycles that are looked at
 STEP = 6  # cycles from one look to the next

@@ -51,9 +51,7 @@ def assert_size(rows: tuple[Row, ...], width: int, height: int) -> None:
 
 class TestScale:
     @given(st.tuples(FINITE, FINITE), st.integers(0, 30), st.booleans())
-    def test_ticks_are_few_ordered_and_inside(
-        self, ends: tuple[float, float], most: int, whole: bool
-    ) -> None:
+    def test_ticks_are_few_ordered_and_inside(self, ends: tuple[float, float], most: int, whole: bool) -> None:
         low, high = sorted(ends)
         found = ticks(low, high, most, whole)
         assert len(found) <= max(most + 1, 2)
@@ -72,9 +70,7 @@ class TestScale:
             (1_000_000, 1_000_004, 2, ("1,000,000", "1,000,002", "1,000,004")),
         ],
     )
-    def test_ticks_are_written_as_people_do(
-        self, low: float, high: float, most: int, written: tuple[str, ...]
-    ) -> None:
+    def test_ticks_are_written_as_people_do(self, low: float, high: float, most: int, written: tuple[str, ...]) -> None:
         assert tick_labels(ticks(low, high, most)) == written
 
     def test_whole_ticks_of_a_short_run(self) -> None:
@@ -101,9 +97,7 @@ class TestScale:
 
 
 class TestRaster:
-    @given(
-        st.lists(st.tuples(FINITE, FINITE), min_size=1, max_size=200), st.integers(1, 80), st.integers(1, 40)
-    )
+    @given(st.lists(st.tuples(FINITE, FINITE), min_size=1, max_size=200), st.integers(1, 80), st.integers(1, 40))
     def test_minimum_and_maximum_are_always_drawn(
         self, points: list[tuple[float, float]], columns: int, rows: int
     ) -> None:

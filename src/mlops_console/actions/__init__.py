@@ -5,9 +5,10 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from mlops_console.actions.base import Action, JobContext, RunsIn, did_you_mean, ensure_writable
+from mlops_console.actions.base import Action, JobContext, RunsIn, ensure_writable
 from mlops_console.core.errors import MlopsError, RefusedError, StoreError, UsageError
 from mlops_console.core.plans import Plan
+from mlops_console.core.text import did_you_mean
 from mlops_console.store import ledger
 from mlops_console.store.identity import actor as os_user
 from mlops_console.store.workspace import Workspace
@@ -41,9 +42,9 @@ def names() -> str:
     return ", ".join(_TABLE)
 
 
-def that_run_in(*places: RunsIn) -> tuple[str, ...]:
-    """The names of the actions that are performed there."""
-    return tuple(name for name in _TABLE if get(name).runs_in in places)
+def places() -> dict[str, RunsIn]:
+    """Where each action is performed; imports all of them."""
+    return {name: get(name).runs_in for name in _TABLE}
 
 
 def plan(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
@@ -74,25 +75,25 @@ def check(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
     return found
 
 
-def perform(workspace: Workspace, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Perform an action of kind `caller`, with its entry in the ledger.
+def perform(workspace: Workspace, name: str, request: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
+    """Perform an action of kind `caller`, with its entry in the ledger: its plan and its result.
 
     Raises:
         MlopsError: what the request, the plan or the action itself raise.
     """
     action = get(name)
-    context = JobContext(workspace, name, check(workspace, name, request).subject)
+    found = check(workspace, name, request)
+    context = JobContext(workspace, name, found.subject)
     try:
         result = action.perform(workspace, action.check(request), context)
     except MlopsError as error:
         outcome = "refused" if isinstance(error, RefusedError) else "failed"
-        record(
-            workspace, context.actor, name, context.subject, outcome, {"request": dict(request), "error": error.message}
-        )
+        detail = {"request": dict(request), "error": error.message}
+        record(workspace, context.actor, name, context.subject, outcome, detail)
         raise
     if not context.recorded:
         record(workspace, context.actor, name, context.subject, "succeeded", {"request": dict(request), **result})
-    return result
+    return found, result
 
 
 def record(

@@ -1,8 +1,6 @@
 """What every action is made of: its checked request, its plan, its performance and its entry in the ledger."""
 
-import difflib
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlops_console.core.errors import ConfigError, JobError, RefusedError, UsageError
 from mlops_console.core.plans import Plan
+from mlops_console.core.text import did_you_mean
 from mlops_console.store import jobs, ledger
+from mlops_console.store.database import Connection
 from mlops_console.store.identity import actor as os_user
 from mlops_console.store.workspace import Workspace
 
@@ -42,6 +42,7 @@ class JobContext:
     subject: str
     id: int | None = None
     actor: str = field(default_factory=os_user)
+    stopping: Callable[[], bool] | None = None
     recorded: bool = False
     _told: tuple[float, str] = (0.0, "")
 
@@ -55,12 +56,14 @@ class JobContext:
             jobs.set_progress(tx, self.id, fraction, text)
 
     def stop_requested(self) -> bool:
+        if self.stopping is not None and self.stopping():
+            return True
         if self.id is None:
             return False
         with self.workspace.store.read() as db:
             return jobs.get(db, self.id).stop_requested_at is not None
 
-    def record(self, tx: sqlite3.Connection, detail: Mapping[str, Any]) -> None:
+    def record(self, tx: Connection, detail: Mapping[str, Any]) -> None:
         """Write the entry of the success into the ledger, in the transaction of the change that it tells of.
 
         An action that does not call this gets its entry when it has returned, with its request and result as detail.
@@ -82,6 +85,7 @@ class Action(Generic[R]):
             RefusedError when something stands in the way, JobStopped when it gave up because a stop was asked for. A
             `worker` action may be performed again for the same job id, if the worker died in the middle: it must then
             finish what was begun.
+        queued: what else is to be written when the job is queued, in the same transaction, given the job's id.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Action(Generic[R]):
     runs_in: RunsIn
     plan: Callable[[Workspace, R], Plan]
     perform: Callable[[Workspace, R, JobContext], dict[str, Any]]
+    queued: Callable[[Connection, Workspace, R, int], None] | None = None
 
     def check(self, request: Mapping[str, Any]) -> R:
         """The request as checked data.
@@ -117,11 +122,6 @@ class Action(Generic[R]):
             f"{problem[:1].lower()}{problem[1:]}.",
             hint,
         )
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
 
 
 def ensure_writable(workspace: Workspace) -> None:

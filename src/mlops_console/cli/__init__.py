@@ -1,0 +1,1 @@
+"""The shell commands: one module per noun. The only place that prints."""

@@ -1,6 +1,5 @@
 """mlops.toml as checked data. Reading the file is `store.workspace`'s."""
 
-import difflib
 import re
 import tomllib
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.models import NAME
+from mlops_console.core.text import did_you_mean
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -96,10 +96,15 @@ class Monitor(_Table):
 
 
 class WorkerConfig(_Table):
-    """`idle`: how long a worker with nothing to do or to serve stays; `grace`: how long a stopped job may tidy up."""
+    """How the worker works.
+
+    `idle`: how long it stays with nothing to do or to serve; `grace`: how long a stopped job may tidy up; `slots`: how
+    many job processes run at once.
+    """
 
     idle: Span = "15m"
     grace: Span = "10s"
+    slots: int = Field(default=2, ge=1)
 
 
 class Console(_Table):
@@ -151,7 +156,7 @@ def _check_references(config: Config, source: str) -> None:
         if required is not None and required not in config.environments:
             raise ConfigError(
                 f"{source}: environments.{name}.requires names {required!r}, which is no environment"
-                f"{_did_you_mean(required, config.environments)}.",
+                f"{did_you_mean(required, config.environments)}.",
                 f"Known are: {', '.join(config.environments)}.",
             )
         if environment.port in ports:
@@ -164,14 +169,15 @@ def _check_references(config: Config, source: str) -> None:
 
 
 def _explain(error: ValidationError, source: str) -> ConfigError:
-    first = error.errors()[0]
+    errors = error.errors()
+    first = min(errors, key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key is also one that is missing
     key = ".".join(str(part) for part in first["loc"])
-    more = f" ({error.error_count() - 1} more after it)" if error.error_count() > 1 else ""
+    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _keys_beside(first["loc"])
         name = str(first["loc"][-1])
         return ConfigError(
-            f"{source}: unknown key {key}{_did_you_mean(name, known)}{more}.",
+            f"{source}: unknown key {key}{did_you_mean(name, known)}{more}.",
             f"Known here are: {', '.join(known)}.",
         )
     if first["type"] == "missing":
@@ -192,11 +198,6 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         elif isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
             here = here.model_fields[str(part)].annotation
     return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
-
-
-def _did_you_mean(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
 
 
 def _short(value: object) -> str:

@@ -1,8 +1,10 @@
 """How values are written for people, and how foreign text is made safe to show."""
 
+import difflib
 import math
 import re
 import time
+from collections.abc import Iterable
 from typing import Any
 
 _UNSAFE = re.compile(
@@ -118,3 +120,9 @@ def param(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     return str(value)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`, did you mean 'fit'?` for the known name that is closest to a wrong one; "" if none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,1 @@
+"""Delivery: gates, plans, and how a revision comes to serve."""

@@ -1,0 +1,1 @@
+"""Pipelines: the order of their stages, their params, and running them."""

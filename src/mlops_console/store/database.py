@@ -15,6 +15,8 @@ from pathlib import Path
 from mlops_console.core.errors import StoreError
 from mlops_console.store import migrations
 
+Connection = sqlite3.Connection  # for the signatures of those who may not import sqlite3 themselves
+
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
 
 

@@ -68,6 +68,8 @@ def order(by: Order) -> Sql:
             f"({_DATASETS.replace('SELECT 1', 'SELECT d.name').removesuffix(' AND d.name')} LIMIT 1)",
             [],
         )
+    elif field.kind == "started":
+        text, values = "coalesce(r.started_at, r.created_at)", []  # a queued run stands where it was queued
     else:
         text, values = _OWN[field.kind], []
     return f"{text} {direction} NULLS LAST", list(values)

@@ -22,27 +22,39 @@ def enqueue(tx: sqlite3.Connection, action: str, subject: str, request: Mapping[
     return int(cursor.lastrowid or 0)
 
 
-def claim_next(tx: sqlite3.Connection, actions: tuple[str, ...]) -> Job | None:
-    """Turn the oldest queued job of one of these actions into a running one."""
-    marks = ", ".join("?" * len(actions))
+def claim(tx: sqlite3.Connection, job_id: int) -> Job | None:
+    """Turn a queued job into a running one; None if it is queued no more."""
+    now = time.time()
     row = tx.execute(
-        "UPDATE jobs SET state = 'running', started_at = ?, heartbeat_at = ? WHERE id = (SELECT id FROM jobs "
-        f"WHERE state = 'queued' AND action IN ({marks}) ORDER BY id LIMIT 1) RETURNING *",
-        (time.time(), time.time(), *actions),
+        "UPDATE jobs SET state = 'running', started_at = ?, heartbeat_at = ? WHERE id = ? AND state = 'queued' "
+        "RETURNING *",
+        (now, now, job_id),
     ).fetchone()
     if row is None:
         return None
-    announce(tx, Topic.JOBS, row["id"])
+    announce(tx, Topic.JOBS, job_id)
     return _job(row)
 
 
-def set_process(tx: sqlite3.Connection, job_id: int, process: ProcessIdentity) -> None:
-    """Record which process performs a job."""
+def unclaim(tx: sqlite3.Connection, job_id: int) -> None:
+    """Queue a running job again that no process has taken."""
     tx.execute(
-        "UPDATE jobs SET pid = ?, process_started = ?, boot_id = ?, host = ?, heartbeat_at = ? WHERE id = ?",
-        (process.pid, process.started, process.boot_id, process.host, time.time(), job_id),
+        "UPDATE jobs SET state = 'queued', started_at = NULL WHERE id = ? AND state = 'running' AND pid IS NULL",
+        (job_id,),
     )
     announce(tx, Topic.JOBS, job_id)
+
+
+def take(tx: sqlite3.Connection, job_id: int, process: ProcessIdentity) -> bool:
+    """Record that this process performs a running job; False if another one does already or the job has ended."""
+    taken = tx.execute(
+        "UPDATE jobs SET pid = ?, process_started = ?, boot_id = ?, host = ?, heartbeat_at = ? "
+        "WHERE id = ? AND state = 'running' AND pid IS NULL",
+        (process.pid, process.started, process.boot_id, process.host, time.time(), job_id),
+    ).rowcount
+    if taken:
+        announce(tx, Topic.JOBS, job_id)
+    return bool(taken)
 
 
 def heartbeat(tx: sqlite3.Connection, job_id: int) -> None:

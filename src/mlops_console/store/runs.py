@@ -147,6 +147,25 @@ def set_params(tx: sqlite3.Connection, run_id: str, params: Mapping[str, Any]) -
     announce(tx, Topic.RUNS, run_id)
 
 
+def set_provenance(tx: sqlite3.Connection, run_id: str, provenance: Provenance) -> None:
+    """Record where a run comes from, for one that was made before that was known."""
+    tx.execute(
+        "UPDATE runs SET user = ?, command = ?, git_commit = ?, git_branch = ?, git_dirty = ?, python = ?, "
+        "packages = ? WHERE id = ?",
+        (
+            provenance.user,
+            provenance.command,
+            provenance.git_commit,
+            provenance.git_branch,
+            provenance.git_dirty,
+            provenance.python,
+            json.dumps(dict(provenance.packages)),
+            run_id,
+        ),
+    )
+    announce(tx, Topic.RUNS, run_id)
+
+
 def set_tags(tx: sqlite3.Connection, run_id: str, tags: Mapping[str, str]) -> None:
     key = _key(tx, run_id)
     tx.executemany(

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 
 from mlops_console.core.errors import ConfigError, NotFoundError, StoreError
 from mlops_console.store.database import Store
+from mlops_console.store.location import CONFIG, HOME, VARIABLE, nearest
 from mlops_console.store.objects import Objects
 
 if TYPE_CHECKING:
     from mlops_console.core.config import Config
-
-HOME = ".mlops"
-CONFIG = "mlops.toml"
-VARIABLE = "MLOPS_WORKSPACE"
 
 
 @dataclass(frozen=True)
@@ -103,9 +100,9 @@ def find_workspace(start: Path | None = None) -> Workspace:
     folder = (given or Path.cwd()).resolve()
     if given is not None and not folder.is_dir():
         raise NotFoundError(f"{folder} is not a folder.", "Give the folder of a project with --workspace.")
-    for candidate in (folder, *folder.parents):
-        if (candidate / HOME).is_dir() or (candidate / CONFIG).is_file():
-            return open_workspace(candidate)
+    found = nearest(folder)
+    if found is not None:
+        return open_workspace(found)
     raise NotFoundError(
         f"{folder} is not a workspace: neither it nor a folder above it has {HOME}/ or {CONFIG}.",
         "Go to a project, or start one with 'mlops-console init'; 'mlops-console demo' shows a sample.",

@@ -61,6 +61,8 @@ COMMANDS: tuple[Command, ...] = (
             footer=("overview", "runs", "pipelines", "jobs"), argument="[JOB]"),
     Command("check-drift", "Check drift", "v", "app.check_drift", "Compare live data with the reference now", acts=True,
             footer=("drift",), argument="[ENVIRONMENT]"),
+    Command("environment", "Environment", "e", "next_environment", "Show the next environment",
+            scope=("overview", "deployments", "drift"), footer=("deployments", "drift")),
     Command("logs", "Logs", "l", "app.logs", "Show the log of what is selected",
             footer=("runs", "pipelines", "jobs")),
     Command("compare", "Compare", "c", "compare", "Compare what is marked, side by side",

@@ -44,8 +44,8 @@ _STATES = {
         State("◐", "starting", "run"),
         State("–", "none", "muted"),
         State("●", "working", "ok"),
-        State("○", "idle", "muted"),
-        State("✗", "dead", "bad"),
+        State("●", "idle", "ok"),
+        State("○", "off", "muted"),
         # drift
         State("▲", "drifted", "warn"),
         State("✓", "stable", "ok"),

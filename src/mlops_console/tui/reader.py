@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 from textual.widget import Widget
-from textual.worker import get_current_worker
+from textual.worker import Worker, get_current_worker
 
 from mlops_console.core.errors import MlopsError
 from mlops_console.tui.messages import ReadFailed
@@ -70,3 +70,6 @@ class Reader(Widget):
         wish = self._wished.pop(event.what, None)
         if wish is not None and self.is_attached:
             self.read(event.what, wish)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        self.app.worker_changed(event.worker)  # type: ignore[attr-defined]

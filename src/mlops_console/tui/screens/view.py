@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from textual.message import Message
 
+from mlops_console.tui import commands
 from mlops_console.tui.messages import ReadFailed
 from mlops_console.tui.reader import Reader
 from mlops_console.tui.selection import NOTHING, Selection
@@ -20,6 +21,11 @@ class View(Reader):
     NAME: ClassVar[str]  # as in `commands.VIEWS`
     TOPICS: ClassVar[frozenset[str]] = frozenset()
     DEFAULT_CSS = "View { height: 1fr; width: 1fr; layout: vertical; }"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        if "NAME" in cls.__dict__:
+            cls.BINDINGS = [*commands.bindings(cls.NAME)]
+        super().__init_subclass__(**options)
 
     @dataclass
     class PlaceChanged(Message):

@@ -79,7 +79,8 @@ def _bar_row(label: str, reference: float, current: float, labels: int, top: flo
     mark = min(int(reference / top * room), room - 1) if room else 0
     inks = [Ink(fit(label, min(labels, width))), Ink(" " if labels < width else "")]
     if room:
-        inks += [Ink(bar[:mark], "current"), Ink(_REFERENCE, "reference"), Ink(bar[mark + 1 :], "current")]
+        role = "overlap" if bar[mark] == "█" else "reference"
+        inks += [Ink(bar[:mark], "current"), Ink(_REFERENCE, role), Ink(bar[mark + 1 :], "current")]
     if text:
         inks.append(Ink(f" {text}", "text"))
     return tuple(inks)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -58,6 +58,44 @@ def row_of(cells: Sequence[str], roles: Sequence[str]) -> Row:
             inks.append(Ink("".join(cells[start:end]), roles[start]))
             start = end
     return tuple(inks)
+
+
+def fit_row(inks: Iterable[Ink], width: int) -> Row:
+    """The inks in exactly `width` cells: the end cut with "…", or padded."""
+    row: list[Ink] = []
+    left = width
+    for ink in inks:
+        length = cell_len(ink.text)
+        if length > left:
+            if left > 0:
+                row.append(Ink(set_cell_size(ink.text, left - 1) + "…", ink.role))
+            return tuple(row)
+        row.append(ink)
+        left -= length
+    return (*row, Ink(" " * left)) if left > 0 else tuple(row)
+
+
+def split_row(left: Iterable[Ink], right: Iterable[Ink], width: int) -> Row:
+    """One row with texts at both ends; where they don't fit, the left one is cut."""
+    ends = list(right)
+    need = sum(cell_len(ink.text) for ink in ends)
+    if need + 8 > width:
+        return fit_row(left, width)
+    return (*fit_row(left, width - need), *ends)
+
+
+def beside(left: Sequence[Row], right: Sequence[Row], left_width: int, gap: int, right_width: int) -> list[Row]:
+    """Two blocks side by side, the shorter one filled with blank rows."""
+    height = max(len(left), len(right))
+    blank = (Ink(" " * left_width),), (Ink(" " * right_width),)
+    return [
+        (
+            *(left[y] if y < len(left) else blank[0]),
+            Ink(" " * gap),
+            *(right[y] if y < len(right) else blank[1]),
+        )
+        for y in range(height)
+    ]
 
 
 def message_rows(text: str, width: int, height: int) -> tuple[Row, ...]:

@@ -138,9 +138,7 @@ def time_labels(values: Sequence[float]) -> tuple[str, ...]:
     if not values or not all(_is_time(value) for value in values):
         return tuple("" for _ in values)
     step = min((b - a for a, b in itertools.pairwise(values)), default=_MINUTE)
-    form = (
-        "%H:%M:%S" if step < _MINUTE else "%H:%M" if step < _DAY else "%d %b" if step < 90 * _DAY else "%Y-%m"
-    )
+    form = "%H:%M:%S" if step < _MINUTE else "%H:%M" if step < _DAY else "%d %b" if step < 90 * _DAY else "%Y-%m"
     return tuple(time.strftime(form, time.localtime(value)) for value in values)
 
 

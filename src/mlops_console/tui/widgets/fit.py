@@ -10,6 +10,7 @@ from mlops_console.core.text import shorten
 from mlops_console.tui.widgets.rows import Align, Cell, Column
 
 GAP = 2  # cells between two columns
+_MORE = 6  # cells kept free at the right edge to say how many columns are left over
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,42 +63,68 @@ def place(
 ) -> tuple[list[Placed], int]:
     """Where the columns go in `width` cells, from `start` on; and how many are left over on the right.
 
-    Column 0 always stays; of the others, those from number `first` on are shown, the last one as a whole or not at
-    all. `known` keeps what each column has needed so far, so that columns don't jump while rows come and go.
+    Column 0 always stays; of the others, those from number `first` on are shown, each as a whole or not at all. What
+    flexes gives way first. `known` keeps what each column has needed so far, so that columns don't jump while rows come
+    and go.
     """
+    order = [0, *range(max(first, 1), len(columns))] if columns else []
+    widths = _widths(columns, rows, order, width - start, known)
+    shown = _fitting(widths, width - start)
+    more = len(order) - shown
+    room = width - start - (_MORE if more else 0)
+    widths = _spread([columns[index].flex for index in order[:shown]], widths[:shown], room)
     placed: list[Placed] = []
     x = start
-    order = [0, *range(max(first, 1), len(columns))] if columns else []
-    for at, index in enumerate(order):
-        wide, points = _needed(columns[index], index, rows)
-        known_wide, known_points = known.get(index, (0, 0))
-        needed, decimals = known[index] = max(wide, known_wide), max(points, known_points)
-        if at > 1 and x + needed > width:
-            return _flexed(placed, columns, width), len(order) - at
-        needed = min(needed, max(width - x, 1))
-        if at == 1 and needed < min(columns[index].least, 4):
-            return _flexed(placed, columns, width), len(order) - at
-        placed.append(Placed(index, x, needed, decimals))
-        x += needed + GAP
-    return _flexed(placed, columns, width), 0
+    for index, wide in zip(order, widths, strict=False):
+        wide = max(min(wide, width - x), 1)
+        placed.append(Placed(index, x, wide, known[index][1]))
+        x += wide + GAP
+    return placed, more
 
 
-def _flexed(placed: list[Placed], columns: Sequence[Column], width: int) -> list[Placed]:
-    """The same columns with the space that is left given to those that flex."""
-    if not placed:
-        return placed
-    left = width - (placed[-1].x + placed[-1].width)
-    shares = sum(columns[p.index].flex for p in placed)
-    if left <= 0 or shares == 0:
-        return placed
-    moved: list[Placed] = []
-    shift = 0
-    for p in placed:
-        flex = columns[p.index].flex
-        extra = left * flex // shares if flex else 0
-        moved.append(Placed(p.index, p.x + shift, p.width + extra, p.decimals))
-        shift += extra
-    return moved
+def _widths(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell]],
+    order: Sequence[int],
+    room: int,
+    known: dict[int, tuple[int, int]],
+) -> list[int]:
+    """What each column needs, as far as it can matter; those that flex are narrowed where there is too little room."""
+    widths: list[int] = []
+    for index in order:
+        wide, decimals = _needed(columns[index], index, rows)
+        before = known.get(index, (0, 0))
+        known[index] = max(wide, before[0]), max(decimals, before[1])
+        widths.append(known[index][0])
+        if sum(widths) > 2 * room + 80:
+            break  # the rest is far beyond the screen
+    over = sum(widths) + GAP * (len(widths) - 1) - room
+    for at, index in reversed(list(enumerate(order[: len(widths)]))):
+        if over > 0 and columns[index].flex:
+            give = min(over, max(widths[at] - columns[index].least, 0))
+            widths[at] -= give
+            over -= give
+    return widths
+
+
+def _fitting(widths: Sequence[int], room: int) -> int:
+    """How many columns fit whole; the first one always does."""
+    x = 0
+    for at, wide in enumerate(widths):
+        x += wide
+        if at and x > room:
+            return at
+        x += GAP
+    return len(widths)
+
+
+def _spread(shares: Sequence[int], widths: Sequence[int], room: int) -> list[int]:
+    """The widths with the room that is left given to those that flex."""
+    left = room - sum(widths) - GAP * (len(widths) - 1)
+    total = sum(shares)
+    if left <= 0 or not total:
+        return list(widths)
+    return [wide + left * share // total for wide, share in zip(widths, shares, strict=True)]
 
 
 def _needed(column: Column, index: int, rows: Sequence[Sequence[Cell]]) -> tuple[int, int]:

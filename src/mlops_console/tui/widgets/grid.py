@@ -37,7 +37,7 @@ class Grid(ScrollView, can_focus=True):
         *(f"grid--{style}" for style in glyphs.STYLES),
     }
     DEFAULT_CSS = """
-    Grid { background: $background; color: $foreground; scrollbar-size: 1 1; overflow-x: hidden; }
+    Grid { background: $background; color: $foreground; scrollbar-size: 1 1; scrollbar-gutter: stable; overflow-x: hidden; }
     Grid > .grid--header { color: $muted; background: $background; }
     Grid > .grid--cursor { background: $cursor; color: $cursor-text; }
     Grid > .grid--cursor-blurred { background: $panel; }
@@ -137,6 +137,14 @@ class Grid(ScrollView, can_focus=True):
         if before != index or key != self._key:
             self._key = key
             self.post_message(self.Moved(self, row))
+
+    def select(self, key: str) -> bool:
+        """Put the cursor on the row with this key; False if there is none in a source that is all in memory."""
+        for index, row in enumerate(self.source.rows(0, self.source.count)):
+            if row is not None and row.key == key:
+                self.move_to(index)
+                return True
+        return False
 
     # Drawing
 

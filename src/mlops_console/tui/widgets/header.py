@@ -1,16 +1,24 @@
 """The first line: where one is on the left, what matters now on the right."""
 
-from textual.content import Content
-from textual.widget import Widget
+from typing import TYPE_CHECKING
 
+from textual.content import Content
+
+from mlops_console.core.deployments import Environment
 from mlops_console.core.text import safe_line
 from mlops_console.tui import glyphs
-from mlops_console.tui.messages import StatusLoaded
+from mlops_console.tui.messages import ReadFailed, StatusLoaded
 from mlops_console.tui.paint import line, styled
+from mlops_console.tui.reader import Reader
 from mlops_console.tui.widgets.fit import cut
 
+if TYPE_CHECKING:
+    from mlops_console.store.workspace import Workspace
 
-class Header(Widget):
+_TOPICS = {"jobs", "workers", "alerts", "environments"}
+
+
+class Header(Reader):
     """`project ▸ view ▸ thing`, then worker, alerts and what is live in the most important environment."""
 
     DEFAULT_CSS = """
@@ -29,9 +37,29 @@ class Header(Widget):
         self._crumbs = crumbs
         self._refresh_if_changed()
 
-    def show_status(self, status: StatusLoaded) -> None:
+    def show_project(self, name: str) -> None:
+        self.project = name
+        self._refresh_if_changed()
+
+    def show_read_only(self, read_only: bool) -> None:
+        self.read_only = read_only
+        self._refresh_if_changed()
+
+    @property
+    def environment(self) -> Environment | None:
+        """The most important environment: production, else the last one that serves something."""
+        return self._status.environment if self._status else None
+
+    def reload(self, topics: frozenset[str]) -> None:
+        if topics & _TOPICS:
+            self.read("status", read_status)
+
+    def on_status_loaded(self, status: StatusLoaded) -> None:
         self._status = status
         self._refresh_if_changed()
+
+    def on_read_failed(self, event: ReadFailed) -> None:
+        event.stop()  # the view that is shown tells of the same trouble
 
     def _refresh_if_changed(self) -> None:
         """Nothing goes down the line for a status that reads the same."""
@@ -82,3 +110,21 @@ class Header(Widget):
             live = line(f"{environment.name} ", (environment.desired.model_ref, "strong"), (f" {health.glyph}", health.style))
             parts.append((0, live if health.word == "ready" else live + styled(f" {health.word}", health.style)))
         return parts
+
+
+def read_status(workspace: "Workspace") -> StatusLoaded:
+    """In a thread: what the header shows."""
+    from mlops_console.store import alerts, deployments, identity, jobs
+
+    with workspace.store.read() as db:
+        worker = jobs.worker(db)
+        open_jobs = len(jobs.open_jobs(db))
+        found = tuple(alerts.open_alerts(db))
+        environments = [environment for environment in deployments.environments(db) if environment.desired]
+    alive = worker is not None and identity.process_state(worker.process) != "dead"
+    return StatusLoaded(
+        worker="working" if alive and open_jobs else "idle" if alive else "off",
+        jobs=open_jobs,
+        alerts=found,
+        environment=max(environments, key=lambda e: e.name == "production", default=None),
+    )

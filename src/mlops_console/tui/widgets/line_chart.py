@@ -21,6 +21,7 @@ from mlops_console.tui.widgets.chart_scale import (
 
 MARKERS = "ox+*#@%&"
 _MARKER_EVERY = 14  # cells between two markers of a series
+_CELLS_A_POINT = 5  # from here on there is room to show each point
 
 XAxis = Literal["step", "number", "time"]
 
@@ -61,12 +62,17 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class LineData:
-    """All that a line chart shows. `x_axis` tells whole steps, any numbers, or seconds since the epoch."""
+    """All that a line chart shows.
+
+    `include` are values that the y axis reaches in any case, as 0 for counts. `x_axis` tells whole steps, any
+    numbers, or seconds since the epoch.
+    """
 
     series: tuple[Series, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     bands: tuple[Band, ...] = ()
     marks: tuple[Mark, ...] = ()
+    include: tuple[float, ...] = ()
     x_axis: XAxis = "step"
     x_label: str = ""
     empty: str = "No points yet."
@@ -87,9 +93,7 @@ class _Layout:
 class LineChart(Painted):
     """A live line chart; `show` with equal data draws nothing, with new data only the cells that changed."""
 
-    def __init__(
-        self, data: LineData | None = None, *, id: str | None = None, classes: str | None = None
-    ) -> None:
+    def __init__(self, data: LineData | None = None, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._data = data or LineData()
 
@@ -145,7 +149,7 @@ def _domain(data: LineData, shown: list[Series]) -> tuple[float, float, float, f
         *(limit.y for limit in data.thresholds),
         *(y for band in data.bands for y in (band.low, band.high)),
     )
-    ys = bounds((*values, *limits))
+    ys = bounds((*values, *limits, *data.include))
     if xs is None or ys is None:
         raise AssertionError("a shown series has a finite point")
     return *xs, *ys
@@ -251,7 +255,9 @@ class _Plot:
         taken: set[tuple[int, int]] = set()
         for index, lines in enumerate(drawn):
             glyph = MARKERS[index % len(MARKERS)] if len(drawn) > 1 else "•"
-            wanted = _marker_cells(lines, index, len(drawn)) if len(drawn) > 1 else _lone_points(lines)
+            wanted = (
+                _marker_cells(lines, index, len(drawn)) if len(drawn) > 1 else _points(lines, self.width)
+            )
             for x, y in wanted:
                 if (x, y) not in taken and 0 <= y < self.height and 0 <= x < self.width:
                     taken.add((x, y))
@@ -269,9 +275,10 @@ def _marker_cells(lines: tuple[Stroke, ...], index: int, count: int) -> list[tup
     return last + list(found.values())
 
 
-def _lone_points(lines: tuple[Stroke, ...]) -> list[tuple[int, int]]:
-    """Points with no neighbour, which a single dot would hide."""
-    return [(line[0][0] // 2, line[0][1] // 4) for line in lines if len(line) == 1]
+def _points(lines: tuple[Stroke, ...], width: int) -> list[tuple[int, int]]:
+    """Every point where there are few; else those without a neighbour, which a single dot would hide."""
+    few = sum(len(line) for line in lines) * _CELLS_A_POINT <= width
+    return [(x // 2, y // 4) for line in lines if few or len(line) == 1 for x, y in line]
 
 
 def _mark_labels(data: LineData, frame: Frame, width: int) -> Row:

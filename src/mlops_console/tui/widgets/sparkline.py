@@ -8,9 +8,7 @@ from mlops_console.tui.widgets.chart_scale import bounds, cell
 _LEVELS = "▁▂▃▄▅▆▇█"
 
 
-def sparkline(
-    values: Sequence[float], width: int, low: float | None = None, high: float | None = None
-) -> str:
+def sparkline(values: Sequence[float], width: int, low: float | None = None, high: float | None = None) -> str:
     """`values`, oldest first, as at most `width` block characters; a gap where nothing is finite.
 
     More values than cells are averaged, so that a cell stands for an equal number of them. The scale reaches
@@ -24,9 +22,7 @@ def sparkline(
         return " " * len(means)
     bottom = found[0] if low is None else low
     top = found[1] if high is None else high
-    return "".join(
-        _LEVELS[cell(mean, bottom, top, len(_LEVELS))] if math.isfinite(mean) else " " for mean in means
-    )
+    return "".join(_LEVELS[cell(mean, bottom, top, len(_LEVELS))] if math.isfinite(mean) else " " for mean in means)
 
 
 def _means(values: Sequence[float], width: int) -> list[float]:

@@ -89,7 +89,7 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
         page = runs.page(db, RunQuery(limit=_RUNS))
         overview = Overview(
             config.project.name if config else workspace.root.name,
-            tuple(_card(db, environment, traffic) for environment in _environments(db, config)),
+            read_cards(db, config, traffic),
             tuple(alerts.open_alerts(db)),
             tuple(jobs.open_jobs(db)),
             page.runs,
@@ -105,6 +105,11 @@ def _model_count(db: "sqlite3.Connection") -> int:
     from mlops_console.store import models
 
     return len(models.versions(db))
+
+
+def read_cards(db: "sqlite3.Connection", config: Config | None, traffic: PredictionLog) -> tuple[Card, ...]:
+    """A card for every environment."""
+    return tuple(_card(db, environment, traffic) for environment in _environments(db, config))
 
 
 def _environments(db: "sqlite3.Connection", config: Config | None) -> list[Environment]:

@@ -1,0 +1,63 @@
+# Everything here works on a machine with make and Python 3.11 or newer, in a virtual environment of its own.
+.PHONY: demo test lint format bench docs clean
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+DEMO ?= mlops-demo
+
+.PHONY: help
+help:
+	@echo "make demo   a sample project, trained, served and watched, in the console"
+	@echo "make test   linters, types, layers and all tests"
+	@echo "make bench  the figures of benchmarks/RESULTS.md"
+
+demo: $(VENV)/.runtime
+	@$(BIN)/mlops-console demo $(DEMO)
+
+test: lint
+	$(BIN)/pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.development
+	$(BIN)/python -m mlops_console.tui.keys_page > docs/keys.md
+
+bench: $(VENV)/.development
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.runtime: pyproject.toml constraints.txt $(VENV)/.made
+	@echo "Installing mlops-console into $(VENV) …"
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml constraints.txt $(VENV)/.made
+	@echo "Installing mlops-console and its development tools into $(VENV) …"
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { \
+		echo "mlops-console needs Python 3.11 or newer, and none was found: install it, or name it with 'make PYTHON=/path/to/python3'."; \
+		exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "mlops-console needs Python 3.11 or newer, and $(PYTHON) is older: name a newer one with 'make PYTHON=/path/to/python3'."; \
+		exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module: install it (Debian, Ubuntu: 'apt install python3-venv')."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@

@@ -1,0 +1,50 @@
+"""`make bench`: measures everything and writes the table of RESULTS.md anew, all of it in one run on one machine."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.first_frame import bench_first_frame
+from benchmarks.rollback import bench_rollback
+from benchmarks.tracking import bench_import_and_first_run, bench_log
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
+
+BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
+    "run.log": bench_log,
+    "import and first run": bench_import_and_first_run,
+    "first frame": bench_first_frame,
+    "rollback under load": bench_rollback,
+}
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or list(BENCHMARKS)
+    found = {}
+    for name in chosen:
+        print(f"{name} …", flush=True)
+        found[name] = BENCHMARKS[name]()
+        for figure, value in found[name].items():
+            print(f"  {figure:<32}{value:>12,.3f}")
+    if chosen == list(BENCHMARKS):
+        write(found)
+
+
+def write(found: dict[str, dict[str, float]]) -> None:
+    lines = ["| benchmark | figure | value |", "| --- | --- | ---: |"]
+    lines += [f"| {name} | {figure} | {value:,.3f} |" for name, row in found.items() for figure, value in row.items()]
+    machine = f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    text = RESULTS.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    table = "\n".join(lines)
+    RESULTS.write_text(f"{before}{BEGIN}\nMeasured {machine}.\n\n{table}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

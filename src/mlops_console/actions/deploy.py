@@ -1,0 +1,30 @@
+"""Make a model version serve in an environment."""
+
+from typing import Any
+
+from mlops_console.actions.base import Action, JobContext, JobStopped, Request
+from mlops_console.core.plans import Plan
+from mlops_console.delivery import plans, rollout
+from mlops_console.store.workspace import Workspace
+
+
+class DeployRequest(Request):
+    """`model_ref` is `fraud:7` or `fraud@champion`."""
+
+    model_ref: str
+    environment: str
+    reason: str = ""
+
+
+def _plan(workspace: Workspace, request: DeployRequest) -> Plan:
+    return plans.plan_deploy(workspace, request.model_ref, request.environment, request.reason)
+
+
+def _perform(workspace: Workspace, request: DeployRequest, job: JobContext) -> dict[str, Any]:
+    try:
+        return rollout.deploy(workspace, request.model_ref, request.environment, request.reason, job)
+    except rollout.RolloutStopped as stopped:
+        raise JobStopped(stopped.message) from None
+
+
+ACTION = Action("deploy", DeployRequest, "worker", _plan, _perform)

@@ -1,0 +1,61 @@
+"""Stop a run: through its job, or by a signal to the process that logs it."""
+
+import contextlib
+import os
+import signal
+from typing import Any
+
+from mlops_console.actions.base import Action, JobContext, Request
+from mlops_console.actions.stop_job import request_stop
+from mlops_console.core.plans import Change, Plan
+from mlops_console.core.runs import Run
+from mlops_console.store import runs
+from mlops_console.store.identity import process_state
+from mlops_console.store.workspace import Workspace
+
+
+class StopRun(Request):
+    run: str
+
+
+def _plan(workspace: Workspace, request: StopRun) -> Plan:
+    with workspace.store.read() as db:
+        run = runs.get(db, request.run)
+    by = f"job {run.job_id} is stopped" if run.job_id is not None else "its process gets SIGTERM"
+    return Plan(
+        action="stop_run",
+        subject=run.id,
+        title=f"Stop run {run.name}",
+        command=f"mlops-console run stop {run.id}",
+        changes=(Change(f"run {run.name}", run.status, "stopped"),),
+        notes=(f"How: {by}.",),
+        refused=_refusal(run),
+    )
+
+
+def _refusal(run: Run) -> str | None:
+    if run.status.is_final:
+        return f"Run {run.name} has ended already: it is {run.status}."
+    if run.job_id is not None:
+        return None
+    state = process_state(run.process) if run.process is not None else "dead"
+    if state == "alive":
+        return None
+    if state == "dead":
+        return f"The process of run {run.name} is gone; the worker will show the run as lost."
+    return f"Run {run.name} runs on {run.process.host if run.process else 'another host'}, not on this machine."
+
+
+def _perform(workspace: Workspace, request: StopRun, job: JobContext) -> dict[str, Any]:
+    with workspace.store.write() as tx:
+        run = runs.get(tx, request.run)
+        if run.job_id is not None:
+            request_stop(tx, run.job_id)
+        job.record(tx, {"run": run.id, "name": run.name})
+    if run.job_id is None and run.process is not None:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself in the meantime
+            os.kill(run.process.pid, signal.SIGTERM)
+    return {"run": run.id}
+
+
+ACTION = Action("stop_run", StopRun, "caller", _plan, _perform)

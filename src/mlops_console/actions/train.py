@@ -1,0 +1,178 @@
+"""Run a pipeline as a new run."""
+
+import secrets
+import shlex
+import time
+from typing import Any
+
+from pydantic import Field
+
+from mlops_console.actions.base import Action, JobContext, JobStopped, Request
+from mlops_console.core.config import Config, Pipeline
+from mlops_console.core.errors import UsageError
+from mlops_console.core.plans import Change, Difference, Plan
+from mlops_console.core.runs import Run, RunStatus
+from mlops_console.core.text import did_you_mean, duration, param
+from mlops_console.pipelines import params as pipeline_params
+from mlops_console.pipelines.graph import OrderedStage, check_deps, order
+from mlops_console.pipelines.params import Params, flatten
+from mlops_console.pipelines.runner import PipelineRun, run_stages, stage_rows
+from mlops_console.store import runs, stages
+from mlops_console.store.database import Connection
+from mlops_console.store.identity import current_process
+from mlops_console.store.workspace import Workspace
+
+DEFAULT = "train"
+
+
+class Train(Request):
+    """`pipeline` may be left out where mlops.toml has one only, or one called "train". `params` are by dotted key."""
+
+    pipeline: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+def _plan(workspace: Workspace, request: Train) -> Plan:
+    config = workspace.config()
+    name, pipeline = _pipeline(config, request)
+    ordered, params = _resolve(workspace, name, pipeline, request)
+    before = flatten(pipeline_params.load(workspace.root, name, pipeline))
+    last = _last_success(workspace, name)
+    notes = [f"The last time it took {duration(last.duration(time.time()))}."] if last else []
+    return Plan(
+        action="train",
+        subject=name,
+        title=f"Run pipeline {name}",
+        command=_command(name, request),
+        changes=tuple(Change(f"stage {stage.name}", "", stage.stage.run) for stage in ordered),
+        params=tuple(
+            Difference(key, param(before[key]), param(value))
+            for key, value in flatten(params).items()
+            if value != before[key]
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _queued(tx: Connection, workspace: Workspace, request: Train, job_id: int) -> None:
+    """The run is there from the moment that its job is, so that it can be seen waiting."""
+    name, pipeline = _pipeline(workspace.config(), request)
+    _, params = _resolve(workspace, name, pipeline, request)
+    run_id = runs.create(
+        tx,
+        name=_run_name(name, job_id),
+        experiment=pipeline.experiment or workspace.config().project.name,
+        status=RunStatus.QUEUED,
+        pipeline=name,
+        job_id=job_id,
+    )
+    runs.set_params(tx, run_id, flatten(params))
+    runs.set_tags(tx, run_id, {"pipeline": name})
+
+
+def _perform(workspace: Workspace, request: Train, job: JobContext) -> dict[str, Any]:
+    if job.id is None:
+        raise UsageError("A pipeline runs as a job of the worker.", "Queue it.")
+    with workspace.store.read() as db:
+        run = runs.of_job(db, job.id)
+    if run is None:
+        raise UsageError(f"Job {job.id} was queued without its run.", "Train again.")
+    if not run_stages(_start(workspace, request, job, run.id)):
+        raise JobStopped(f"Run {run.name} was stopped.")
+    return {"run": run.id}
+
+
+def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -> PipelineRun:
+    """Read the pipeline as it is now and turn the waiting run into a running one."""
+    name, pipeline = _pipeline(workspace.config(), request)
+    ordered, params = _resolve(workspace, name, pipeline, request)
+    logs = workspace.logs_dir / str(job.id)
+    started = PipelineRun(workspace, run_id, ordered, params, logs, job.progress, job.stop_requested)
+    with workspace.store.write() as tx:
+        runs.set_params(tx, run_id, flatten(params))
+        stages.plan_stages(tx, run_id, stage_rows(started))
+        runs.start(tx, run_id, current_process())
+    return started
+
+
+def _pipeline(config: Config, request: Train) -> tuple[str, Pipeline]:
+    known = config.pipelines
+    if request.pipeline is not None:
+        if request.pipeline not in known:
+            raise UsageError(
+                f"There is no pipeline {request.pipeline!r}{did_you_mean(request.pipeline, known)}.",
+                f"mlops.toml has: {', '.join(known) or 'none'}.",
+            )
+        return request.pipeline, known[request.pipeline]
+    if not known:
+        raise UsageError("mlops.toml has no pipeline.", "Add [pipelines.train]; docs/configuration.md shows how.")
+    if len(known) > 1 and DEFAULT not in known:
+        raise UsageError("mlops.toml has more than one pipeline.", f"Name one of: {', '.join(known)}.")
+    name = DEFAULT if DEFAULT in known else next(iter(known))
+    return name, known[name]
+
+
+def _resolve(
+    workspace: Workspace, name: str, pipeline: Pipeline, request: Train
+) -> tuple[tuple[OrderedStage, ...], Params]:
+    """The stages in their order and the params with what was overridden; all that can be known to be wrong is told."""
+    ordered = order(name, pipeline)
+    check_deps(workspace.root, name, ordered)
+    loaded = pipeline_params.load(workspace.root, name, pipeline)
+    return ordered, pipeline_params.override(loaded, request.params, pipeline.params or "mlops.toml")
+
+
+def _last_success(workspace: Workspace, pipeline: str) -> Run | None:
+    query = runs.RunQuery(f'pipeline = "{pipeline}" and status = succeeded', "-started", limit=1)
+    with workspace.store.read() as db:
+        return next(iter(runs.page(db, query).runs), None)
+
+
+def _command(name: str, request: Train) -> str:
+    words = ["mlops-console", "train", name]
+    for key, value in request.params.items():
+        words += ["-p", f"{key}={_toml(value)}"]
+    return shlex.join(words)
+
+
+def _toml(value: Any) -> str:
+    return f"[{', '.join(_toml(item) for item in value)}]" if isinstance(value, list) else param(value)
+
+
+_FIRST = (
+    "amber",
+    "brave",
+    "brisk",
+    "calm",
+    "clear",
+    "eager",
+    "gentle",
+    "keen",
+    "lucid",
+    "mild",
+    "quick",
+    "quiet",
+    "swift",
+)
+_SECOND = (
+    "crane",
+    "falcon",
+    "finch",
+    "fox",
+    "heron",
+    "ibex",
+    "lark",
+    "lynx",
+    "marten",
+    "otter",
+    "owl",
+    "raven",
+    "wolf",
+)
+
+
+def _run_name(pipeline: str, job_id: int) -> str:
+    return f"{secrets.choice(_FIRST)}-{secrets.choice(_SECOND)}-{job_id}"
+
+
+ACTION = Action("train", Train, "process", _plan, _perform, queued=_queued)

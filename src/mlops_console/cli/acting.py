@@ -1,0 +1,100 @@
+"""What train, deploy and rollback share: show the plan, queue the job, wait for it, and tell how it went."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_console import actions
+from mlops_console.cli import shapes
+from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.core import text
+from mlops_console.core.errors import JobError, RefusedError
+from mlops_console.core.jobs import Job, JobState
+from mlops_console.core.plans import Difference, Plan
+from mlops_console.store import jobs
+from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
+
+
+def act(
+    workspace: Workspace, name: str, request: Mapping[str, Any], *, wait: bool, dry_run: bool, as_json: bool
+) -> Job | None:
+    """Plan an action and, unless it is a dry run, queue it; the job, after its end if `wait`.
+
+    Raises:
+        RefusedError: the plan or the job was refused.
+        JobError: it was waited for, and it failed.
+    """
+    if dry_run:
+        plan = actions.plan(workspace, name, request)
+        _show_plan(plan, as_json=as_json)
+        if plan.refused is not None:
+            raise RefusedError(plan.refused)
+        return None
+    plan = actions.check(workspace, name, request)
+    job_id = client.execute(workspace, name, request).job_id
+    assert job_id is not None, f"{name} is no job"
+    job = client.wait(workspace, job_id) if wait else _job(workspace, job_id)
+    if as_json:
+        show_json(_document(job, plan))
+    else:
+        show(_sentence(job))
+    _raise_for(job)
+    return job
+
+
+def _document(job: Job, plan: Plan) -> dict[str, Any]:
+    return {"job": job.id, "state": job.state.value, **dict(job.result), "error": job.error, "plan": shapes.plan(plan)}
+
+
+def _sentence(job: Job) -> str:
+    match job.state:
+        case JobState.QUEUED | JobState.RUNNING:
+            return f"Job {job.id} ({job.action} {job.subject}) is {job.state}: 'mlops-console job show {job.id}'."
+        case JobState.SUCCEEDED:
+            made = "  ".join(f"{key} {value}" for key, value in job.result.items())
+            took = text.duration((job.ended_at or 0) - (job.started_at or 0))
+            return f"Job {job.id} ({job.action} {job.subject}) succeeded in {took}.  {made}".rstrip()
+        case _:
+            return f"Job {job.id} ({job.action} {job.subject}) {job.state}."
+
+
+def _raise_for(job: Job) -> None:
+    if job.state is JobState.REFUSED:
+        raise RefusedError(job.error or f"Job {job.id} was refused.")
+    if job.state.is_final and job.state is not JobState.SUCCEEDED:
+        raise JobError(job.error or f"Job {job.id} ended {job.state}.")
+
+
+def _job(workspace: Workspace, job_id: int) -> Job:
+    with workspace.store.read() as db:
+        return jobs.get(db, job_id)
+
+
+def _show_plan(plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        show_json({"job": None, "state": "planned", "plan": shapes.plan(plan)})
+        return
+    show(plan.title)
+    for change in plan.changes:
+        show(f"  {change.what}: {change.before or '–'} → {change.after}")
+    for title, differences in (("METRICS", plan.metrics), ("PARAMS", plan.params)):
+        if differences:
+            show(f"\n{title}")
+            show_table(("NAME", "NOW", "THEN", ""), [_row(d) for d in differences], right=("NOW", "THEN"))
+    if plan.gates:
+        show("\nGATES")
+        show_table(
+            ("GATE", "FIGURE", ""), [(g.gate, g.figure, "✓ passed" if g.passed else "✗ failed") for g in plan.gates]
+        )
+    for note in plan.notes:
+        show(f"  • {note}")
+    show(f"\nNothing was changed. To do it: {plan.command}")
+
+
+def _row(found: Difference) -> tuple[str, ...]:
+    verdict = {True: "▲ better", False: "▼ worse", None: ""}[found.better]
+    return found.name, _value(found.before), _value(found.after), verdict
+
+
+def _value(value: float | str | None) -> str:
+    return value if isinstance(value, str) else text.number(value)

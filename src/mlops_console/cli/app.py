@@ -1,0 +1,93 @@
+"""The command line: how commands are put together, run, and how their errors end."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops_console._version import __version__
+from mlops_console.cli import archive, delivery, demo, drift, job, ledger, model, project, status, train, worker
+from mlops_console.cli import run as run_commands
+from mlops_console.cli.options import WorkspaceOption
+from mlops_console.cli.output import show, show_error
+from mlops_console.core.errors import MlopsError
+from mlops_console.store.workspace import VARIABLE
+
+OpenConsole = Callable[..., None]
+
+
+def build(open_console: OpenConsole) -> typer.Typer:
+    """All commands. `open_console` is what the program does without one."""
+    app = typer.Typer(
+        name="mlops-console",
+        help="k9s for machine learning: without a command it opens the console on the nearest workspace.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def main(
+        context: typer.Context,
+        workspace: WorkspaceOption = None,
+        read_only: Annotated[
+            bool, typer.Option("--read-only", help="Refuse every action.", envvar="MLOPS_READ_ONLY")
+        ] = False,
+        theme: Annotated[str | None, typer.Option("--theme", metavar="NAME", help="The console's theme.")] = None,
+        debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+        version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    ) -> None:
+        del debug  # `run` looks for it, as an error may come before it is parsed
+        if version:
+            show(f"mlops-console {__version__}")
+            raise typer.Exit
+        if workspace is not None:
+            os.environ[VARIABLE] = str(workspace)
+        if read_only:
+            os.environ["MLOPS_READ_ONLY"] = "1"
+        if context.invoked_subcommand is None:
+            _open(open_console, workspace, read_only, theme)
+
+    project.add_to(app)
+    demo.add_to(app, open_console)
+    status.add_to(app)
+    train.add_to(app)
+    delivery.add_to(app)
+    archive.add_to(app)
+    app.add_typer(run_commands.app, name="run")
+    app.add_typer(model.app, name="model")
+    app.add_typer(drift.app, name="drift")
+    app.add_typer(job.app, name="job")
+    app.add_typer(worker.app, name="worker")
+    app.add_typer(ledger.app, name="ledger")
+    return app
+
+
+def run(open_console: OpenConsole) -> int:
+    """Perform the command of `sys.argv`; its exit status."""
+    arguments = sys.argv[1:]
+    try:
+        code = build(open_console)(args=arguments, standalone_mode=True)
+    except MlopsError as error:
+        if "--debug" in arguments:
+            raise
+        show_error(error, as_json="--json" in arguments)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has had enough
+        return 0
+    return int(code or 0)
+
+
+def _open(open_console: OpenConsole, workspace: Path | None, read_only: bool, theme: str | None) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise MlopsError(
+            "The console needs a terminal, and this is none.", "'mlops-console status' prints the same as text."
+        )
+    open_console(workspace, read_only=read_only, theme=theme)

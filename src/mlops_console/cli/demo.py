@@ -1,0 +1,158 @@
+"""`demo`: a copy of a sample project, trained, deployed, under traffic that drifts; then the console on it."""
+
+import re
+import shutil
+import socket
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlops_console import actions
+from mlops_console.cli.output import show
+from mlops_console.cli.status import show_overview
+from mlops_console.core.errors import JobError, StoreError, UsageError
+from mlops_console.core.jobs import JobState
+from mlops_console.store import deployments, jobs, models
+from mlops_console.store.shipped import shipped
+from mlops_console.store.workspace import CONFIG, Workspace, open_workspace
+from mlops_console.worker import client
+
+DEFAULT = "breast_cancer"
+SCRIPT = "demo.toml"
+_LEFT_BEHIND = shutil.ignore_patterns("__pycache__", ".mlops", "build", "data", "*.pyc")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What demo.toml of a sample project says.
+
+    `versions` are the params of one training each; the numbers in `deploy` say which of them go live, one after
+    another, through all of `environments`; `traffic` is the pipeline that sends requests.
+    """
+
+    model: str
+    environments: tuple[str, ...]
+    versions: tuple[dict[str, Any], ...]
+    deploy: tuple[int, ...]
+    traffic: str
+
+
+def add_to(app: typer.Typer, open_console: Callable[..., None]) -> None:
+    @app.command("demo")
+    def demo(
+        folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the copy goes.")] = Path("mlops-demo"),
+        project: Annotated[
+            str,
+            typer.Option("--project", metavar="NAME", help="breast_cancer, fraud_detection or predictive_maintenance."),
+        ] = DEFAULT,
+        no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the console.")] = False,
+    ) -> None:
+        """A sample project, trained, deployed, under traffic that drifts."""
+        workspace = prepare(folder.resolve(), project)
+        if no_open or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            _tell(workspace)
+        else:
+            open_console(workspace.root)
+
+
+def prepare(folder: Path, project: str) -> Workspace:
+    """Make the copy and do in it all that the demo shows; what is done already is not done again.
+
+    Raises:
+        UsageError: there is no such sample project, or the folder holds something else.
+        JobError: a training or a deployment failed.
+    """
+    workspace = _copy(folder, project)
+    script = _script(folder)
+    show(f"{project} in {folder}")
+    with workspace.store.read() as db:
+        trained = len(models.versions(db, script.model))
+        served = {(r.environment, r.version) for e in script.environments for r in deployments.revisions(db, e)}
+        replayed = any(job.subject == script.traffic for job in jobs.open_jobs(db))
+    for number, params in enumerate(script.versions[trained:], start=trained + 1):
+        changed = ", ".join(f"{key} = {value}" for key, value in params.items()) or "the params of params.toml"
+        _do(workspace, f"train version {number} with {changed}", "train", {"pipeline": "train", "params": params})
+    for version in script.deploy:
+        for environment in script.environments:
+            if (environment, version) not in served:
+                ref = f"{script.model}:{version}"
+                request = {"model_ref": ref, "environment": environment, "reason": "the demo"}
+                _do(workspace, f"deploy {ref} to {environment}", "deploy", request)
+    if not replayed:
+        show("  send traffic that drifts after half a minute")
+        client.execute(workspace, "train", {"pipeline": script.traffic})
+    client.ensure_worker(workspace)
+    return workspace
+
+
+def _copy(folder: Path, project: str) -> Workspace:
+    source = shipped("sample_projects") / project
+    if not (source / SCRIPT).is_file():
+        raise UsageError(f"There is no sample project {project!r}.", f"There are: {', '.join(_projects())}.")
+    if not (folder / SCRIPT).is_file():
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty and no copy of a sample project.", "Choose a new folder.")
+        try:
+            shutil.copytree(source, folder, ignore=_LEFT_BEHIND, dirs_exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder} can't be written: {error}.", "Choose another folder.") from None
+        _move_ports(folder / CONFIG)
+    return open_workspace(folder)
+
+
+def _script(folder: Path) -> Script:
+    data = tomllib.loads((folder / SCRIPT).read_text(encoding="utf-8"))
+    return Script(
+        data["model"], tuple(data["environments"]), tuple(data["versions"]), tuple(data["deploy"]), data["traffic"]
+    )
+
+
+def _move_ports(config: Path) -> None:
+    """Give the copy other ports where somebody listens on those of the sample."""
+    text = config.read_text(encoding="utf-8")
+    for port in sorted(set(re.findall(r"(?m)^port = (\d+)$", text))):
+        if not _is_free(int(port)):
+            text = re.sub(rf"\b{port}\b", str(_free_port()), text)
+    config.write_text(text, encoding="utf-8")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _do(workspace: Workspace, told: str, action: str, request: dict[str, Any]) -> None:
+    show(f"  {told} …")
+    actions.check(workspace, action, request)
+    job_id = client.execute(workspace, action, request).job_id
+    assert job_id is not None, f"{action} is a job"
+    job = client.wait(workspace, job_id)
+    if job.state is not JobState.SUCCEEDED:
+        raise JobError(f"The demo stopped: {job.error or job.state}.", f"'mlops-console job show {job_id}' tells more.")
+
+
+def _projects() -> list[str]:
+    return sorted(path.parent.name for path in shipped("sample_projects").glob(f"*/{SCRIPT}"))
+
+
+def _tell(workspace: Workspace) -> None:
+    show()
+    show_overview(workspace)
+    show(f"\nOpen the console:     mlops-console --workspace {workspace.root}")
+    show(f"Stop all that runs:   mlops-console worker stop --workspace {workspace.root}")

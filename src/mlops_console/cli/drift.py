@@ -1,0 +1,91 @@
+"""`drift check|show`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mlops_console.cli import shapes
+from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
+from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.core import text
+from mlops_console.core.drift import DriftReport
+from mlops_console.core.errors import JobError, NotFoundError, RefusedError
+from mlops_console.core.jobs import JobState
+from mlops_console.store import drift
+from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
+
+app = typer.Typer(help="Drift: live data against a version's reference data.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT")],
+    window: Annotated[
+        str | None, typer.Option("--window", metavar="SPAN", help="As 30m; by default [monitor] window.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the newest traffic of an environment with its model's reference data, and keep the report."""
+    found = opened(workspace)
+    request: dict[str, Any] = {"environment": environment} | ({"window": window} if window else {})
+    execution = client.execute(found, "check_drift", request)
+    assert execution.job_id is not None, "check_drift is a job"
+    job = client.wait(found, execution.job_id)
+    if job.state is JobState.REFUSED:
+        raise RefusedError(job.error or "The drift check was refused.")
+    if job.state is not JobState.SUCCEEDED:
+        raise JobError(job.error or f"The drift check ended {job.state}.")
+    _show(_report(found, int(job.result["report"])), as_json=as_json)
+
+
+@app.command("show")
+def show_report(
+    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT")],
+    report: Annotated[int | None, typer.Option("--report", metavar="ID", help="By default the newest.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A stored report."""
+    found = opened(workspace)
+    if report is None:
+        with found.store.read() as db:
+            newest = drift.reports(db, environment, limit=1)
+        if not newest:
+            raise NotFoundError(
+                f"There is no drift report of {environment!r} yet.",
+                f"'mlops-console drift check {environment}' makes one.",
+            )
+        report = newest[0].id
+    _show(_report(found, report), as_json=as_json)
+
+
+def _report(workspace: Workspace, report_id: int) -> DriftReport:
+    with workspace.store.read() as db:
+        return drift.report(db, report_id)
+
+
+def _show(found: DriftReport, *, as_json: bool) -> None:
+    if as_json:
+        show_json(shapes.drift_report(found))
+        return
+    verdict = f"⚠ drifted: {', '.join(found.drifted_features)}" if found.drifted else "✓ no drift"
+    show(f"{found.environment}  {found.model}:{found.version}  report {found.id}  {found.rows:,} rows  {verdict}")
+    show_table(
+        ("FEATURE", "TEST", "N", "M", "STATISTIC", "P", "PSI", "VERDICT"),
+        [
+            (
+                f.feature,
+                f.test,
+                f"{f.n:,}",
+                f"{f.m:,}",
+                text.number(f.statistic),
+                text.number(f.p_value),
+                text.number(f.psi),
+                ("⚠ " if f.drifted else "✓ ") + f.verdict,
+            )
+            for f in found.features
+        ],
+        right=("N", "M", "STATISTIC", "P", "PSI"),
+    )

@@ -1,0 +1,97 @@
+"""`job list|show|cancel|retry`."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from mlops_console import actions
+from mlops_console.cli import shapes
+from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
+from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.core import text
+from mlops_console.core.errors import UsageError
+from mlops_console.core.jobs import Job
+from mlops_console.store import jobs
+from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
+
+app = typer.Typer(help="Jobs: what was asked of the worker.", no_args_is_help=True)
+JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number.")]
+
+
+@app.command("list")
+def list_jobs(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at the most.")] = 50,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Jobs, the newest first."""
+    with opened(workspace).store.read() as db:
+        found = jobs.listing(db, limit)
+    if as_json:
+        show_json({"jobs": [shapes.job(job) for job in found]})
+        return
+    if not found:
+        show("There are no jobs yet: 'mlops-console train' makes one.")
+        return
+    show_table(
+        ("JOB", "ACTION", "ON", "STATE", "BY", "QUEUED", "TOOK", "TELLS"),
+        [
+            (j.id, j.action, j.subject, j.state, j.actor, text.age(j.created_at), _took(j), j.error or j.progress_text)
+            for j in found
+        ],
+        right=("JOB", "TOOK"),
+    )
+
+
+@app.command("show")
+def show_job(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """All that is known of a job."""
+    found = _get(opened(workspace), job)
+    document = shapes.job(found)
+    if as_json:
+        show_json(document)
+        return
+    show(f"job {found.id}  {found.action} {found.subject}  {found.state}  {_took(found)}")
+    for name in ("actor", "error", "progress_text", "exit_code", "request", "result"):
+        if document[name] not in (None, "", {}):
+            show(f"  {name:<14}{document[name]}")
+
+
+@app.command("cancel")
+def cancel(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Stop a queued or running job."""
+    found = opened(workspace)
+    actions.perform(found, "stop_job", {"job": job})
+    after = _get(found, job)
+    if as_json:
+        show_json(shapes.job(after))
+    else:
+        show(f"Job {job} is {after.state}." if after.state.is_final else f"Job {job} is asked to stop.")
+
+
+@app.command("retry")
+def retry(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Queue an ended job's action anew."""
+    found = opened(workspace)
+    old = _get(found, job)
+    if not old.state.is_final:
+        raise UsageError(f"Job {job} is {old.state}.", "Wait for its end, or cancel it first.")
+    job_id = client.execute(found, old.action, old.request).job_id
+    assert job_id is not None, "a job's action is queued"
+    if as_json:
+        show_json(shapes.job(_get(found, job_id)))
+    else:
+        show(f"Job {job_id} does what job {job} was to do: {old.action} {old.subject}.")
+
+
+def _get(workspace: Workspace, job: int) -> Job:
+    with workspace.store.read() as db:
+        return jobs.get(db, job)
+
+
+def _took(job: Job) -> str:
+    if job.started_at is None:
+        return "–"
+    return text.duration((job.ended_at or time.time()) - job.started_at)

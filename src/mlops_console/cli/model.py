@@ -1,0 +1,140 @@
+"""`model list|show|diff|alias`."""
+
+from typing import Annotated
+
+import typer
+
+from mlops_console import actions
+from mlops_console.cli import shapes
+from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
+from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.core import text
+from mlops_console.core.errors import UsageError
+from mlops_console.core.models import ModelRef, ModelVersion
+from mlops_console.core.runs import Run
+from mlops_console.store import deployments, models, runs
+from mlops_console.store.workspace import Workspace
+
+app = typer.Typer(help="Models: versions, differences, aliases.", no_args_is_help=True)
+RefArgument = Annotated[str, typer.Argument(metavar="MODEL_REF", help="fraud:7 or fraud@champion")]
+
+
+@app.command("list")
+def list_models(
+    name: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Only this model.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """All versions, the newest first."""
+    with opened(workspace).store.read() as db:
+        versions = models.versions(db, name)
+        origins = {v.ref: runs.get(db, v.run_id) if v.run_id else None for v in versions}
+        live = {e.desired.model_ref: e.name for e in deployments.environments(db) if e.desired}
+    if as_json:
+        rows = [shapes.model_version(v, origins[v.ref], [live[v.ref]] if v.ref in live else []) for v in versions]
+        show_json({"versions": rows})
+        return
+    if not versions:
+        show("No model is stored yet: 'mlops-console train', or run.log_model(…) in a script, stores one.")
+        return
+    show_table(
+        ("MODEL", "ALIASES", "ESTIMATOR", "CREATED", "SIZE", "LIVE IN", "METRICS"),
+        [
+            (
+                v.ref,
+                " ".join(f"@{alias}" for alias in v.aliases),
+                v.estimator,
+                text.age(v.created_at),
+                text.size(v.size),
+                live.get(v.ref, ""),
+                _figures(origins[v.ref]),
+            )
+            for v in versions
+        ],
+        right=("SIZE",),
+    )
+
+
+@app.command("show")
+def show_model(ref: RefArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """All that is known of a version."""
+    version, origin, live_in = _load(opened(workspace), ref)
+    if as_json:
+        show_json(shapes.model_version(version, origin, live_in))
+        return
+    show(f"{version.ref}  {version.estimator}  {text.size(version.size)}")
+    facts = (
+        ("aliases", ", ".join(version.aliases) or "–"),
+        ("live in", ", ".join(live_in) or "–"),
+        ("created", text.clock(version.created_at)),
+        ("run", f"{origin.name} ({origin.id})" if origin else "–"),
+        ("sha256", version.sha256),
+        ("task", version.signature.task),
+        ("reference", f"{version.reference.dataset}:{version.reference.version}" if version.reference else "–"),
+    )
+    for name, value in facts:
+        show(f"  {name:<11}{value}")
+    show_table(("INPUT", "DTYPE", "KIND"), [(c.name, c.dtype, c.kind) for c in version.signature.inputs])
+    if origin and origin.metrics:
+        show_table(
+            ("METRIC", "VALUE"), [(m.name, text.number(m.last)) for m in origin.metrics.values()], right=("VALUE",)
+        )
+
+
+@app.command("diff")
+def diff(a: RefArgument, b: RefArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Two versions side by side: params and metrics that differ."""
+    found = opened(workspace)
+    (left, left_run, _), (right, right_run, _) = _load(found, a), _load(found, b)
+    rows = [*_differing(_params(left_run), _params(right_run)), *_differing(_metrics(left_run), _metrics(right_run))]
+    if as_json:
+        show_json({"a": left.ref, "b": right.ref, "differences": [{"name": n, "a": x, "b": y} for n, x, y in rows]})
+        return
+    show_table(("", left.ref, right.ref), rows, right=(left.ref, right.ref))
+
+
+@app.command("alias")
+def alias(
+    ref: RefArgument,
+    name: Annotated[str, typer.Argument(metavar="ALIAS", help="As champion.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take the alias away.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Point an alias at a version."""
+    parsed = ModelRef.parse(ref)
+    if parsed.version is None:
+        raise UsageError(f"{ref!r} is an alias itself.", "Name the version by its number, as in fraud:7.")
+    version = None if remove else parsed.version
+    actions.perform(opened(workspace), "set_alias", {"model": parsed.model, "alias": name, "version": version})
+    if as_json:
+        show_json({"model": parsed.model, "alias": name, "version": version})
+    else:
+        show(f"{parsed.model}@{name} is no more." if remove else f"{parsed.model}@{name} is {ref} now.")
+
+
+def _load(workspace: Workspace, ref: str) -> tuple[ModelVersion, Run | None, list[str]]:
+    parsed = ModelRef.parse(ref)
+    with workspace.store.read() as db:
+        version = models.get(db, parsed)
+        origin = runs.get(db, version.run_id) if version.run_id else None
+        environments = deployments.environments(db)
+    return version, origin, [e.name for e in environments if e.desired and e.desired.model_ref == version.ref]
+
+
+def _params(run: Run | None) -> dict[str, str]:
+    return {name: text.param(value) for name, value in run.params.items()} if run else {}
+
+
+def _metrics(run: Run | None) -> dict[str, str]:
+    return {name: text.number(summary.last) for name, summary in run.metrics.items()} if run else {}
+
+
+def _differing(left: dict[str, str], right: dict[str, str]) -> list[tuple[str, str, str]]:
+    names = sorted(left.keys() | right.keys())
+    return [(n, left.get(n, "–"), right.get(n, "–")) for n in names if left.get(n) != right.get(n)]
+
+
+def _figures(run: Run | None) -> str:
+    shown = [f"{name} {value}" for name, value in _metrics(run).items() if name.startswith("test/")]
+    return "  ".join(shown[:3])

@@ -1,0 +1,226 @@
+"""`run list|show|compare|logs|stop|delete|restore`."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlops_console import actions
+from mlops_console.cli import shapes
+from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
+from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.core import text
+from mlops_console.core.errors import NotFoundError
+from mlops_console.core.runs import Run
+from mlops_console.store import artifacts, datasets, models, runs, stages
+from mlops_console.store.runs import RunQuery
+from mlops_console.store.workspace import Workspace
+
+app = typer.Typer(help="Runs: list, look, compare, stop, delete.", no_args_is_help=True)
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or its name.")]
+_TAIL = 1_000_000  # bytes of a log line that are kept; a longer one is cut
+
+
+@app.command("list")
+def list_runs(
+    filter_text: Annotated[
+        str, typer.Option("--filter", "-f", metavar="FILTER", help='As "metrics.val/auc > 0.9".')
+    ] = "",
+    order_by: Annotated[
+        str, typer.Option("--order-by", "-o", metavar="FIELD", help="-FIELD for descending.")
+    ] = "-started",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at the most.")] = 50,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those in the trash.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Runs, the newest first."""
+    query = RunQuery(filter=filter_text, order_by=order_by, limit=limit, deleted=deleted)
+    with opened(workspace).store.read() as db:
+        page = runs.page(db, query)
+    if as_json:
+        show_json({"total": page.total, "runs": [shapes.run(run) for run in page.runs]})
+        return
+    if not page.runs:
+        show("No run matches." if filter_text else "There are no runs yet: 'mlops-console train' makes one.")
+        return
+    metrics = _common(run.metrics for run in page.runs)
+    params = _common(run.params for run in page.runs)
+    show_table(
+        ("ID", "NAME", "STATUS", "STARTED", "TOOK", *metrics, *params),
+        [_row(run, metrics, params) for run in page.runs],
+        right=("TOOK", *metrics, *params),
+    )
+    if page.total > len(page.runs):
+        show(f"{len(page.runs)} of {page.total:,} runs; --limit shows more, --filter chooses.")
+
+
+@app.command("show")
+def show_run(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """All that is known of a run."""
+    with opened(workspace).store.read() as db:
+        found = runs.get(db, run)
+        document = shapes.run_details(
+            found,
+            stages.listing(db, found.id),
+            artifacts.listing(db, found.id),
+            datasets.run_inputs(db, found.id),
+            models.of_run(db, found.id),
+        )
+    if as_json:
+        show_json(document)
+        return
+    show(f"{found.name}  {found.status}  {found.id}")
+    if found.error:
+        show(f"  error: {found.error}")
+    git = document["git"]
+    facts = (
+        ("experiment", found.experiment),
+        ("started", f"{text.clock(found.started_at)} ({text.age(found.started_at)})"),
+        ("took", text.duration(found.duration(time.time()))),
+        ("command", found.provenance.command),
+        ("by", f"{found.provenance.user}@{document['host']}"),
+        ("git", f"{git['commit'] or '–'} {git['branch'] or ''}{' (dirty)' if git['dirty'] else ''}"),
+        ("python", found.provenance.python),
+        ("models", ", ".join(document["models"]) or "–"),
+        ("datasets", ", ".join(f"{d['role']}: {d['dataset']}:{d['version']}" for d in document["datasets"]) or "–"),
+    )
+    for name, value in facts:
+        show(f"  {name:<11}{value}")
+    if found.params:
+        show_table(("PARAM", "VALUE"), [(name, text.param(value)) for name, value in found.params.items()])
+    if found.metrics:
+        show_table(
+            ("METRIC", "LAST", "MIN", "MAX", "POINTS"),
+            [
+                (m.name, text.number(m.last), text.number(m.min), text.number(m.max), m.count)
+                for m in found.metrics.values()
+            ],
+            right=("LAST", "MIN", "MAX", "POINTS"),
+        )
+
+
+@app.command("compare")
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.")],
+    everything: Annotated[bool, typer.Option("--all", help="Equal params too.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Runs side by side: the params that differ, and the metrics."""
+    with opened(workspace).store.read() as db:
+        found = [runs.get(db, name) for name in names]
+    if as_json:
+        show_json({"runs": [shapes.run(run) for run in found]})
+        return
+    params = {name: [run.params.get(name) for run in found] for name in _names(run.params for run in found)}
+    rows: list[tuple[str, ...]] = [
+        (name, *(("–" if value is None else text.param(value)) for value in values))
+        for name, values in params.items()
+        if everything or any(value != values[0] for value in values)
+    ]
+    rows += [
+        (name, *(text.number(run.metrics[name].last if name in run.metrics else None) for run in found))
+        for name in _names(run.metrics for run in found)
+    ]
+    columns = [run.name for run in found]
+    show_table(("", *columns), rows, right=columns)
+
+
+@app.command("logs")
+def logs(
+    run: RunArgument,
+    stage: Annotated[str | None, typer.Option("--stage", metavar="NAME", help="Only this stage.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines of each.")] = 200,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The last lines that the stages of a run have printed."""
+    opened_workspace = opened(workspace)
+    with opened_workspace.store.read() as db:
+        found = runs.get(db, run)
+        chosen = [s for s in stages.listing(db, found.id) if stage in (None, s.stage)]
+    if not chosen:
+        missing = f"no stage {stage!r}" if stage else "no stages: only what the worker runs has logs"
+        raise NotFoundError(f"Run {found.name} has {missing}.", "'mlops-console run show' tells what it has.")
+    tails = {s.stage: _tail(opened_workspace, s.log, lines) for s in chosen}
+    if as_json:
+        show_json({"run": found.id, "logs": tails})
+        return
+    for name, tail in tails.items():
+        show(f"── {name} ──")
+        for line in tail:
+            show(line)
+
+
+@app.command("stop")
+def stop(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Stop a running run."""
+    _change(opened(workspace), "stop_run", run, "is asked to stop", as_json=as_json)
+
+
+@app.command("delete")
+def delete(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Put a run in the trash."""
+    _change(
+        opened(workspace),
+        "delete_run",
+        run,
+        "is in the trash; 'mlops-console run restore' brings it back",
+        as_json=as_json,
+    )
+
+
+@app.command("restore")
+def restore(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Take a run out of the trash."""
+    _change(opened(workspace), "restore_run", run, "is back", as_json=as_json)
+
+
+def _change(workspace: Workspace, action: str, run: str, outcome: str, *, as_json: bool) -> None:
+    with workspace.store.read() as db:
+        found = runs.get(db, run)
+    actions.perform(workspace, action, {"run": found.id})
+    if as_json:
+        show_json({"run": found.id, "action": action})
+    else:
+        show(f"Run {found.name} ({found.id}) {outcome}.")
+
+
+def _row(run: Run, metrics: list[str], params: list[str]) -> tuple[object, ...]:
+    return (
+        run.id[:8],
+        run.name,
+        run.status,
+        text.age(run.started_at),
+        text.duration(run.duration(time.time())),
+        *(text.number(run.metrics[name].last if name in run.metrics else None) for name in metrics),
+        *(text.param(run.params[name]) if name in run.params else "–" for name in params),
+    )
+
+
+def _names(mappings: Any) -> list[str]:
+    return sorted({name for mapping in mappings for name in mapping})
+
+
+def _common(mappings: Any, most: int = 4) -> list[str]:
+    """The names that most of the mappings have."""
+    counts: dict[str, int] = {}
+    for mapping in mappings:
+        for name in mapping:
+            counts[name] = counts.get(name, 0) + 1
+    return sorted(sorted(counts), key=lambda name: -counts[name])[:most]
+
+
+def _tail(workspace: Workspace, log: str, lines: int) -> list[str]:
+    path = workspace.root / log
+    return list(deque(_lines(path), maxlen=lines)) if path.is_file() else []
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        while line := file.readline(_TAIL):
+            yield line.decode(errors="replace").rstrip("\r\n")

@@ -1,0 +1,144 @@
+"""`status`: what is (was) live where, and why; what runs; what needs a person. The Overview as text."""
+
+import datetime as dt
+import time
+from typing import Annotated, Any
+
+import typer
+
+from mlops_console.cli import shapes
+from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
+from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.core import text
+from mlops_console.core.deployments import Environment
+from mlops_console.core.errors import UsageError
+from mlops_console.store import alerts, deployments, drift, jobs, models, runs
+from mlops_console.store.identity import process_state
+from mlops_console.store.runs import RunQuery
+from mlops_console.store.workspace import Workspace
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("status")(status)
+
+
+def status(
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="ISO date and time in the past.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is live where, and why; jobs; alerts."""
+    found = opened(workspace)
+    if at is not None:
+        _status_at(found, _time(at), as_json=as_json)
+    elif as_json:
+        show_json(_document(found))
+    else:
+        show_overview(found)
+
+
+def show_overview(workspace: Workspace) -> None:
+    """The Overview of the console as text."""
+    with workspace.store.read() as db:
+        environments = deployments.environments(db)
+        reports = {e.name: drift.reports(db, e.name, limit=1) for e in environments}
+        open_jobs = jobs.open_jobs(db)
+        newest = runs.page(db, RunQuery(limit=5)).runs
+        total = runs.page(db, RunQuery(limit=0)).total
+        open_alerts = alerts.open_alerts(db)
+        worker = jobs.worker(db)
+        versions = len(models.versions(db))
+    alive = worker is not None and process_state(worker.process) != "dead"
+    worker_state = "● running" if alive else "○ not running"
+    show(f"{workspace.root.name}   worker {worker_state}   {total} runs   {versions} model versions")
+    show("\nENVIRONMENTS")
+    if environments:
+        show_table(
+            ("NAME", "LIVE", "REV", "SINCE", "BY", "HEALTH", "DRIFT", "URL"),
+            [
+                _environment_row(e, reports[e.name][0].drifted_features if reports[e.name] else None)
+                for e in environments
+            ],
+            right=("REV",),
+        )
+    else:
+        show("  nothing is deployed yet: 'mlops-console deploy MODEL:VERSION ENVIRONMENT' does it")
+    show("\nRUNS")
+    if newest:
+        show_table(
+            ("NAME", "STATUS", "STARTED", "TOOK", "METRICS"),
+            [
+                (r.name, r.status, text.age(r.started_at), text.duration(r.duration(time.time())), _figures(r.metrics))
+                for r in newest
+            ],
+        )
+    else:
+        show("  none yet: 'mlops-console train' or any script with mlops.start_run() makes one")
+    for job in open_jobs:
+        share = "" if job.progress is None else f" {job.progress:.0%}"
+        show(f"\njob {job.id}: {job.action} {job.subject} {job.state}{share} {job.progress_text}")
+    if open_alerts:
+        show("\nALERTS")
+        for alert in open_alerts:
+            show(f"  ⚠ {alert.severity} {alert.subject}: {alert.message} ({text.age(alert.created_at)})")
+
+
+def _environment_row(found: Environment, drifted: tuple[str, ...] | None) -> tuple[object, ...]:
+    live = found.desired
+    verdict = "–" if drifted is None else ("✓ none" if not drifted else f"⚠ {', '.join(drifted)}")
+    health = found.health if found.error is None else f"{found.health}: {found.error}"
+    if live is None:
+        return (found.name, "–", "–", "–", "–", health, verdict, found.url)
+    return (
+        found.name,
+        live.model_ref,
+        live.revision,
+        text.age(live.live_at or live.created_at),
+        live.actor,
+        health,
+        verdict,
+        found.url,
+    )
+
+
+def _figures(metrics: Any) -> str:
+    shown = [f"{name} {text.number(s.last)}" for name, s in metrics.items() if name.startswith(("test/", "val/"))]
+    return "  ".join(shown[:3])
+
+
+def _document(workspace: Workspace) -> dict[str, Any]:
+    with workspace.store.read() as db:
+        return {
+            "environments": [shapes.environment(e) for e in deployments.environments(db)],
+            "jobs": [shapes.job(j) for j in jobs.open_jobs(db)],
+            "alerts": [shapes.alert(a) for a in alerts.open_alerts(db)],
+        }
+
+
+def _status_at(workspace: Workspace, at: float, *, as_json: bool) -> None:
+    with workspace.store.read() as db:
+        found = [(e, deployments.live_at(db, e.name, at)) for e in deployments.environments(db)]
+    if as_json:
+        rows = [{"name": e.name, **(shapes.revision(live) if live else {"revision": None})} for e, live in found]
+        show_json({"at": at, "environments": rows})
+        return
+    show(f"What was live at {text.clock(at)}:")
+    show_table(
+        ("NAME", "LIVE", "REV", "SINCE", "BY", "REASON"),
+        [
+            (e.name, live.model_ref, live.revision, text.clock(live.live_at), live.actor, live.reason)
+            if live
+            else (e.name, "nothing", "", "", "", "")
+            for e, live in found
+        ],
+        right=("REV",),
+    )
+
+
+def _time(written: str) -> float:
+    try:
+        return dt.datetime.fromisoformat(written).astimezone().timestamp()
+    except ValueError:
+        raise UsageError(
+            f"--at {written!r} is no time.", "Write it as ISO does: 2026-03-03 or 2026-03-03T12:00."
+        ) from None

@@ -1,0 +1,150 @@
+"""What stands in an environment, beside the version that is to come: what plans and rollouts are reckoned from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlops_console.core.config import Config, EnvironmentConfig
+from mlops_console.core.deployments import Environment, Revision, RevisionState
+from mlops_console.core.errors import NotFoundError, UsageError
+from mlops_console.core.models import ModelRef, ModelVersion
+from mlops_console.core.plans import GateResult
+from mlops_console.core.runs import Run
+from mlops_console.core.text import did_you_mean
+from mlops_console.delivery.gates import evaluate, evaluate_required, parse_gate
+from mlops_console.store import deployments, models, runs
+from mlops_console.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A version with the run that made it, if a run did."""
+
+    version: ModelVersion
+    run: Run | None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Each metric's last value."""
+        return {name: series.last for name, series in self.run.metrics.items()} if self.run else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """An environment at one moment. `revisions` are newest first; `environment` is None before its first deployment."""
+
+    name: str
+    environment: Environment | None
+    revisions: Sequence[Revision]
+    live: Revision | None
+    live_candidate: Candidate | None
+    candidate: Candidate
+
+    @property
+    def next_revision(self) -> int:
+        return self.revisions[0].revision + 1 if self.revisions else 1
+
+
+def settings_of(config: Config, environment: str) -> EnvironmentConfig:
+    """An environment's settings in mlops.toml.
+
+    Raises:
+        NotFoundError: it is not there.
+    """
+    try:
+        return config.environments[environment]
+    except KeyError:
+        known = ", ".join(config.environments)
+        raise NotFoundError(
+            f"There is no environment {environment!r} in mlops.toml{did_you_mean(environment, config.environments)}.",
+            f"Known are: {known}." if known else f"Add [environments.{environment}] with a model and a port.",
+        ) from None
+
+
+def look(db: Connection, environment: str, version: ModelVersion) -> Situation:
+    """The environment now, and the version as its candidate."""
+    revisions = deployments.revisions(db, environment)
+    live = next((r for r in revisions if r.state is RevisionState.LIVE), None)
+    live_version = models.get(db, ModelRef(live.model, live.version)) if live else None
+    return Situation(
+        environment,
+        deployments.environment(db, environment),
+        revisions,
+        live,
+        _with_run(db, live_version) if live_version else None,
+        _with_run(db, version),
+    )
+
+
+def candidate_for(db: Connection, settings: EnvironmentConfig, environment: str, model_ref: str) -> ModelVersion:
+    """The version that a reference names.
+
+    Raises:
+        UsageError: it is no reference, or of a model that this environment does not serve.
+        NotFoundError: there is no such version.
+    """
+    ref = ModelRef.parse(model_ref)
+    version = models.get(db, ref)
+    if version.model != settings.model:
+        raise UsageError(
+            f"{environment} serves the model {settings.model!r}, not {version.model!r}.",
+            f"Deploy a version of {settings.model}, or change environments.{environment}.model in mlops.toml.",
+        )
+    return version
+
+
+def check_gates(db: Connection, settings: EnvironmentConfig, situation: Situation) -> tuple[GateResult, ...]:
+    """Every gate of the environment, each evaluated.
+
+    Raises:
+        ConfigError: a gate can't be read.
+    """
+    results = []
+    if settings.requires:
+        revisions = deployments.revisions(db, settings.requires)
+        results.append(evaluate_required(settings.requires, situation.candidate.version.ref, revisions))
+    live = situation.live_candidate.metrics if situation.live_candidate else None
+    gates = [parse_gate(text) for text in settings.gates]
+    return (*results, *(evaluate(gate, situation.candidate.metrics, live) for gate in gates))
+
+
+def refusal(ref: str, environment: str, gates: Sequence[GateResult]) -> str | None:
+    """Why the gates don't let a version in, as one sentence; None if they do."""
+    failed = [gate for gate in gates if not gate.passed]
+    if not failed:
+        return None
+    figures = "; ".join(f"{gate.gate} ({gate.figure})" for gate in failed)
+    return f"{ref} does not pass {len(failed)} of {len(gates)} gates of {environment}: {figures}."
+
+
+def rollback_target(environment: str, revisions: Sequence[Revision], to: int | None) -> Revision:
+    """The revision that a rollback goes back to.
+
+    Args:
+        revisions: those of the environment, newest first.
+        to: its number; by default the newest that was live before the present one and served another version: to
+            deploy a bad version twice must not make it its own way out.
+
+    Raises:
+        NotFoundError: there is none.
+        UsageError: it was never live, or is live now.
+    """
+    hint = f"'mlops-console history {environment}' shows the revisions."
+    live = next((r for r in revisions if r.state is RevisionState.LIVE), None)
+    if to is not None:
+        found = next((r for r in revisions if r.revision == to), None)
+        if found is None:
+            raise NotFoundError(f"{environment} has no revision {to}.", hint)
+        if found.live_at is None:
+            raise UsageError(f"Revision {to} of {environment} was never live, so there is no going back to it.", hint)
+        if live is not None and found.revision == live.revision:
+            raise UsageError(f"Revision {to} of {environment} is live now.", hint)
+        return found
+    for revision in revisions:
+        before = live is None or (revision.revision < live.revision and revision.model_ref != live.model_ref)
+        if before and revision.live_at is not None:
+            return revision
+    raise NotFoundError(f"{environment} has no earlier revision that was live: there is nothing to go back to.", hint)
+
+
+def _with_run(db: Connection, version: ModelVersion) -> Candidate:
+    return Candidate(version, runs.get(db, version.run_id) if version.run_id else None)

@@ -1,0 +1,126 @@
+"""The order in which the stages of a pipeline run: a stage waits for those whose outs are among its deps."""
+
+import graphlib
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_console.core.config import Pipeline, Stage
+from mlops_console.core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedStage:
+    """A stage in its place. `waits_for` are the names of the stages that make its deps."""
+
+    name: str
+    stage: Stage
+    waits_for: tuple[str, ...]
+
+
+def order(name: str, pipeline: Pipeline) -> tuple[OrderedStage, ...]:
+    """The stages of a pipeline, each after those it waits for, else as mlops.toml lists them.
+
+    Raises:
+        ConfigError: a cycle, two stages that write the same file, or a file outside of the project.
+    """
+    outs = _outs(name, pipeline)
+    waits = {stage: _makers(name, stage, settings, outs) for stage, settings in pipeline.stages.items()}
+    return tuple(OrderedStage(stage, pipeline.stages[stage], waits[stage]) for stage in _sorted(name, waits))
+
+
+def missing_deps(root: Path, stages: tuple[OrderedStage, ...]) -> list[tuple[str, str]]:
+    """The deps that no stage makes and that are not there: pairs of stage and file."""
+    outs = {_normal(out) for ordered in stages for out in ordered.stage.outs}
+    return [
+        (ordered.name, dep)
+        for ordered in stages
+        for dep in ordered.stage.deps
+        if not any(_overlap(_normal(dep), out) for out in outs) and not (root / dep).exists()
+    ]
+
+
+def check_deps(root: Path, name: str, stages: tuple[OrderedStage, ...]) -> None:
+    """See that everything is there which no stage makes.
+
+    Raises:
+        ConfigError: a file or folder is missing.
+    """
+    missing = missing_deps(root, stages)
+    if missing:
+        stage, dep = missing[0]
+        raise ConfigError(
+            f"mlops.toml: pipelines.{name}.stages.{stage}.deps names {dep!r}, which is not there and no stage makes.",
+            "Add the file, or list it in the outs of the stage that writes it.",
+        )
+
+
+def _outs(name: str, pipeline: Pipeline) -> dict[str, str]:
+    """Which stage writes which path."""
+    outs: dict[str, str] = {}
+    for stage, settings in pipeline.stages.items():
+        for out in settings.outs:
+            path = _inside(name, stage, "outs", out)
+            for other, owner in outs.items():
+                if _overlap(path, other):
+                    raise ConfigError(
+                        f"mlops.toml: the stages {owner!r} and {stage!r} of pipeline {name!r} both write {out!r}.",
+                        "Let one stage write it, or give each a file of its own.",
+                    )
+            outs[path] = stage
+    return outs
+
+
+def _makers(name: str, stage: str, settings: Stage, outs: Mapping[str, str]) -> tuple[str, ...]:
+    makers: dict[str, None] = {}
+    for dep in settings.deps:
+        path = _inside(name, stage, "deps", dep)
+        makers.update({owner: None for out, owner in outs.items() if _overlap(path, out)})
+    return tuple(makers)
+
+
+def _sorted(name: str, waits: Mapping[str, tuple[str, ...]]) -> list[str]:
+    places = {stage: place for place, stage in enumerate(waits)}
+    sorter = graphlib.TopologicalSorter(waits)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        raise ConfigError(
+            f"mlops.toml: the stages of pipeline {name!r} wait for each other in a circle: "
+            f"{' → '.join(_from_first(error.args[1], places))}.",
+            "Take one of their deps or outs away.",
+        ) from None
+    ready: list[str] = []
+    done: list[str] = []
+    while sorter.is_active():
+        ready = sorted((*ready, *sorter.get_ready()), key=places.__getitem__)
+        done.append(ready.pop(0))
+        sorter.done(done[-1])
+    return done
+
+
+def _from_first(cycle: list[str], places: Mapping[str, int]) -> list[str]:
+    """The cycle, told from its stage that mlops.toml lists first."""
+    ring = cycle[:-1]
+    start = ring.index(min(ring, key=places.__getitem__))
+    return [*ring[start:], *ring[:start], ring[start]]
+
+
+def _inside(name: str, stage: str, key: str, path: str) -> str:
+    normal = _normal(path)
+    if posixpath.isabs(path) or normal == ".." or normal.startswith("../"):
+        raise ConfigError(
+            f"mlops.toml: pipelines.{name}.stages.{stage}.{key} names {path!r}, which is outside of the project.",
+            "Name files below the folder of mlops.toml, by paths relative to it.",
+        )
+    return normal
+
+
+def _normal(path: str) -> str:
+    return posixpath.normpath(path)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one is a folder above the other."""
+    return one == other or "." in (one, other) or one.startswith(other + "/") or other.startswith(one + "/")

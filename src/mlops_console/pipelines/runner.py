@@ -1,0 +1,175 @@
+"""Running the stages of a pipeline, each as a child process with its own log."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_console.core.errors import JobError
+from mlops_console.core.runs import RunStatus, StageRun
+from mlops_console.core.text import safe_line
+from mlops_console.pipelines.graph import OrderedStage
+from mlops_console.pipelines.params import Params, select
+from mlops_console.store import runs, stages
+from mlops_console.store.database import Connection
+from mlops_console.store.workspace import Workspace
+
+_TAIL = 64 * 1024  # bytes of a log that are searched for its last line
+_LINE = 300  # characters of it that go into an error
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRun:
+    """One execution of a pipeline, ready to start.
+
+    `logs` is the folder of its log files; `progress` is told how far it is, from 0 to 1, and at which stage; `stopping`
+    says whether it was asked to stop.
+    """
+
+    workspace: Workspace
+    run_id: str
+    stages: tuple[OrderedStage, ...]
+    params: Params
+    logs: Path
+    progress: Callable[[float, str], None]
+    stopping: Callable[[], bool]
+
+    def log(self, stage: str) -> Path:
+        return self.logs / f"{stage}.log"
+
+
+def stage_rows(pipeline: PipelineRun) -> list[StageRun]:
+    """The stages as the store keeps them before they start."""
+    root = pipeline.workspace.root
+    return [
+        StageRun(
+            ordered.name,
+            position,
+            RunStatus.QUEUED,
+            ordered.stage.run,
+            str(pipeline.log(ordered.name).relative_to(root)),
+            ordered.waits_for,
+        )
+        for position, ordered in enumerate(pipeline.stages)
+    ]
+
+
+def run_stages(pipeline: PipelineRun) -> bool:
+    """Run all stages in their order; False if it was asked to stop before the last one had succeeded.
+
+    Raises:
+        JobError: a stage failed. The stages after it are `stopped`.
+    """
+    pipeline.logs.mkdir(parents=True, exist_ok=True)
+    for position, ordered in enumerate(pipeline.stages):
+        if pipeline.stopping():
+            return False
+        pipeline.progress(position / len(pipeline.stages), ordered.name)
+        if not _run_stage(pipeline, ordered):
+            return False
+    return True
+
+
+def end_run(tx: Connection, run_id: str, status: RunStatus, error: str | None = None) -> bool:
+    """End a run and what is open of its stages; whether it had not ended yet."""
+    stages.finish_open(tx, run_id, status if status is RunStatus.LOST else RunStatus.STOPPED)
+    return runs.finish(tx, run_id, status, error=error)
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that is not empty, safe to show; "" if there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((safe_line(line.strip(), _LINE) for line in reversed(lines) if line.strip()), "")
+
+
+def describe_exit(code: int) -> str:
+    """`exit code 1`, or `signal SIGKILL` for a process that a signal ended, also if its shell says it as 128 + n."""
+    number = -code if code < 0 else code - 128
+    if code < 0 or code > 128:
+        try:
+            return f"signal {signal.Signals(number).name}"
+        except ValueError:
+            pass
+    return f"exit code {code}"
+
+
+def _run_stage(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
+    """Run one stage; False if it was stopped."""
+    workspace, name = pipeline.workspace, ordered.name
+    with workspace.store.write() as tx:
+        stages.start(tx, pipeline.run_id, name)
+    code, error = None, _missing(workspace.root, ordered.stage.deps, "needs {!r}, which is not there")
+    if error is None:
+        code = _execute(pipeline, ordered)
+        if code != 0 and pipeline.stopping():
+            _finish(pipeline, name, RunStatus.STOPPED, code, None)
+            return False
+        error = _failure(pipeline, name, code) or _missing(
+            workspace.root, ordered.stage.outs, "ended without writing {!r}, one of its outs"
+        )
+    if error is None:
+        _finish(pipeline, name, RunStatus.SUCCEEDED, code, None)
+        return True
+    _finish(pipeline, name, RunStatus.FAILED, code, error)
+    log = pipeline.log(name).relative_to(workspace.root)
+    hint = f"The log is {log}." if code is not None else "Add the file, or mend the deps of the stage in mlops.toml."
+    raise JobError(f"stage {name!r} {error}.", hint)
+
+
+def _execute(pipeline: PipelineRun, ordered: OrderedStage) -> int:
+    """Start the command of a stage in the project's folder and wait for its exit code."""
+    given = pipeline.logs / f"{ordered.name}.params.json"
+    given.write_text(json.dumps(select(pipeline.params, ordered.stage.params), default=str))
+    with pipeline.log(ordered.name).open("ab") as log:
+        process = subprocess.Popen(
+            ["sh", "-c", ordered.stage.run],
+            cwd=pipeline.workspace.root,
+            env=_environment(pipeline, given),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    if pipeline.stopping():  # the signal to the group may have come just before the process was in it
+        process.terminate()
+    return process.wait()
+
+
+def _environment(pipeline: PipelineRun, given: Path) -> dict[str, str]:
+    """The worker's own environment, where `python` is the interpreter that runs mlops-console."""
+    path = os.environ.get("PATH", os.defpath)
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}",
+        "PYTHONUNBUFFERED": "1",
+        "MLOPS_WORKSPACE": str(pipeline.workspace.root),
+        "MLOPS_RUN_ID": pipeline.run_id,
+        "MLOPS_PARAMS": str(given),
+    }
+
+
+def _missing(root: Path, paths: tuple[str, ...], told: str) -> str | None:
+    return next((told.format(path) for path in paths if not (root / path).exists()), None)
+
+
+def _failure(pipeline: PipelineRun, stage: str, code: int) -> str | None:
+    """Why a stage failed: what its script recorded on the run, else the last line of its log."""
+    if code == 0:
+        return None
+    with pipeline.workspace.store.read() as db:
+        recorded = runs.get(db, pipeline.run_id).error
+    reason = safe_line(recorded, _LINE) if recorded else last_line(pipeline.log(stage))
+    return f"failed with {describe_exit(code)}" + (f": {reason.rstrip('.')}" if reason else "")
+
+
+def _finish(pipeline: PipelineRun, stage: str, status: RunStatus, code: int | None, error: str | None) -> None:
+    with pipeline.workspace.store.write() as tx:
+        stages.finish(tx, pipeline.run_id, stage, status, code, error)

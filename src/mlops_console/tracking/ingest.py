@@ -1,0 +1,142 @@
+"""From the spool into the store: a stretch of one segment in one short transaction, together with the position reached."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlops_console.core.datasets import DatasetVersion
+from mlops_console.core.errors import NotFoundError
+from mlops_console.core.runs import ProcessIdentity, RunStatus
+from mlops_console.store import artifacts, datasets, runs, series, spools
+from mlops_console.store.database import Connection
+from mlops_console.store.workspace import Workspace
+from mlops_console.tracking.provenance import at_start
+from mlops_console.tracking.spool import Buffer, Event, Point, parse
+
+BATCH = 8192  # slots of one transaction: some 30 ms
+
+
+@dataclass
+class Reader:
+    """Where the reading of one segment stands."""
+
+    name: str
+    buffer: Buffer
+    slot: int = 1
+    run_id: str = ""
+    names: dict[int, str] = field(default_factory=dict)
+
+    def items(self, end: int) -> Iterator[tuple[int, Point | Event]]:
+        return parse(self.buffer, self.slot, end, self.names)
+
+
+def take_in(workspace: Workspace, reader: Reader, end: int, process: ProcessIdentity | None) -> int:
+    """Store the next records of a segment, up to slot `end`; how many points and events they were.
+
+    The reader moves on only when the transaction is committed. A record that the store has already, because a process
+    died between its commit and the deletion of the segment, is passed over.
+
+    Args:
+        process: what a run that begins here belongs to; None when its process is gone.
+
+    Raises:
+        StoreError: the store is locked, full or can't be written; the reader stands where it stood.
+    """
+    found = list(itertools.islice(reader.items(end), BATCH))
+    if not found:
+        return 0
+    reached = found[-1][0]
+    with workspace.store.write() as tx:
+        known = spools.position(tx, reader.name)
+        run_id = reader.run_id
+        for is_point, group in itertools.groupby(found, key=lambda item: isinstance(item[1], tuple)):
+            new = [item for slot, item in group if slot > known or _is_header(item)]
+            if not is_point:
+                for event in new:
+                    run_id = _apply(tx, run_id, event, process)  # type: ignore[arg-type]
+            elif new:
+                series.ingest(tx, run_id, new)  # type: ignore[arg-type]
+        spools.advance(tx, reader.name, max(known, reached))
+    reader.slot, reader.run_id = reached, run_id
+    return len(found)
+
+
+def _is_header(item: Point | Event) -> bool:
+    return isinstance(item, dict) and item["kind"] == "segment"
+
+
+def _apply(tx: Connection, run_id: str, event: Event, process: ProcessIdentity | None) -> str:
+    """Do what an event says; the id of the run that the events after it belong to."""
+    kind = event["kind"]
+    if kind == "segment":
+        return str(event["run"])
+    if kind == "start":
+        _start(tx, run_id, event, process)
+    else:
+        _APPLY[kind](tx, run_id, event)
+    return run_id
+
+
+def _start(tx: Connection, run_id: str, event: Event, process: ProcessIdentity | None) -> None:
+    try:
+        runs.get(tx, run_id)
+    except NotFoundError:
+        runs.create(
+            tx,
+            run_id=run_id,
+            name=event["name"],
+            experiment=event["experiment"],
+            started_at=event["at"],
+            process=process,
+            provenance=at_start(event),
+        )
+
+
+def _params(tx: Connection, run_id: str, event: Event) -> None:
+    runs.set_params(tx, run_id, event["params"])
+
+
+def _tags(tx: Connection, run_id: str, event: Event) -> None:
+    runs.set_tags(tx, run_id, event["tags"])
+
+
+def _artifact(tx: Connection, run_id: str, event: Event) -> None:
+    artifacts.add(tx, run_id, event["path"], event["sha256"], event["size"])
+
+
+def _dataset(tx: Connection, run_id: str, event: Event) -> None:
+    version = add_dataset(tx, event)
+    datasets.add_run_input(tx, run_id, event["role"], version)
+
+
+def add_dataset(tx: Connection, event: Event) -> DatasetVersion:
+    """The dataset version that a `dataset` event describes."""
+    return datasets.add_version(
+        tx,
+        event["name"],
+        sha256=event["sha256"],
+        rows=event["rows"],
+        columns=event["columns"],
+        schema=event["schema"],
+        profile=event["profile"],
+        sample=event["sample"],
+    )
+
+
+def _error(tx: Connection, run_id: str, event: Event) -> None:
+    runs.set_error(tx, run_id, event["error"])
+
+
+def _finish(tx: Connection, run_id: str, event: Event) -> None:
+    runs.finish(tx, run_id, RunStatus(event["status"]), error=event["error"], ended_at=event["at"])
+
+
+_APPLY: dict[str, Callable[[Connection, str, dict[str, Any]], None]] = {
+    "params": _params,
+    "tags": _tags,
+    "artifact": _artifact,
+    "dataset": _dataset,
+    "error": _error,
+    "finish": _finish,
+}

@@ -1,0 +1,183 @@
+"""The console's app: it holds settings, theme, keymap and the main screen, and hands every command to who does it."""
+
+import os
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.theme import Theme
+from textual.worker import Worker, WorkerState
+
+from mlops_console.core.errors import MlopsError
+from mlops_console.core.text import safe_text
+from mlops_console.tui import commands, themes
+from mlops_console.tui.app_actions import AppActions
+from mlops_console.tui.commands import Keymap
+from mlops_console.tui.feed import Feed
+from mlops_console.tui.messages import ConfigLoaded, ReadFailed, StoreChanged, ThemesLoaded
+from mlops_console.tui.screens.main import MainScreen
+from mlops_console.tui.themes import ThemeProblem
+from mlops_console.tui.watching import Watcher
+
+if TYPE_CHECKING:
+    from mlops_console.store.workspace import Workspace
+
+
+class ConsoleApp(AppActions, App[None], inherit_bindings=False):
+    """The console on one workspace."""
+
+    TITLE = "mlops-console"
+    CSS_PATH: ClassVar[list[str]] = ["app.tcss", "screens/main.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings("app")]
+    COMMANDS: ClassVar[set[Any]] = {lambda: _palette()}
+
+    def __init__(
+        self, workspace: "Workspace", read_only: bool = False, theme: str | None = None, view: str = "overview"
+    ) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.read_only = read_only
+        self.listening = False
+        self.keymap: Keymap = commands.DEFAULT_KEYMAP
+        self.animation_level = "none"
+        self._theme_wanted = theme
+        self._main = MainScreen(workspace.root.name, view)
+        self._feed = Feed(workspace, self.post_message)
+        self._watcher = Watcher(workspace, self.post_message)
+        self._told: set[str] = set()
+        self._begin_theme(theme or themes.DEFAULT)
+
+    @property
+    def main(self) -> MainScreen:
+        return self._main
+
+    @property
+    def important_environment(self) -> str | None:
+        """The environment that a rollback means where none is selected."""
+        environment = self._main.header.environment
+        return environment.name if environment else None
+
+    def get_default_screen(self) -> MainScreen:
+        return self._main
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes.variables()
+
+    def on_mount(self) -> None:
+        self._main.header.read_only = self.read_only
+        self.call_after_refresh(self._begin)
+
+    def on_unmount(self) -> None:
+        self._feed.stop()
+        self._watcher.stop()
+
+    # What the threads tell
+
+    def on_store_changed(self, event: StoreChanged) -> None:
+        self.listening = True
+        self._main.store_changed(event.topics)
+
+    def on_config_loaded(self, event: ConfigLoaded) -> None:
+        config = event.config
+        self._main.header.show_project(config.project.name)
+        self.read_only = self.read_only or config.console.read_only
+        self._main.header.show_read_only(self.read_only)
+        self.keymap = commands.keymap(config.console.keys)
+        self.set_keymap(dict(self.keymap.keys))
+        self._main.place_changed()
+        for problem in self.keymap.problems:
+            self.tell(f"{problem}; it keeps its default.", "warning")
+        if self._theme_wanted is None and config.console.theme:
+            self.use_theme(config.console.theme)
+
+    def on_read_failed(self, event: ReadFailed) -> None:
+        self.tell_error(event.error)
+
+    def on_themes_loaded(self, event: ThemesLoaded) -> None:
+        for theme in event.themes:
+            changed = self.available_themes.get(theme.name) != theme
+            self.register_theme(theme)
+            if changed and theme.name == self.theme:
+                self.refresh_css(animate=False)
+        self.own_themes = tuple(theme.name for theme in event.themes)
+        for problem in event.problems:
+            self.tell(problem.problem, "warning")
+
+    def worker_changed(self, worker: Worker[Any]) -> None:
+        """An expected error of a worker is a toast; an unexpected one a dialogue, and the console goes on."""
+        if worker.state is not WorkerState.ERROR or worker.error is None:
+            return
+        if isinstance(worker.error, MlopsError):
+            self.tell_error(worker.error)
+        else:
+            self.show_crash(worker.error)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        self.worker_changed(event.worker)
+
+    # Telling
+
+    def tell(self, text: str, severity: str = "information", title: str = "") -> None:
+        """A toast; the text is foreign."""
+        self.notify(safe_text(text, 600), title=safe_text(title, 200), severity=severity, markup=False)  # type: ignore[arg-type]
+
+    def tell_error(self, error: MlopsError) -> None:
+        """What is wrong and what to do; the same one only once in a while."""
+        text = f"{error.message} {error.hint}".strip()
+        if text not in self._told:
+            self._told.add(text)
+            self.set_timer(10, lambda: self._told.discard(text))
+            self.tell(text, "error")
+
+    def show_crash(self, error: BaseException) -> None:
+        from mlops_console.tui.screens.dialogs.error import ErrorDialog
+
+        report = "".join(traceback.format_exception(error))
+        log = self.workspace.home / "console.log"
+        self.push_screen(ErrorDialog(error, report, str(log)))
+
+    def _begin(self) -> None:
+        """After the first frame: what takes longer than a frame may."""
+        self._feed.start()
+        self._watcher.start()
+        self.set_interval(1.0, self._main.tick)
+
+    def _begin_theme(self, name: str) -> None:
+        loaded = themes.load_shipped(name)
+        theme: Theme = themes.theme(themes.DEFAULT) if isinstance(loaded, ThemeProblem) else loaded
+        self.register_theme(theme)
+        self.theme = theme.name
+
+
+def _palette() -> Any:
+    from mlops_console.tui.palette import ConsoleCommands
+
+    return ConsoleCommands
+
+
+def run_console(workspace_path: Path | None, read_only: bool, theme: str | None) -> None:
+    """Open the console on the nearest workspace.
+
+    Args:
+        workspace_path: where to look from; None: `$MLOPS_WORKSPACE`, else the current folder.
+        read_only: without any action; they are refused in this process as well.
+        theme: the name of a theme; None: that of mlops.toml, else "dark".
+
+    Raises:
+        NotFoundError: there is no workspace.
+        StoreError: its store can't be opened.
+    """
+    from mlops_console.store.workspace import find_workspace
+
+    if read_only:
+        os.environ["MLOPS_READ_ONLY"] = "1"
+    workspace = find_workspace(workspace_path)
+    workspace.store.close()  # it is opened here, so that a store that can't be is told before the screen is taken
+    ConsoleApp(workspace, read_only or _read_only_by(os.environ), theme).run()
+
+
+def _read_only_by(environment: Mapping[str, str]) -> bool:
+    return environment.get("MLOPS_READ_ONLY", "").lower() not in ("", "0", "false", "no")

@@ -1,0 +1,162 @@
+"""From a key to an action: what is still open is asked, then the plan is shown, then it is done and told.
+
+Each flow is a coroutine that the app runs as a worker, so that it reads from top to bottom.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlops_console.core.plans import Plan
+from mlops_console.core.text import age, safe_line
+from mlops_console.tui.screens.dialogs.picker import Choice, Picker
+from mlops_console.tui.screens.dialogs.plan import PlanDialog
+from mlops_console.tui.selection import Selection
+
+if TYPE_CHECKING:
+    from mlops_console.store.workspace import Workspace
+    from mlops_console.tui.app import ConsoleApp
+
+
+async def act(app: "ConsoleApp", doing: str, name: str, request: Mapping[str, Any]) -> None:
+    """Show the plan of an action and, once it is confirmed, do it.
+
+    Args:
+        doing: what the dialogue is called until the plan has come, as "Deploy fraud:7 to production".
+        name: the action; see `actions`.
+        request: its fields.
+
+    Raises:
+        MlopsError: the action was refused or failed to start; the app tells it.
+    """
+    workspace = app.workspace
+    if await app.push_screen_wait(PlanDialog(doing, lambda: _plan(workspace, name, request))) is None:
+        return
+    job_id, result = await asyncio.to_thread(_execute, workspace, name, request)
+    app.tell(_told(name, job_id, result))
+
+
+async def train(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+    """Choose a pipeline, edit its params, train."""
+    from mlops_console.tui.params import read_form
+    from mlops_console.tui.screens.dialogs.form import Form
+
+    config = await asyncio.to_thread(app.workspace.config)
+    names = sorted(config.pipelines)
+    pipeline = argument or selection.pipeline or await _choose(app, "Train which pipeline?", names, "pipeline")
+    if not pipeline:
+        return
+    fields, parse = await asyncio.to_thread(read_form, app.workspace, pipeline)
+    note = "Values as in params.toml; what you change holds for this run only." if fields else "It has no params."
+    changed = await app.push_screen_wait(Form(f"Train {pipeline}", fields, parse, note))
+    if changed is not None:
+        await act(app, f"Train {pipeline}", "train", {"pipeline": pipeline, "params": dict(changed)})
+
+
+async def deploy(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+    """Choose a model version and an environment, deploy."""
+    words = argument.split()
+    ref = words[0] if words else selection.model_ref or await _choose_version(app, selection)
+    if not ref:
+        return
+    name = words[1] if len(words) > 1 else selection.environment or await _choose_environment(app, f"Deploy {ref} to")
+    if name:
+        await act(app, f"Deploy {ref} to {name}", "deploy", {"model_ref": ref, "environment": name, "reason": ""})
+
+
+async def rollback(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+    """Go back in the selected environment, else in the most important one: from anywhere it is `r`, `y`."""
+    name = argument or selection.environment or app.important_environment
+    name = name or await _choose_environment(app, "Roll back which environment?")
+    if name:
+        request: dict[str, Any] = {"environment": name, "reason": ""}
+        if selection.environment == name and selection.revision is not None:
+            request["to"] = selection.revision
+        await act(app, f"Roll back {name}", "rollback", request)
+
+
+async def stop(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+    """Stop the selected job, or the selected run."""
+    if argument.isdigit() or selection.job_id is not None:
+        job = int(argument) if argument.isdigit() else selection.job_id
+        await act(app, f"Stop job {job}", "stop_job", {"job": job})
+    elif selection.run_id is not None:
+        await act(app, "Stop the run", "stop_run", {"run": selection.run_id})
+    else:
+        app.tell("Nothing that could be stopped is selected; 7 shows the jobs.", "warning")
+
+
+async def check_drift(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+    """Compare the live data of an environment with the reference."""
+    name = argument or selection.environment or app.important_environment
+    name = name or await _choose_environment(app, "Check which environment?")
+    if name:
+        await act(app, f"Check the drift of {name}", "check_drift", {"environment": name})
+
+
+async def _choose(app: "ConsoleApp", title: str, names: list[str], noun: str) -> str | None:
+    if not names:
+        app.tell(f"mlops.toml names no {noun} yet.", "warning")
+        return None
+    return names[0] if len(names) == 1 else await app.push_screen_wait(Picker(title, [Choice(n, n) for n in names]))
+
+
+async def _choose_version(app: "ConsoleApp", selection: Selection) -> str | None:
+    choices = await asyncio.to_thread(_version_choices, app.workspace, selection.model)
+    if not choices:
+        app.tell("There is no model version yet: t trains one.", "warning")
+        return None
+    return await app.push_screen_wait(Picker("Deploy which model version?", choices))
+
+
+async def _choose_environment(app: "ConsoleApp", title: str) -> str | None:
+    choices = await asyncio.to_thread(_environment_choices, app.workspace)
+    if not choices:
+        app.tell("mlops.toml names no environment: add one under [environments.NAME].", "warning")
+        return None
+    return choices[0].key if len(choices) == 1 else await app.push_screen_wait(Picker(title, choices))
+
+
+# In threads
+
+
+def _plan(workspace: "Workspace", name: str, request: Mapping[str, Any]) -> Plan:
+    from mlops_console import actions
+
+    return actions.plan(workspace, name, dict(request))
+
+
+def _execute(workspace: "Workspace", name: str, request: Mapping[str, Any]) -> tuple[int | None, Mapping[str, Any]]:
+    from mlops_console.worker import client
+
+    execution = client.execute(workspace, name, dict(request))
+    return execution.job_id, execution.result or {}
+
+
+def _version_choices(workspace: "Workspace", model: str | None) -> list[Choice]:
+    from mlops_console.store import models
+
+    with workspace.store.read() as db:
+        names = [model] if model else models.model_names(db)
+        versions = [version for name in names for version in models.versions(db, name)]
+    versions.sort(key=lambda version: version.created_at, reverse=True)
+    return [Choice(v.ref, v.ref, " ".join((age(v.created_at), *(f"@{alias}" for alias in v.aliases)))) for v in versions]
+
+
+def _environment_choices(workspace: "Workspace") -> list[Choice]:
+    from mlops_console.store import deployments
+
+    config = workspace.config()
+    with workspace.store.read() as db:
+        known = {environment.name: environment for environment in deployments.environments(db)}
+    names = list(config.environments) or list(known)
+    live = {name: env.desired.model_ref for name, env in known.items() if env.desired is not None}
+    return [Choice(name, name, f"serves {live[name]}" if name in live else "serves nothing yet") for name in names]
+
+
+def _told(name: str, job_id: int | None, result: Mapping[str, Any]) -> str:
+    verb = name.replace("_", " ").capitalize()
+    if job_id is not None:
+        return f"{verb}: job {job_id} queued. 7 shows the jobs."
+    said = result.get("message")
+    return safe_line(said, 300) if said else f"{verb}: done."

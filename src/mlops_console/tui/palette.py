@@ -1,0 +1,40 @@
+"""The commands of the table in Textual's command palette."""
+
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from mlops_console.tui.commands import Command, in_view, shown_keys
+
+if TYPE_CHECKING:
+    from mlops_console.tui.app import ConsoleApp
+
+
+class ConsoleCommands(Provider):
+    """Every command of the view that is shown."""
+
+    async def discover(self) -> Hits:
+        for command in self._commands():
+            yield DiscoveryHit(self._title(command), self._run(command), help=command.help)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for command in self._commands():
+            score = matcher.match(f"{command.title} {command.help}")
+            if score > 0:
+                yield Hit(score, self._title(command), self._run(command), help=command.help)
+
+    @property
+    def _console(self) -> "ConsoleApp":
+        return cast("ConsoleApp", self.app)
+
+    def _commands(self) -> list[Command]:
+        view = self._console.main.view_name
+        return [command for command in in_view(view, self._console.read_only) if command.palette]
+
+    def _title(self, command: Command) -> str:
+        return f"{command.title}  ({shown_keys(self._console.keymap.of(command))})"
+
+    def _run(self, command: Command) -> "partial[object]":
+        return partial(self._console.run_command, command)

@@ -1,0 +1,76 @@
+"""The plan of an action. `y` does it; `enter` and `esc` leave, so that no accident acts."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from mlops_console.core.errors import MlopsError
+from mlops_console.core.plans import Plan
+from mlops_console.tui.paint import styled
+from mlops_console.tui.screens.dialogs.dialog import Dialog
+from mlops_console.tui.screens.dialogs.plan_text import plan_text
+
+_LEAVE = ("esc", "leave")
+
+
+class PlanDialog(Dialog[Plan]):
+    """Makes the plan in a thread, shows it, and ends with it if it was confirmed, else with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "confirm", "Do it", show=False),
+        Binding("enter", "cancel", "Leave", show=False),
+        Binding("Y", "copy", "Copy command", show=False),
+        Binding("j,down", "scroll(1)", "Down", show=False),
+        Binding("k,up", "scroll(-1)", "Up", show=False),
+    ]
+    DEFAULT_CSS = """
+    PlanDialog VerticalScroll { height: auto; max-height: 100%; scrollbar-size: 1 1; }
+    PlanDialog Static { height: auto; padding: 1 0; }
+    """
+
+    def __init__(self, doing: str, make: Callable[[], Plan]) -> None:
+        """`make` is called in a thread; `doing` says meanwhile what is being planned."""
+        super().__init__(doing, [_LEAVE])
+        self._make = make
+        self._doing = doing
+        self._plan: Plan | None = None
+        self._text = Static(styled(f"Planning: {doing}…", "muted"))
+
+    def compose_inside(self) -> Iterable[Widget]:
+        yield VerticalScroll(self._text, can_focus=True)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._prepare(), name="plan", exit_on_error=False)
+
+    async def _prepare(self) -> None:
+        try:
+            plan = await asyncio.to_thread(self._make)
+        except MlopsError as error:
+            self._text.update(Content("\n\n").join([styled(error.message, "bad"), styled(error.hint)]))
+            return
+        self._plan = plan
+        self.show_title(plan.title)
+        self._text.update(plan_text(plan))
+        self.show_keys([_LEAVE, ("Y", "copy command")] if plan.refused else [("y", "do it"), _LEAVE, ("Y", "copy command")])
+
+    def action_confirm(self) -> None:
+        if self._plan is None:
+            self.app.notify("The plan is not ready yet.", markup=False, timeout=2)
+        elif self._plan.refused:
+            self.app.notify("A refused plan can't be confirmed.", severity="warning", markup=False)
+        else:
+            self.dismiss(self._plan)
+
+    def action_copy(self) -> None:
+        if self._plan is not None:
+            self.app.copy_to_clipboard(self._plan.command)
+            self.app.notify("Copied the shell command.", markup=False, timeout=2)
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

@@ -1,0 +1,121 @@
+"""How a plan is written: what changes, the differences aligned, the gates with their figures."""
+
+from collections.abc import Iterable, Sequence
+
+from textual.content import Content
+
+from mlops_console.core.plans import Change, Difference, GateResult, Plan
+from mlops_console.core.text import number, param, safe_line
+from mlops_console.tui import glyphs
+from mlops_console.tui.paint import line, styled, told
+from mlops_console.tui.widgets.fit import cut
+
+_MOST = 40  # cells of a name or a value
+
+
+def plan_text(plan: Plan) -> Content:
+    """The whole plan as one text."""
+    blocks = [
+        _refusal(plan.refused) if plan.refused else None,
+        _changes(plan.changes),
+        _differences("Metrics", plan.metrics),
+        _differences("Params", plan.params),
+        _gates(plan.gates),
+        Content("\n").join(line(("· ", "muted"), note) for note in plan.notes) if plan.notes else None,
+        line(("$ ", "muted"), (plan.command, "accent")) if plan.command else None,
+    ]
+    return Content("\n\n").join(block for block in blocks if block is not None)
+
+
+def _refusal(reason: str) -> Content:
+    refused = glyphs.state("refused")
+    return line((f"{refused.text}  ", "bad"), (reason, "strong"))
+
+
+def _changes(changes: Sequence[Change]) -> Content | None:
+    if not changes:
+        return None
+    name = _width(change.what for change in changes)
+    before = _width(change.before or "–" for change in changes)
+    return Content("\n").join(
+        line(
+            (_padded(change.what, name), "muted"),
+            "  ",
+            (_padded(change.before or "–", before), "muted"),
+            ("  →  ", "accent"),
+            (safe_line(change.after or "–"), "strong"),
+        )
+        for change in changes
+    )
+
+
+def _differences(title: str, differences: Sequence[Difference]) -> Content | None:
+    if not differences:
+        return None
+    befores = _aligned([_figure(d.before) for d in differences])
+    afters = _aligned([_figure(d.after) for d in differences])
+    name = _width(d.name for d in differences)
+    lines = [styled(title, "strong")]
+    for difference, before, after in zip(differences, befores, afters, strict=True):
+        same = difference.before == difference.after
+        lines.append(
+            line(
+                (_padded(difference.name, name), "muted"),
+                f"  {before}",
+                ("  →  ", "muted"),
+                (after, "" if same else "strong"),
+                _judged(difference),
+            )
+        )
+    return Content("\n").join(lines)
+
+
+def _judged(difference: Difference) -> Content:
+    before, after = difference.before, difference.after
+    if before is None or after is None or isinstance(before, str) or isinstance(after, str):
+        return Content("")
+    change = after - before
+    text = f"  {'+' if change > 0 else ''}{number(change)}" if change else "  ="
+    if difference.better is None or not change:
+        return styled(text, "muted")
+    state = glyphs.BETTER if difference.better else glyphs.WORSE
+    return line((f"{text}  {state.text}", state.style))
+
+
+def _gates(gates: Sequence[GateResult]) -> Content | None:
+    if not gates:
+        return None
+    name = _width(gate.gate for gate in gates)
+    lines = [styled("Gates", "strong")]
+    for gate in gates:
+        state = glyphs.PASSED if gate.passed else glyphs.NOT_PASSED
+        lines.append(line((f"{state.glyph} ", state.style), f"{_padded(gate.gate, name)}  ", (gate.figure, "strong"),
+                          "  ", told(state)))  # fmt: skip
+    return Content("\n").join(lines)
+
+
+def _figure(value: float | str | None) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value is None else cut(safe_line(param(value)), _MOST)
+    return number(value)
+
+
+def _aligned(texts: Sequence[str]) -> list[str]:
+    """Figures under each other by their decimal point."""
+    tails = [len(text) - text.index(".") if "." in text and _is_number(text) else 0 for text in texts]
+    longest = max(tails, default=0)
+    padded = [text + " " * (longest - tail) if _is_number(text) or text == "–" else text for text, tail in zip(texts, tails, strict=True)]
+    width = max((len(text) for text in padded), default=0)
+    return [text.rjust(width) for text in padded]
+
+
+def _is_number(text: str) -> bool:
+    return text.strip("-").replace(",", "").replace(".", "", 1).isdigit()
+
+
+def _padded(text: str, width: int) -> str:
+    return cut(safe_line(text), width).ljust(width)
+
+
+def _width(texts: Iterable[str]) -> int:  # of the widest, at most _MOST
+    return min(max((len(safe_line(text)) for text in texts), default=0), _MOST)

@@ -1,0 +1,109 @@
+"""The main screen: header, tabs, the view that is shown, footer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Static
+
+from mlops_console.tui import commands
+from mlops_console.tui.commands import Keymap
+from mlops_console.tui.screens.registry import make_view
+from mlops_console.tui.screens.view import View
+from mlops_console.tui.widgets.footer import KeysFooter
+from mlops_console.tui.widgets.header import Header
+from mlops_console.tui.widgets.tabs import ViewTabs
+
+LEAST = (60, 15)  # columns and lines for which it is made
+
+
+class MainScreen(Screen[None]):
+    """Mounts each view on its first visit and lets only the one that is shown read and tick."""
+
+    AUTO_FOCUS = None
+
+    def __init__(self, project: str, first_view: str) -> None:
+        super().__init__()
+        self.header = Header(project)
+        self.tabs = ViewTabs()
+        self.body = Container(id="body")
+        self.footer = KeysFooter()
+        self._notice = Static("", id="notice", markup=False)
+        self._views: dict[str, View] = {}
+        self._stale: dict[str, set[str]] = {}  # topics that have changed since a hidden view has read
+        self.view_name = first_view
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.tabs
+        yield self._notice
+        yield self.body
+        yield self.footer
+
+    async def on_mount(self) -> None:
+        await self.show_view(self.view_name)
+
+    @property
+    def view(self) -> View:
+        return self._views[self.view_name]
+
+    async def show_view(self, name: str, where: Mapping[str, Any] | None = None) -> None:
+        """Bring a view forward, and to what `where` names in it."""
+        known = name in self._views
+        if not known:
+            self._views[name] = make_view(name)
+            await self.body.mount(self._views[name])
+        self.view_name = self.tabs.active = name
+        for other, view in self._views.items():
+            view.display = other == name
+        self.view.focus_first()
+        self.place_changed()
+        if self.app.listening:  # type: ignore[attr-defined]
+            self._catch_up(frozenset() if known else self.view.TOPICS)
+        if where:
+            await self.view.go_to(where)
+
+    def store_changed(self, topics: frozenset[str]) -> None:
+        """Tell the shown view at once, the others when they are next shown."""
+        self.header.reload(topics)
+        for name, view in self._views.items():
+            if touched := topics & view.TOPICS:
+                self._stale.setdefault(name, set()).update(touched)
+        self._catch_up()
+
+    def tick(self) -> None:
+        if self.app.screen is self:
+            self.view.tick()
+
+    def place_changed(self) -> None:
+        """Bring header and footer up to where one is."""
+        self.header.show_place(self.view_name.title(), self.view.crumb)
+        self.footer.show_commands(commands.footer(self.view_name, self.app.read_only), self.app.keymap)  # type: ignore[attr-defined]
+
+    def show_keymap(self, keymap: Keymap) -> None:
+        self.footer.show_commands(commands.footer(self.view_name, self.app.read_only), keymap)  # type: ignore[attr-defined]
+
+    def on_view_place_changed(self, event: View.PlaceChanged) -> None:
+        if event.view is self.view:
+            self.place_changed()
+
+    async def on_view_tabs_chosen(self, event: ViewTabs.Chosen) -> None:
+        await self.show_view(event.view)
+
+    async def on_keys_footer_chosen(self, event: KeysFooter.Chosen) -> None:
+        await self.app.run_command(event.command)  # type: ignore[attr-defined]
+
+    def on_resize(self, event: events.Resize) -> None:
+        width, height = event.size
+        small = width < LEAST[0] or height < LEAST[1]
+        self.set_class(small, "-small")
+        self._notice.update(f"{width}×{height} is small; {LEAST[0]}×{LEAST[1]} shows more." if small else "")
+
+    def _catch_up(self, topics: frozenset[str] = frozenset()) -> None:
+        """Let the shown view read what has changed while it was hidden."""
+        wanted = frozenset(self._stale.pop(self.view_name, set())) | topics
+        if wanted:
+            self.view.reload(wanted)

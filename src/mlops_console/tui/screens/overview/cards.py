@@ -1,0 +1,95 @@
+"""One environment as a card: what is live, since when, by whom, its health, traffic and drift."""
+
+from mlops_console.core.deployments import Revision, RevisionState
+from mlops_console.core.drift import DriftReport
+from mlops_console.core.text import age, safe_line
+from mlops_console.tui import glyphs
+from mlops_console.tui.screens.overview.reading import TREND_MINUTES, Card
+from mlops_console.tui.widgets.chart_paint import Ink, Row, fit_row, split_row
+from mlops_console.tui.widgets.sparkline import sparkline
+
+
+def card_rows(card: Card, selected: bool, has_models: bool, now: float, width: int) -> list[Row]:
+    """Six rows of `width` cells; the selected card is the one that keys act on."""
+    bar = Ink("▌ " if selected else "│ ", "accent" if selected else "axis")
+    lines = _live(card, now, width - 2) if card.live else _nothing_live(card, has_models)
+    return [_title(card, selected, width), *(fit_row([bar, *line], width) for line in lines)]
+
+
+def _title(card: Card, selected: bool, width: int) -> Row:
+    health = glyphs.state(card.environment.health)
+    name = safe_line(card.environment.name)
+    left = [Ink(f"{name} ", "strong"), Ink("─" * width, "axis")]
+    row = split_row(left, [Ink(f" {health.text}", health.style)], width)
+    return tuple(Ink(ink.text.replace("…", "─") if ink.role == "axis" else ink.text, ink.role) for ink in row)
+
+
+def _live(card: Card, now: float, width: int) -> list[list[Ink]]:
+    live = card.live
+    if live is None:
+        raise AssertionError("a card of something live")
+    restored = f" to {live.restores}" if live.restores else ""
+    since = live.live_at or live.created_at
+    return [
+        [
+            Ink(safe_line(live.model_ref), "strong"),
+            Ink(f"  revision {live.revision}", "text"),
+            Ink(f"  {safe_line(live.kind)}{restored}", "muted"),
+        ],
+        [Ink("since "), Ink(age(since, now)), Ink(f" by {safe_line(live.actor)}", "muted"), *_reason(live)],
+        _server(card),
+        _traffic(card, width),
+        _drift(card.report, now),
+    ]
+
+
+def _reason(live: Revision) -> list[Ink]:
+    return [Ink(f": {safe_line(live.reason)}", "muted")] if live.reason else []
+
+
+def _server(card: Card) -> list[Ink]:
+    newest, environment = card.newest, card.environment
+    if newest and card.live and newest.revision != card.live.revision:
+        state = glyphs.state(newest.state)
+        if newest.state in (RevisionState.LOADING, RevisionState.WAITING):
+            return [Ink(f"{state.text} ", state.style), Ink(f"{safe_line(newest.model_ref)} r{newest.revision}")]
+        if newest.state is RevisionState.FAILED:
+            why = safe_line(newest.error or "", 300)
+            return [Ink(f"{state.glyph} r{newest.revision} failed: ", state.style), Ink(why)]
+    if environment.error:
+        return [Ink(safe_line(environment.error, 300), "bad")]
+    return [Ink(environment.url, "muted")]
+
+
+def _traffic(card: Card, width: int) -> list[Ink]:
+    if not card.traffic:
+        return [Ink(f"no requests in the last {TREND_MINUTES} minutes", "muted")]
+    figure, unit = f"{card.per_minute:,} ", "requests/min  "
+    room = max(width - len(figure) - len(unit), 0)
+    line = sparkline(card.traffic[-room:] if room else (), room, low=0)
+    return [Ink(figure), Ink(unit, "muted"), Ink(line, "series-1")]
+
+
+def _drift(report: DriftReport | None, now: float) -> list[Ink]:
+    if report is None:
+        return [Ink("– drift not checked yet  ", "muted"), Ink("6", "accent"), Ink(" look", "muted")]
+    names = report.drifted_features
+    state = glyphs.state("drifted" if report.drifted else "stable")
+    when = Ink(f"  {age(report.created_at, now)}", "muted")
+    if not names:
+        return [Ink(state.text, state.style), Ink(f" {len(report.features)} features"), when]
+    some = f" {len(names)} of {len(report.features)}: {', '.join(map(safe_line, names))}"
+    return [Ink(state.text, state.style), when, Ink(some)]
+
+
+def _nothing_live(card: Card, has_models: bool) -> list[list[Ink]]:
+    environment, newest = card.environment, card.newest
+    lines = [[Ink("nothing is deployed", "muted")], [Ink(environment.url, "muted")]]
+    if newest is not None:
+        state = glyphs.state(newest.state)
+        lines[0] = [Ink(f"{state.text} ", state.style), Ink(f"{safe_line(newest.model_ref)} r{newest.revision}")]
+        if newest.error:
+            lines.append([Ink(safe_line(newest.error, 300), "bad")])
+    key, what = ("d", "deploys a version") if has_models else ("t", "trains a model to deploy")
+    lines.append([Ink(key, "accent"), Ink(f" {what}", "muted")])
+    return [*lines, *([[]] * (5 - len(lines)))]

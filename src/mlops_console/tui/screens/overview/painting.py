@@ -1,0 +1,260 @@
+"""The overview as rows of text: a pure function of what was read, the time and the size."""
+
+from collections.abc import Sequence
+
+from mlops_console.core.alerts import Alert, Severity
+from mlops_console.core.deployments import ServerHealth
+from mlops_console.core.jobs import Job
+from mlops_console.core.runs import Run
+from mlops_console.core.text import age, duration, number, safe_line
+from mlops_console.tui import glyphs
+from mlops_console.tui.glyphs import State
+from mlops_console.tui.screens.overview.cards import card_rows
+from mlops_console.tui.screens.overview.reading import RATE_SECONDS, Card, Overview, Trend
+from mlops_console.tui.widgets.bars import horizontal_bar
+from mlops_console.tui.widgets.chart_paint import Ink, Row, beside, fit, fit_row, split_row
+from mlops_console.tui.widgets.line_chart import LineData, Series, line_chart_rows
+from mlops_console.tui.widgets.sparkline import sparkline
+
+_GAP = 3
+_CARD_LEAST = 36
+_WIDE = 130  # from here on the lists stand side by side
+_TALL = 32  # from here on there is room for air
+_CHART = 8  # lines that a chart is worth drawing in
+_INDENT = Ink("  ")
+_ALERT_KEYS = {
+    "drift": (("6", "look"), ("t", "train"), ("r", "rollback")),
+    "server": (("5", "look"), ("r", "rollback")),
+    "job": (("7", "look"),),
+}
+
+
+def overview_rows(overview: Overview, selected: str, now: float, width: int, height: int) -> tuple[Row, ...]:
+    """The view in exactly `height` rows of `width` cells; `selected` is the environment that keys act on."""
+    if width < 1 or height < 1:
+        return ()
+    rows = [fit_row([], width)] if height >= _TALL else []
+    rows += _cards(overview, selected, now, width)
+    room = height - len(rows)
+    if room > 0:
+        rows += _lists(overview, selected, now, width, room)
+    blank = (Ink(" " * width),)
+    return tuple((rows + [blank] * height)[:height])
+
+
+def heading(title: str, note: str, width: int) -> Row:
+    """A section's title, what there is to say of it, and a rule to the edge."""
+    inks = [Ink(title, "strong"), Ink(" ")]
+    if note:
+        inks += [Ink(f"{note} ", "muted")]
+    used = sum(len(ink.text) for ink in inks)
+    return fit_row([*inks, Ink("─" * max(width - used, 0), "axis")], width)
+
+
+def _cards(overview: Overview, selected: str, now: float, width: int) -> list[Row]:
+    cards = overview.cards
+    if not cards:
+        return [
+            heading("Environments", "", width),
+            fit_row([_INDENT, Ink("mlops.toml names no place to serve a model yet.")], width),
+            fit_row([_INDENT, Ink("Add [environments.production] with a model and a port.", "muted")], width),
+            fit_row([], width),
+        ]
+    a_row = max(min((width + _GAP) // (_CARD_LEAST + _GAP), len(cards)), 1)
+    each = (width + _GAP) // a_row - _GAP
+    rows: list[Row] = []
+    for start in range(0, len(cards), a_row):
+        rows += _card_line(cards[start : start + a_row], overview, selected, now, each, width)
+        rows.append(fit_row([], width))
+    return rows
+
+
+def _card_line(
+    cards: Sequence[Card], overview: Overview, selected: str, now: float, each: int, width: int
+) -> list[Row]:
+    drawn = [card_rows(card, card.environment.name == selected, overview.model_count > 0, now, each) for card in cards]
+    line, used = list(drawn[0]), each
+    for block in drawn[1:]:
+        line = beside(line, block, used, _GAP, each)
+        used += _GAP + each
+    return [fit_row(row, width) for row in line]
+
+
+def _lists(overview: Overview, selected: str, now: float, width: int, room: int) -> list[Row]:
+    if width < _WIDE:
+        return _stacked(overview, now, width, room)
+    left = (width - _GAP) // 2
+    right = width - _GAP - left
+    work = [*_needs(overview, now, left, room // 2), fit_row([], left)]
+    work += _running(overview, now, left, room - len(work))
+    work += _traffic_chart(overview, selected, now, left, room - len(work))
+    tall = room >= 2 * _CHART + 6
+    results = _recent(overview, now, right, room // 2 if tall else room)
+    results += _trend_chart(overview, right, room - len(results))
+    return beside(work, results, left, _GAP, right)
+
+
+def _stacked(overview: Overview, now: float, width: int, room: int) -> list[Row]:
+    rows = [*_needs(overview, now, width, max(room - 7, 4)), fit_row([], width)]
+    if overview.jobs or room - len(rows) > 12:
+        rows += [*_running(overview, now, width, max(room - len(rows) - 4, 3)), fit_row([], width)]
+    return rows + _recent(overview, now, width, room - len(rows))
+
+
+def _traffic_chart(overview: Overview, selected: str, now: float, width: int, room: int) -> list[Row]:
+    card = next((card for card in overview.cards if card.environment.name == selected), None)
+    if card is None or not card.traffic:
+        return []
+    xs = [now - RATE_SECONDS * (len(card.traffic) - 0.5 - at) for at in range(len(card.traffic))]
+    data = LineData((Series(selected, xs, [float(count) for count in card.traffic]),), include=(0.0,), x_axis="time")
+    return _chart(f"Requests per minute in {safe_line(selected)}", data, width, room)
+
+
+def _trend_chart(overview: Overview, width: int, room: int) -> list[Row]:
+    trend = overview.trend
+    if trend is None or len(trend.values) < 2:
+        return []
+    data = LineData((Series(trend.metric, list(range(1, len(trend.values) + 1)), trend.values),), x_label="run")
+    return _chart(f"{safe_line(trend.metric)} of the last {len(trend.values)} runs", data, width, room)
+
+
+def _chart(title: str, data: LineData, width: int, room: int) -> list[Row]:
+    height = min(room - 2, 16)
+    if height < _CHART:
+        return []
+    blank, inside = fit_row([], width), max(width - 2, 0)
+    rows = [(_INDENT, *row) for row in line_chart_rows(data, inside, height)]
+    return [blank, heading(title, "", width), *rows]
+
+
+def needs(overview: Overview) -> list[Alert]:
+    """What wants a person: the open alerts, and servers that fail or stand still with no alert of their own."""
+    found = list(overview.alerts)
+    told = {alert.subject for alert in found if alert.kind == "server"}
+    for card in overview.cards:
+        environment = card.environment
+        if environment.name in told or card.live is None:
+            continue
+        if environment.health is ServerHealth.FAILED:
+            why = environment.error or "its server has failed"
+            found.append(_derived(environment.name, f"{card.live.model_ref} is not served: {why}", card))
+        elif environment.health is ServerHealth.STOPPED:
+            hint = f"{card.live.model_ref} is not served: start a worker with 'mlops-console worker start'"
+            found.append(_derived(environment.name, hint, card))
+    return found
+
+
+def _derived(environment: str, message: str, card: Card) -> Alert:
+    return Alert(0, "server", environment, Severity.CRITICAL, message, card.environment.heartbeat_at or 0.0)
+
+
+def _needs(overview: Overview, now: float, width: int, room: int) -> list[Row]:
+    found = needs(overview)
+    rows = [heading("Needs you", str(len(found)) if found else "", width)]
+    if not found:
+        return [*rows, fit_row([_INDENT, Ink("✓ nothing", "ok")], width)]
+    fitting = max((room - 1) // 2, 1)
+    if len(found) > fitting:
+        fitting = max((room - 2) // 2, 1)
+    for alert in found[:fitting]:
+        rows += _alert_rows(alert, now, width)
+    if len(found) > fitting:
+        rows.append(fit_row([_INDENT, Ink(f"+ {len(found) - fitting} more", "muted")], width))
+    return rows
+
+
+def _alert_rows(alert: Alert, now: float, width: int) -> list[Row]:
+    state = glyphs.state(alert.severity)
+    when = age(alert.created_at, now) if alert.created_at else ""
+    what = [_INDENT, _told(state), Ink(f"  {safe_line(alert.kind)} "), Ink(safe_line(alert.subject), "strong")]
+    keys = [ink for key, word in _ALERT_KEYS.get(alert.kind, ()) for ink in _key(key, word)]
+    return [
+        split_row([*what, Ink(f"  {when}", "muted")], keys, width),
+        fit_row([Ink("    "), Ink(safe_line(alert.message, 1000))], width),
+    ]
+
+
+def _key(key: str, word: str) -> tuple[Ink, ...]:
+    return Ink(f" {key}", "accent"), Ink(f" {word} ", "muted")
+
+
+def _told(state: State) -> Ink:
+    return Ink(state.text, state.style)
+
+
+def _running(overview: Overview, now: float, width: int, room: int) -> list[Row]:
+    jobs = overview.jobs
+    rows = [heading("Running", str(len(jobs)) if jobs else "", width)]
+    if not jobs:
+        return [*rows, fit_row([_INDENT, Ink("nothing runs or waits", "muted")], width)]
+    fitting = room - 1 if len(jobs) < room else max(room - 2, 1)
+    rows += [_job_row(job, now, width) for job in jobs[:fitting]]
+    if len(jobs) > fitting:
+        rows.append(fit_row([_INDENT, Ink(f"+ {len(jobs) - fitting} more  "), *_key("7", "jobs")], width))
+    return rows
+
+
+def _job_row(job: Job, now: float, width: int) -> Row:
+    state = glyphs.state("stopping" if job.stop_requested_at else job.state)
+    what = f"  {safe_line(job.action)} {safe_line(job.subject)}"
+    bar_width = 12 if width >= 70 else 0
+    inks = [_INDENT, Ink(fit(state.text, 10), state.style), Ink(fit(what, max(width // 3, 12)))]
+    if job.progress is not None and bar_width:
+        bar = horizontal_bar(job.progress, 1.0, bar_width)
+        inks += [Ink(" "), Ink(bar.replace(" ", "░"), "run"), Ink(f" {job.progress:>4.0%}")]
+    inks.append(Ink(f"  {safe_line(job.progress_text)}", "muted"))
+    took = duration(now - job.started_at) if job.started_at else f"queued {age(job.created_at, now)}"
+    return split_row(inks, [Ink(f" {took}", "muted")], width)
+
+
+def _recent(overview: Overview, now: float, width: int, room: int) -> list[Row]:
+    if room < 2:
+        return []
+    rows = [heading("Runs", f"{overview.run_count:,}" if overview.run_count else "", width)]
+    if not overview.runs:
+        return [*rows, *_first_steps(overview, width)][:room]
+    trend = overview.trend
+    if trend is not None and room >= 4:
+        rows.append(_trend_row(trend, width))
+    rows += [_run_row(run, trend, now, width) for run in overview.runs[: room - len(rows)]]
+    return rows
+
+
+def _trend_row(trend: Trend, width: int) -> Row:
+    best = f"best {number(trend.best)} {safe_line(trend.best_run)}"
+    line = sparkline(trend.values, min(max(width - len(trend.metric) - len(best) - 8, 0), 40))
+    return fit_row(
+        [_INDENT, Ink(safe_line(trend.metric)), Ink("  "), Ink(line, "series-1"), Ink(f"  {best}", "strong")],
+        width,
+    )
+
+
+def _run_row(run: Run, trend: Trend | None, now: float, width: int) -> Row:
+    state = glyphs.state(run.status)
+    summary = run.metrics.get(trend.metric) if trend else None
+    is_best = summary is not None and trend is not None and summary.last == trend.best
+    figures = [
+        Ink(fit(number(summary.last) if summary else "–", 9, "right"), "strong" if is_best else ""),
+        Ink(fit(duration(run.duration(now)), 8, "right"), "muted"),
+        Ink(fit(age(run.started_at or run.created_at, now), 9, "right"), "muted"),
+    ]
+    figures = [Ink(ink.text, ink.role or "text") for ink in figures]
+    name = max(width - 42, 8)
+    return split_row(
+        [_INDENT, Ink(fit(state.text, 12), state.style), Ink(fit(safe_line(run.name), name))], figures, width
+    )
+
+
+def _first_steps(overview: Overview, width: int) -> list[Row]:
+    pipeline = overview.pipelines[0] if overview.pipelines else None
+    first = (
+        [Ink("Press "), Ink("t", "accent"), Ink(f" to train: it runs the pipeline {safe_line(pipeline)}.")]
+        if pipeline
+        else [Ink("Add a pipeline to mlops.toml, then press "), Ink("t", "accent"), Ink(" to train it.")]
+    )
+    return [
+        fit_row([_INDENT, Ink("No run yet.", "strong")], width),
+        fit_row([_INDENT, *first], width),
+        fit_row([_INDENT, Ink("Or log one from any script:", "muted")], width),
+        fit_row([_INDENT, Ink("  with mlops_console.start_run() as run: run.log({...})", "muted")], width),
+    ]

@@ -1,0 +1,151 @@
+"""View 1: one board that answers in one look."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+
+from mlops_console.tui import commands
+from mlops_console.tui.screens.overview.painting import overview_rows
+from mlops_console.tui.screens.overview.reading import Overview, OverviewRead, read_overview
+from mlops_console.tui.screens.view import View
+from mlops_console.tui.selection import NOTHING, Selection
+from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows
+
+_TRAFFIC_EVERY = 5  # seconds; served requests are no change of the store, so nothing announces them
+
+
+class Board(Painted, can_focus=True):
+    """The drawn overview with its selected environment."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings("grid")]
+    DEFAULT_CSS = "Board { height: 1fr; width: 1fr; }"
+
+    class Moved(Message):
+        """Another environment is selected."""
+
+    class Opened(Message):
+        """Somebody wants to go into the selected environment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.overview: Overview | None = None
+        self.selected = ""
+
+    def show(self, overview: Overview) -> None:
+        self.overview = overview
+        names = self.names
+        if self.selected not in names:
+            self.selected = "production" if "production" in names else names[0] if names else ""
+            self.post_message(self.Moved())
+        self.repaint()
+
+    @property
+    def names(self) -> list[str]:
+        return [card.environment.name for card in self.overview.cards] if self.overview else []
+
+    def rows(self, width: int, height: int) -> tuple[Row, ...]:
+        if self.overview is None:
+            return message_rows("Reading…", width, height)
+        inner = overview_rows(self.overview, self.selected, time.time(), max(width - 2, 0), height)
+        return tuple(_padded(row) for row in inner) if inner else message_rows("", width, height)
+
+    def move(self, by: int) -> None:
+        """Select the environment `by` further on; after the last one comes the first."""
+        names = self.names
+        if names:
+            at = names.index(self.selected) if self.selected in names else 0
+            self.selected = names[(at + by) % len(names)]
+            self.post_message(self.Moved())
+            self.repaint()
+
+    def action_cursor_down(self) -> None:
+        self.move(1)
+
+    def action_cursor_up(self) -> None:
+        self.move(-1)
+
+    def action_columns_right(self) -> None:
+        self.move(1)
+
+    def action_columns_left(self) -> None:
+        self.move(-1)
+
+    def action_open(self) -> None:
+        self.post_message(self.Opened())
+
+    def on_click(self, event: events.Click) -> None:
+        self.focus()
+
+
+def _padded(row: Row) -> Row:
+    return (Ink(" "), *row, Ink(" "))
+
+
+class OverviewView(View):
+    NAME = "overview"
+    TOPICS = frozenset({"runs", "series", "jobs", "workers", "models", "environments", "drift", "alerts"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.board = Board()
+        self._ticks = 0
+
+    def compose(self) -> ComposeResult:
+        yield self.board
+
+    def reload(self, topics: frozenset[str]) -> None:
+        self.read("overview", read_overview)
+
+    def tick(self) -> None:
+        self._ticks += 1
+        overview = self.board.overview
+        if overview and self._ticks % _TRAFFIC_EVERY == 0 and any(card.live for card in overview.cards):
+            self.read("overview", read_overview)
+        self.board.repaint()
+
+    def focus_first(self) -> None:
+        self.board.focus()
+
+    def on_overview_read(self, event: OverviewRead) -> None:
+        event.stop()
+        self.board.show(event.overview)
+
+    def on_board_moved(self, event: Board.Moved) -> None:
+        event.stop()
+        self.place_changed()
+
+    async def on_board_opened(self, event: Board.Opened) -> None:
+        event.stop()
+        await self.app.action_show_view("deployments", {"environment": self.board.selected})  # type: ignore[attr-defined]
+
+    def action_next_environment(self) -> None:
+        self.board.move(1)
+
+    async def go_to(self, where: Mapping[str, Any]) -> None:
+        name = str(where.get("environment", ""))
+        if name in self.board.names:
+            self.board.selected = name
+            self.board.repaint()
+
+    @property
+    def selection(self) -> Selection:
+        overview = self.board.overview
+        if overview is None:
+            return NOTHING
+        card = next((c for c in overview.cards if c.environment.name == self.board.selected), None)
+        job = overview.jobs[0].id if len(overview.jobs) == 1 else None
+        if card is None:
+            return Selection(command="mlops-console status", job_id=job)
+        ref = card.live.model_ref if card.live else ""
+        return Selection(
+            reference=ref,
+            command="mlops-console status",
+            model=card.environment.model,
+            environment=card.environment.name,
+            job_id=job,
+        )

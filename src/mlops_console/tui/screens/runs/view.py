@@ -1,0 +1,240 @@
+"""View 2: every run. Only a window of them is in memory; the details follow the cursor."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlops_console.core.runs import Run
+from mlops_console.tui.messages import ReadFailed
+from mlops_console.tui.screens.list_view import ListView
+from mlops_console.tui.screens.runs import facts, reading
+from mlops_console.tui.screens.runs.metrics import MetricsPane
+from mlops_console.tui.screens.runs.source import Names, RunSource, Window, window_at
+from mlops_console.tui.screens.stage_logs import chosen_log
+from mlops_console.tui.selection import NOTHING, Selection
+from mlops_console.tui.widgets.detail import DetailPane, Pane
+from mlops_console.tui.widgets.facts import Facts
+from mlops_console.tui.widgets.log_view import LogView
+from mlops_console.tui.widgets.rows import Column, Row
+
+
+class RunsView(ListView):
+    NAME = "runs"
+    TITLE = "Runs"
+    TOPICS = frozenset({"runs", "series", "stages", "models"})
+    MARKABLE = True
+    FILTER_HINT = "metrics.val/auc > 0.9 and params.lr < 0.1 and status = succeeded, or a part of the name"
+    EMPTY = (
+        "No run yet",
+        "t trains a pipeline of mlops.toml. From your own code it takes three lines:",
+        "import mlops_console as mlops",
+        "with mlops.start_run() as run:",
+        '    run.log({"loss": loss}, step=step)',
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names = Names()
+        self._window = Window()
+        self._offset = 0  # of the window that is wanted
+        self._loaded: reading.RunLoaded | None = None
+        self._points: reading.PointsLoaded | None = None
+        self._wanted = ""  # a run that another view has sent us to
+
+    def make_detail(self) -> DetailPane:
+        return DetailPane(
+            Pane("metrics", "Metrics", MetricsPane),
+            Pane("params", "Params", Facts),
+            Pane("logs", "Logs", LogView),
+            Pane("artifacts", "Artifacts", Facts),
+            Pane("lineage", "Lineage", Facts),
+        )
+
+    def columns(self) -> Sequence[Column]:
+        return self._names.columns()
+
+    @property
+    def selection(self) -> Selection:
+        run = self._selected
+        if run is None:
+            return NOTHING
+        versions = self._loaded.versions if self._loaded and self._loaded.run.id == run.id else ()
+        return Selection(
+            reference=run.id,
+            command=f"mlops-console run show {run.id}",
+            run_id=run.id,
+            pipeline=run.pipeline,
+            model_ref=versions[-1].ref if versions else None,
+            job_id=run.job_id if not run.status.is_final else None,
+        )
+
+    @property
+    def crumb(self) -> str:
+        return self._selected.name if self._selected and self.split.opened else ""
+
+    # Reading
+
+    def reload(self, topics: frozenset[str]) -> None:
+        if topics & {"runs", "series"}:
+            self._read_window()
+        if topics == self.TOPICS:
+            self.read("metric names", reading.read_metric_names)
+        self._read_detail()
+
+    def query_changed(self) -> None:
+        self._offset = 0
+        self.grid.reset()
+        self._read_window()
+
+    def row_selected(self, row: Row | None) -> None:
+        self._read_detail()
+
+    def pane_shown(self, pane: str) -> None:
+        self._show_detail()
+        self._read_points()
+
+    def tick(self) -> None:
+        """Ages and durations are written anew; the grid repaints those that read differently."""
+        self._show_window()
+
+    def _read_window(self) -> None:
+        text, order, offset = self.filter_bar.text, self._order, self._offset
+        self.read("runs", lambda workspace: reading.read_window(workspace, text, order, offset))
+
+    @property
+    def _order(self) -> str:
+        """As `RunQuery.order_by` writes it."""
+        return ("-" if self.descending else "") + self.order if self.order else "-started"
+
+    def _want(self, offset: int) -> None:
+        """The grid shows rows that are not here."""
+        wanted = window_at(offset)
+        if wanted != self._offset:
+            self._offset = wanted
+            self._read_window()
+
+    def _read_detail(self) -> None:
+        run = self._selected
+        if run is not None and self.split.detail_visible:
+            self.read("run", lambda workspace: reading.read_run(workspace, run.id))
+
+    def _read_points(self) -> None:
+        run, pane = self._selected, self._metrics
+        if run is not None and pane is not None and self.split.detail_visible and pane.metric in run.metrics:
+            metric, buckets = pane.metric, pane.buckets
+            self.read("points", lambda workspace: reading.read_points(workspace, run.id, metric, buckets))
+
+    # What was read
+
+    def on_window_loaded(self, event: reading.WindowLoaded) -> None:
+        if event.text != self.filter_bar.text or event.order != self._order:
+            return
+        self.filter_bar.show_problem("")
+        self._window = event.window
+        self._names.meet(event.window.runs)
+        self._show_window()
+        if self._wanted and self.grid.select(self._wanted):
+            self._wanted = ""
+        self._read_detail()
+
+    def on_metric_names_loaded(self, event: reading.MetricNamesLoaded) -> None:
+        self._names.prefer(event.metrics)
+        if self._window.runs:
+            self._show_window()
+
+    def on_read_failed(self, event: ReadFailed) -> None:
+        if event.what == "runs" and self.filter_bar.display:
+            event.stop()
+            self.filter_bar.show_problem(event.error.message)
+        elif event.what != "metric names":  # mlops.toml is told of elsewhere
+            super().on_read_failed(event)
+
+    def on_run_loaded(self, event: reading.RunLoaded) -> None:
+        if self._selected is not None and event.run.id == self._selected.id:
+            self._loaded = event
+            self._show_detail()
+            self._read_points()
+            self.place_changed()
+
+    def on_points_loaded(self, event: reading.PointsLoaded) -> None:
+        pane = self._metrics
+        if pane is not None and self._selected is not None and event.run_id == self._selected.id and event.metric == pane.metric:
+            pane.show_points(event.metric, event.points)
+
+    def on_metrics_pane_chosen(self, event: MetricsPane.Chosen) -> None:
+        event.stop()
+        self._read_points()
+
+    # Drawing
+
+    def _show_window(self) -> None:
+        self.show_source_title(self._window.total)
+        self.grid.update(RunSource(self._window, self._names, self._want), order=self.order, descending=self.descending)
+
+    def _show_detail(self) -> None:
+        loaded, detail = self._loaded, self.detail
+        if loaded is None or detail is None:
+            return
+        detail.show_title(loaded.run.name)
+        pane = detail.widget
+        match detail.active:
+            case "metrics" if isinstance(pane, MetricsPane):
+                pane.show_summaries(tuple(loaded.run.metrics.values()))
+            case "params" if isinstance(pane, Facts):
+                pane.show(facts.param_facts(loaded.run))
+            case "artifacts" if isinstance(pane, Facts):
+                pane.show(facts.artifact_facts(loaded))
+            case "lineage" if isinstance(pane, Facts):
+                pane.show(facts.lineage_facts(loaded))
+            case "logs" if isinstance(pane, LogView):
+                path = chosen_log(loaded.stages)
+                pane.follow(path, _no_log(loaded, path))
+
+    @property
+    def _metrics(self) -> MetricsPane | None:
+        pane = self.detail.widget if self.detail else None
+        return pane if isinstance(pane, MetricsPane) else None
+
+    @property
+    def _selected(self) -> Run | None:
+        at = self.grid.cursor - self._window.offset
+        return self._window.runs[at] if 0 <= at < len(self._window.runs) else None
+
+    # Commands
+
+    async def open_detail(self, pane: str = "") -> None:
+        await super().open_detail(pane)
+        self._read_detail()
+
+    async def show_logs(self) -> bool:
+        if self._selected is None:
+            return False
+        await self.open_detail("logs")
+        return True
+
+    async def go_to(self, where: Mapping[str, Any]) -> None:
+        if "filter" in where:
+            self.filter_bar.set_text(str(where["filter"]))
+        if "run" in where:
+            self._wanted = str(where["run"])
+            if self.grid.select(self._wanted):
+                self._wanted = ""
+
+    def action_compare(self) -> None:
+        from mlops_console.tui.screens.runs.compare import CompareDialog
+
+        marked = dict(self.grid.marks)
+        if len(marked) == 1 and self._selected is not None:
+            marked[self._selected.id] = None
+        if len(marked) < 2:
+            self.app.notify("Mark two or more runs with space, then compare.", markup=False)
+        else:
+            self.app.push_screen(CompareDialog(tuple(marked)))
+
+
+def _no_log(loaded: reading.RunLoaded, path: Path | None) -> str:
+    if path is not None:
+        return f"{path} is not there."
+    if loaded.stages:
+        return "No stage has been started yet."
+    return "This run has no log: it was started by hand, not as a pipeline of this workspace."

@@ -1,0 +1,61 @@
+"""Live reload of what people edit: mlops.toml and the themes. Everything here runs in threads, after the first frame."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+from textual.theme import Theme
+
+from mlops_console.core.errors import MlopsError
+from mlops_console.store.shipped import shipped
+from mlops_console.tui import themes
+from mlops_console.tui.messages import ConfigLoaded, ReadFailed, ThemesLoaded
+from mlops_console.tui.themes import ThemeProblem
+
+if TYPE_CHECKING:
+    from mlops_console.store.workspace import Workspace
+
+
+class Watcher:
+    """Posts `ConfigLoaded` and `ThemesLoaded`: once at its start, and whenever a file has changed."""
+
+    def __init__(self, workspace: "Workspace", post: Callable[[Message], object]) -> None:
+        self._workspace = workspace
+        self._post = post
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="console-watcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
+
+    def _watch(self) -> None:
+        self._load_themes()
+        self._load_config()
+        from watchfiles import watch
+
+        folders = [self._workspace.root, shipped("themes"), themes.user_folder()]
+        present = [folder for folder in folders if folder.is_dir()]
+        for changes in watch(*present, stop_event=self._ended, recursive=False, rust_timeout=500):
+            names = {Path(path).name for _, path in changes}
+            if "mlops.toml" in names:
+                self._load_config()
+            if any(name.endswith(".toml") and name != "mlops.toml" for name in names):
+                self._load_themes()
+
+    def _load_config(self) -> None:
+        try:
+            self._post(ConfigLoaded(self._workspace.config()))
+        except MlopsError as error:
+            self._post(ReadFailed("config", error))
+
+    def _load_themes(self) -> None:
+        found = themes.load_all()
+        good = tuple(theme for theme in found if isinstance(theme, Theme))
+        self._post(ThemesLoaded(good, tuple(theme for theme in found if isinstance(theme, ThemeProblem))))

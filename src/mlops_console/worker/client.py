@@ -1,0 +1,189 @@
+"""What a console, a command or a test asks of the worker."""
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mlops_console import actions
+from mlops_console.core.errors import JobError, StoreError
+from mlops_console.core.jobs import Job, JobState, Worker
+from mlops_console.core.plans import Plan
+from mlops_console.store import deployments, jobs
+from mlops_console.store.identity import actor, process_state
+from mlops_console.store.workspace import Workspace
+from mlops_console.worker.lock import serves
+from mlops_console.worker.processes import command
+
+_POLL = 0.01  # seconds
+_START = 15.0  # seconds within which a worker must have started
+_OF_ANOTHER_RUN = ("MLOPS_RUN_ID", "MLOPS_PARAMS")
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What became of an action: a job for the worker, or the result of what was done at once."""
+
+    plan: Plan
+    job_id: int | None = None
+    result: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """`stopped`: there is none; `dead`: it was killed, and the next one takes over what it left."""
+
+    state: Literal["running", "stopping", "stopped", "dead"]
+    worker: Worker | None
+    running: int
+    queued: int
+
+
+def execute(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Execution:
+    """Queue an action as a job and see that a worker is there for it; or perform one that is done by the caller.
+
+    Raises:
+        UsageError: the request makes no sense.
+        RefusedError: the console is read-only, or the plan is refused.
+        MlopsError: what an action that is performed at once raises.
+    """
+    action = actions.get(name)
+    if action.runs_in == "caller":
+        plan, result = actions.perform(workspace, name, request)
+        _take_over(workspace)
+        return Execution(plan, result=result)
+    plan = actions.check(workspace, name, request)
+    checked = action.check(request)
+    with workspace.store.write() as tx:
+        job_id = jobs.enqueue(tx, name, plan.subject, checked.model_dump(mode="json"), actor())
+        if action.queued is not None:
+            action.queued(tx, workspace, checked, job_id)
+    ensure_worker(workspace)
+    return Execution(plan, job_id)
+
+
+def wait(workspace: Workspace, job_id: int, timeout: float | None = None) -> Job:
+    """The job when it has ended, or as it stands after `timeout` seconds.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    seen, looked = -1, time.monotonic()
+    while True:
+        news = workspace.store.data_version()
+        if news != seen:
+            seen = news
+            with workspace.store.read() as db:
+                job = jobs.get(db, job_id)
+            if job.state.is_final:
+                return job
+        now = time.monotonic()
+        if deadline is not None and now > deadline:
+            return job
+        if now - looked > 1.0:  # the worker may have been killed: the next one takes over
+            looked = now
+            ensure_worker(workspace)
+        time.sleep(_POLL)
+
+
+def ensure_worker(workspace: Workspace) -> None:
+    """Start a worker where none is there to take new jobs. Any number of callers at once get one worker.
+
+    It returns without waiting for the start: what is queued is found.
+    """
+    with workspace.store.read() as db:
+        found = jobs.worker(db)
+    if found is None or not serves(found):
+        _start_detached(workspace)
+
+
+def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
+    """Stop the worker with its jobs and servers, and wait for it; False if there was nothing to stop.
+
+    What a worker that was killed has left behind is taken over by a new one, to be stopped in good order.
+
+    Raises:
+        JobError: it did not end in time.
+    """
+    _take_over(workspace)
+    deadline = time.monotonic() + timeout
+    stopped = False
+    while time.monotonic() < deadline:
+        found = worker_status(workspace)
+        if found.worker is None or (found.state == "dead" and not _leftovers(workspace)):
+            return stopped
+        if found.state == "running":
+            stopped = True
+            with workspace.store.write() as tx:
+                jobs.request_worker_stop(tx)
+        time.sleep(_POLL)
+    raise JobError(
+        f"The worker of {workspace.root} did not stop within {timeout:.0f} s.",
+        f"Its log is {workspace.home / 'worker.log'}.",
+    )
+
+
+def worker_status(workspace: Workspace) -> WorkerStatus:
+    """Whether there is a worker, and how much it has to do."""
+    with workspace.store.read() as db:
+        worker = jobs.worker(db)
+        unfinished = jobs.open_jobs(db)
+    running = sum(job.state is JobState.RUNNING for job in unfinished)
+    return WorkerStatus(_state(worker), worker, running, len(unfinished) - running)
+
+
+def _state(worker: Worker | None) -> Literal["running", "stopping", "stopped", "dead"]:
+    if worker is None:
+        return "stopped"
+    if process_state(worker.process) == "dead":
+        return "dead"
+    return "running" if worker.stop_requested_at is None else "stopping"
+
+
+def _take_over(workspace: Workspace) -> None:
+    """Start a worker if the one before left running things behind, and wait until it is there."""
+    if not _leftovers(workspace):
+        return
+    ensure_worker(workspace)
+    deadline = time.monotonic() + _START
+    while worker_status(workspace).state in ("stopped", "dead"):
+        if time.monotonic() > deadline:
+            raise StoreError(
+                f"No worker could be started for {workspace.root}.", f"See {workspace.home / 'worker.log'}."
+            )
+        time.sleep(_POLL)
+
+
+def _leftovers(workspace: Workspace) -> bool:
+    """Whether jobs or servers run that no worker looks after."""
+    with workspace.store.read() as db:
+        worker = jobs.worker(db)
+        if worker is not None and process_state(worker.process) != "dead":
+            return False
+        if any(job.state is JobState.RUNNING for job in jobs.open_jobs(db)):
+            return True
+        servers = [found.process for found in deployments.environments(db) if found.process is not None]
+    return any(process_state(server) == "alive" for server in servers)
+
+
+def _start_detached(workspace: Workspace) -> None:
+    """Start a worker that is nobody's child: the shell ends at once, and so the worker outlives whoever called this."""
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_RUN}
+    if "PYTHONPATH" in environment:  # the worker lives in another folder
+        entries = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in entries if entry)
+    with (workspace.home / "worker.log").open("ab") as log:
+        subprocess.run(
+            ["sh", "-c", '"$@" &', "sh", *command("mlops_console.worker", [str(workspace.root)])],
+            check=True,
+            cwd="/",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )

@@ -1,0 +1,77 @@
+"""`python -m mlops_console.worker.job WORKSPACE JOB`: the process of one job, leader of a process group of its own.
+
+It writes down how the job ended by itself, so that it needs no worker for that.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from mlops_console.core.errors import StoreError
+from mlops_console.core.jobs import JobState
+from mlops_console.store import jobs, runs
+from mlops_console.store.identity import current_process
+from mlops_console.store.workspace import Workspace, open_workspace
+from mlops_console.worker.settle import perform, settle
+
+HEARTBEAT = 5.0  # seconds
+_EXIT_CODES = {JobState.SUCCEEDED: 0, JobState.REFUSED: 3, JobState.STOPPED: 128 + signal.SIGTERM}
+
+
+def main(root: Path, job_id: int) -> int:
+    """Perform the job, if no other process has taken it; the exit code."""
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    workspace = open_workspace(root)
+    os.chdir(workspace.root)
+    with workspace.store.write() as tx:
+        if not jobs.take(tx, job_id, current_process()):
+            return 0
+        job = jobs.get(tx, job_id)
+    with _heartbeats(workspace, job_id):
+        outcome = perform(workspace, job, stop.is_set)
+    code = _EXIT_CODES.get(outcome.state, 1)
+    settle(workspace, job, outcome, code)
+    return code
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """The stage in hand gets the signal too, as it is of this process group: here it is only noted."""
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, note)
+    signal.signal(signal.SIGINT, note)
+
+
+@contextlib.contextmanager
+def _heartbeats(workspace: Workspace, job_id: int) -> Iterator[None]:
+    """Show every few seconds that the job and its run are alive."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT):
+            with contextlib.suppress(StoreError), workspace.store.write() as tx:  # the next one will do
+                jobs.heartbeat(tx, job_id)
+                run = runs.of_job(tx, job_id)
+                if run is not None:
+                    runs.heartbeat(tx, run.id)
+        workspace.store.close()
+
+    thread = threading.Thread(target=beat, name="heartbeats", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

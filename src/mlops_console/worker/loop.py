@@ -1,0 +1,147 @@
+"""The life of a worker: it holds the lock, looks at the store many times a second, and ends when nothing is left to do."""
+
+import functools
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from mlops_console._version import __version__
+from mlops_console.core.errors import MlopsError, StoreError
+from mlops_console.store import deployments, jobs
+from mlops_console.store.identity import current_process
+from mlops_console.store.workspace import Workspace, open_workspace
+from mlops_console.tracking.recover import recover
+from mlops_console.worker import lock
+from mlops_console.worker.queue import Queue
+from mlops_console.worker.servers import Servers
+from mlops_console.worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_POLL = 0.02  # seconds between two looks for news
+_CHECK = 0.25  # seconds between two looks at what no news tells of: adopted processes, pauses, settings
+_HEARTBEAT = 5.0
+_RECOVER = 3.0
+_TROUBLE = 1.0  # seconds to wait after the store failed
+
+
+def run(root: Path) -> bool:
+    """Be the worker of a workspace until it is idle or told to stop; False if there is one already."""
+    workspace = open_workspace(root)
+    held = lock.acquire(workspace)
+    if held is None:
+        return False
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    os.chdir("/")
+    with workspace.store.write() as tx:
+        jobs.register_worker(tx, current_process(), __version__)
+    log.info("worker %s of %s: process %d", __version__, workspace.root, os.getpid())
+    recovery = threading.Thread(target=_recover, args=(workspace, stop), name="recover", daemon=True)
+    recovery.start()
+    _Life(workspace, held, stop).live()
+    log.info("worker: process %d ends", os.getpid())
+    return True
+
+
+class _Life:
+    def __init__(self, workspace: Workspace, held: int, stop: threading.Event) -> None:
+        self.workspace = workspace
+        self.held = held
+        self.stop = stop
+        self.settings = Settings(workspace)
+        self.queue = Queue(workspace)
+        self.servers = Servers(workspace)
+        self.busy_at = time.monotonic()
+
+    def live(self) -> None:
+        self.queue.adopt()
+        seen, checked, beaten = -1, 0.0, time.monotonic()
+        while True:
+            now = time.monotonic()
+            try:
+                ended = self.queue.watch()
+                news = self.workspace.store.data_version()
+                if ended or news != seen or now - checked > _CHECK:
+                    seen, checked = news, now
+                    if self._tick():
+                        return
+                if now - beaten > _HEARTBEAT:
+                    beaten = now
+                    with self.workspace.store.write() as tx:
+                        jobs.worker_heartbeat(tx)
+            except StoreError as error:
+                log.error("%s", error)
+                time.sleep(_TROUBLE)
+            time.sleep(_POLL)
+
+    def _tick(self) -> bool:
+        """One look at everything; whether this was the last one."""
+        self.settings.refresh()
+        if not lock.still_holds(self.workspace, self.held):
+            log.warning("%s is gone: everything is stopped", self.workspace.home)
+            self.queue.kill_all()
+            self.servers.kill_all()
+            return True
+        self.queue.stop_asked(self.settings.grace)
+        if self._told_to_stop():
+            return self._end()
+        self.queue.start_queued(self.settings.slots)
+        self.servers.look(self.settings.grace)
+        return self._is_over()
+
+    def _told_to_stop(self) -> bool:
+        if not self.stop.is_set():
+            with self.workspace.store.read() as db:
+                me = jobs.worker(db)
+            if me is not None and me.stop_requested_at is not None:
+                self.stop.set()
+        return self.stop.is_set()
+
+    def _end(self) -> bool:
+        """Stop the jobs, then the servers; True when all of it has ended."""
+        if not self.queue.is_idle:
+            self.queue.stop_all()
+            return False
+        self.servers.stop(self.settings.grace)
+        with self.workspace.store.write() as tx:
+            jobs.forget_worker(tx)
+        return True
+
+    def _is_over(self) -> bool:
+        """Whether it was idle for long enough. A job that is queued in this very moment is seen, or finds no worker."""
+        now = time.monotonic()
+        if not (self.queue.is_idle and self.servers.is_idle):
+            self.busy_at = now
+        if now - self.busy_at < self.settings.idle:
+            return False
+        with self.workspace.store.write() as tx:
+            served = [found for found in deployments.environments(tx) if found.desired is not None]
+            if served or jobs.open_jobs(tx):
+                return False
+            jobs.forget_worker(tx)
+        log.info("idle for %.0f s", now - self.busy_at)
+        return True
+
+
+def _recover(workspace: Workspace, stop: threading.Event) -> None:
+    """Look after the runs whose process died, beside the loop: it may take its time."""
+    while not stop.wait(_RECOVER):
+        try:
+            recover(workspace)
+        except MlopsError as error:
+            log.error("%s", error)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def note(event: threading.Event, number: int, frame: FrameType | None) -> None:
+        event.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, functools.partial(note, stop))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # the shell that detached it had it ignored

@@ -1,0 +1,168 @@
+"""The jobs of a workspace: starting the queued ones, watching the running ones, stopping those that should stop."""
+
+import logging
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_console import actions
+from mlops_console.actions.base import RunsIn
+from mlops_console.core.jobs import Job, JobState
+from mlops_console.pipelines.runner import describe_exit, last_line
+from mlops_console.store import jobs
+from mlops_console.store.workspace import Workspace
+from mlops_console.worker.processes import Process, start
+from mlops_console.worker.settle import Outcome, perform, settle
+
+log = logging.getLogger(__name__)
+
+Lane = tuple[str, str]  # jobs of one lane run one after another
+
+
+@dataclass(slots=True)
+class _Running:
+    """A job and what performs it. `stop_sent` is when it got SIGTERM, on the monotonic clock."""
+
+    job: Job
+    process: Process
+    stop_sent: float | None = None
+    killed: bool = False
+
+
+class Queue:
+    """What this worker knows of its jobs beyond what the store says."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._places: dict[str, RunsIn] = actions.places()
+        self._processes: dict[int, _Running] = {}
+        self._threads: dict[int, tuple[Job, threading.Thread]] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._processes and not self._threads
+
+    def adopt(self) -> None:
+        """Take over the running jobs of a worker that is gone."""
+        for job in self._open_jobs():
+            if job.state is not JobState.RUNNING:
+                continue
+            log.info("job %d (%s %s) was left by the worker before", job.id, job.action, job.subject)
+            if self._place(job) == "worker":
+                self._start_thread(job)
+            elif job.process is not None:
+                self._processes[job.id] = _Running(job, Process(job.process))
+            else:
+                with self.workspace.store.write() as tx:
+                    jobs.unclaim(tx, job.id)
+
+    def watch(self) -> bool:
+        """End the jobs whose process or thread has ended; whether there were any. Cheap: called many times a second."""
+        ended = [running for running in self._processes.values() if not running.process.is_alive()]
+        for running in ended:
+            del self._processes[running.job.id]
+            self._end_process(running)
+        dead = [(job, thread) for job, thread in self._threads.values() if not thread.is_alive()]
+        for job, _ in dead:
+            del self._threads[job.id]
+            error = f"{job.action} {job.subject} ended unexpectedly. The reason is in {self.workspace.home}/worker.log."
+            settle(self.workspace, job, Outcome(JobState.FAILED, error))
+        return bool(ended or dead)
+
+    def stop_asked(self, grace: float) -> None:
+        """Send SIGTERM to the jobs that should stop, and SIGKILL to those that were given `grace` seconds for it."""
+        asked = {job.id for job in self._open_jobs() if job.stop_requested_at is not None}
+        now = time.monotonic()
+        for running in self._processes.values():
+            if running.stop_sent is None and running.job.id in asked:
+                running.stop_sent = now
+                running.process.signal_group(signal.SIGTERM)
+        for running in self._processes.values():
+            if running.stop_sent is not None and now - running.stop_sent > grace and not running.killed:
+                running.killed = True
+                log.warning("job %d did not stop within %.0f s: killed", running.job.id, grace)
+                running.process.signal_group(signal.SIGKILL)
+
+    def stop_all(self) -> None:
+        """Ask every running job to stop. Those that are queued stay queued."""
+        with self.workspace.store.write() as tx:
+            for job_id in (*self._processes, *self._threads):
+                jobs.request_stop(tx, job_id)
+
+    def kill_all(self) -> None:
+        for running in self._processes.values():
+            running.process.signal_group(signal.SIGKILL)
+
+    def start_queued(self, slots: int) -> None:
+        """Start the jobs whose turn it is: the oldest first, one at a time of each lane, `slots` processes at once."""
+        busy = {self._lane(running.job) for running in self._processes.values()}
+        busy |= {self._lane(job) for job, _ in self._threads.values()}
+        for job in self._open_jobs():
+            lane = self._lane(job)
+            in_process = self._place(job) == "process"
+            if job.state is not JobState.QUEUED or lane in busy or (in_process and len(self._processes) >= slots):
+                continue
+            busy.add(lane)
+            self._start(job.id, in_process)
+
+    def _start(self, job_id: int, in_process: bool) -> None:
+        with self.workspace.store.write() as tx:
+            job = jobs.claim(tx, job_id)
+        if job is None:
+            return
+        if in_process:
+            arguments = [str(self.workspace.root), str(job.id)]
+            self._processes[job.id] = _Running(job, start("mlops_console.worker.job", arguments, self._log(job)))
+        else:
+            self._start_thread(job)
+
+    def _start_thread(self, job: Job) -> None:
+        def run() -> None:
+            try:
+                settle(self.workspace, job, perform(self.workspace, job))
+            finally:
+                self.workspace.store.close()
+
+        thread = threading.Thread(target=run, name=f"job-{job.id}", daemon=True)
+        self._threads[job.id] = (job, thread)
+        thread.start()
+
+    def _end_process(self, running: _Running) -> None:
+        """What is left of its group ends with a job. A job that has not told how it ended is given an end."""
+        running.process.signal_group(signal.SIGKILL)
+        with self.workspace.store.read() as db:
+            job = jobs.get(db, running.job.id)
+        if job.state.is_final:
+            return
+        if job.process is not None and job.process.pid != running.process.identity.pid:
+            self._processes[job.id] = _Running(job, Process(job.process), running.stop_sent)  # another one was quicker
+            return
+        code = running.process.exit_code
+        if running.stop_sent is not None or job.stop_requested_at is not None:
+            outcome = Outcome(JobState.STOPPED, "It was stopped" + (" by force." if running.killed else "."))
+        elif code is None or code < 0:
+            how = "ended without a word" if code is None else f"was ended by {describe_exit(code)}"
+            outcome = Outcome(JobState.LOST, f"The process of job {job.id} {how}.")
+        else:
+            reason = last_line(self._log(job))
+            outcome = Outcome(
+                JobState.FAILED,
+                f"The process of job {job.id} ended with exit code {code}: {reason}. The log is {self._log(job)}.",
+            )
+        settle(self.workspace, job, outcome, code)
+
+    def _open_jobs(self) -> list[Job]:
+        with self.workspace.store.read() as db:
+            return jobs.open_jobs(db)
+
+    def _place(self, job: Job) -> RunsIn:
+        """Where a job runs; one of an unknown action fails in a thread, with the reason."""
+        return self._places.get(job.action, "worker")
+
+    def _lane(self, job: Job) -> Lane:
+        return (job.action if self._place(job) == "process" else "", job.subject)
+
+    def _log(self, job: Job) -> Path:
+        return self.workspace.logs_dir / str(job.id) / "job.log"

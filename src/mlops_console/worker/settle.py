@@ -1,0 +1,77 @@
+"""Performing a job's action, and writing down how it ended: job, run, ledger and alert in one transaction."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlops_console import actions
+from mlops_console.actions.base import JobContext, JobStopped, ensure_writable
+from mlops_console.core.alerts import Severity
+from mlops_console.core.errors import MlopsError, RefusedError
+from mlops_console.core.jobs import Job, JobState
+from mlops_console.core.runs import RunStatus
+from mlops_console.pipelines.runner import end_run
+from mlops_console.store import alerts, jobs, ledger, runs
+from mlops_console.store.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended. `recorded`: the action has written its entry in the ledger itself."""
+
+    state: JobState
+    error: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+    recorded: bool = False
+
+
+def perform(workspace: Workspace, job: Job, stopping: Callable[[], bool] | None = None) -> Outcome:
+    """Perform the action of a job. What it raises as an expected error becomes its outcome."""
+    context = JobContext(workspace, job.action, job.subject, job.id, job.actor, stopping)
+    try:
+        ensure_writable(workspace)
+        action = actions.get(job.action)
+        result = action.perform(workspace, action.check(job.request), context)
+    except JobStopped as stopped:
+        return Outcome(JobState.STOPPED, stopped.message)
+    except RefusedError as error:
+        return Outcome(JobState.REFUSED, str(error))
+    except MlopsError as error:
+        return Outcome(JobState.FAILED, str(error))
+    except OSError as error:  # a full disk, a folder that was taken away
+        return Outcome(JobState.FAILED, f"{job.action} {job.subject} failed: {error}.")
+    return Outcome(JobState.SUCCEEDED, None, result, context.recorded)
+
+
+def settle(workspace: Workspace, job: Job, outcome: Outcome, exit_code: int | None = None) -> bool:
+    """End a job that has not ended yet, with all that follows from it; whether it was this call that did."""
+    with workspace.store.write() as tx:
+        ended = jobs.finish(
+            tx, job.id, outcome.state, error=outcome.error, exit_code=exit_code, result=dict(outcome.result)
+        )
+        if not ended:
+            return False
+        run = runs.of_job(tx, job.id)
+        if run is not None:
+            stopped = outcome.state is JobState.STOPPED
+            end_run(tx, run.id, _RUN_STATUS[outcome.state], None if stopped else outcome.error)
+        if not outcome.recorded:
+            detail = {"job": job.id, "request": dict(job.request), **outcome.result}
+            if outcome.error:
+                detail["error"] = outcome.error
+            ledger.append(tx, job.actor, job.action, job.subject, outcome.state, detail)
+        name = f"{job.action} {job.subject}"
+        if outcome.state is JobState.SUCCEEDED:
+            alerts.resolve(tx, "job", name)
+        elif outcome.state in (JobState.FAILED, JobState.LOST):
+            alerts.open_alert(tx, "job", name, Severity.WARNING, f"Job {job.id} ({name}) failed: {outcome.error}")
+    return True
+
+
+_RUN_STATUS = {
+    JobState.SUCCEEDED: RunStatus.SUCCEEDED,
+    JobState.FAILED: RunStatus.FAILED,
+    JobState.REFUSED: RunStatus.FAILED,
+    JobState.STOPPED: RunStatus.STOPPED,
+    JobState.LOST: RunStatus.LOST,
+}

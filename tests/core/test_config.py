@@ -1,0 +1,90 @@
+"""mlops.toml: what is accepted, and one clear sentence for what is not."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from mlops_console.core.config import Config, parse_config, seconds
+from mlops_console.core.errors import ConfigError
+
+GOOD = """
+[project]
+name = "fraud"
+[pipelines.train.stages.fit]
+run = "python fit.py"
+[environments.staging]
+model = "fraud"
+port = 8101
+[environments.production]
+model = "fraud"
+port = 8100
+requires = "staging"
+"""
+
+
+def test_a_good_file() -> None:
+    config = parse_config(GOOD)
+    assert config.environments["production"].requires == "staging"
+    assert config.monitor.window == "1h"
+    assert config.model("unknown").goal == "maximize"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x", "mlops.toml is not valid TOML"),
+        ("", "project is missing"),
+        ("[project]\nname = 3", "project.name is 3"),
+        ("[project]\nname = '../x'", "project.name is '../x': a name has letters"),
+        ("[projct]\nname = 'x'\n[project]\nname = 'x'", "unknown key projct, did you mean 'project'?"),
+        (GOOD.replace("run =", "rum ="), "unknown key pipelines.train.stages.fit.rum, did you mean 'run'?"),
+        (GOOD.replace("8101", "'a'"), "environments.staging.port is 'a'"),
+        (GOOD.replace("8101", "99999"), "environments.staging.port is 99999"),
+        (GOOD.replace("8101", "8100"), "environments.production.port is 8100, which staging has already"),
+        (GOOD.replace('requires = "staging"', 'requires = "stagin"'), "did you mean 'staging'?"),
+        (GOOD + "[monitor]\nwindow = 'soon'", "monitor.window is 'soon'"),
+        (GOOD + 'host = "0.0.0.0"', "environments.production.host is '0.0.0.0'"),
+        ("[project]\nname = 'x'\n[pipelines.train]\nstages = {}", "pipelines.train.stages is {}"),
+    ],
+)
+def test_a_bad_file_gives_one_sentence_that_names_the_key(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    assert told in caught.value.message
+    assert caught.value.hint
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
+    for candidate in (text, f"[project]\nname = 'x'\n{text}"):
+        try:
+            parse_config(candidate)
+        except ConfigError as error:
+            assert str(error)
+
+
+@pytest.mark.parametrize(("span", "expected"), [("500ms", 0.5), ("90s", 90), ("1.5h", 5400), ("2d", 172_800)])
+def test_spans(span: str, expected: float) -> None:
+    assert seconds(span) == expected
+
+
+def keys(model: type[BaseModel]) -> set[str]:
+    """Every key that the file may hold, at any depth."""
+    found = set(model.model_fields)
+    for field in model.model_fields.values():
+        for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                found |= keys(inner)
+    return found
+
+
+def test_the_docs_tell_of_every_key_and_of_no_other() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    documented = set(re.findall(r"(?m)^\| `([a-z_]+)` \|", page))
+    tables = {"project", "datasets", "pipelines", "models", "environments", "monitor", "worker", "console"}
+    assert documented | tables == keys(Config) | tables

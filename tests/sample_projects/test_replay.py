@@ -1,0 +1,129 @@
+"""What replay.py sends: rows like the training data, then rows in which exactly SHIFTED differs."""
+
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+from scipy.stats import chi2_contingency, ks_2samp
+from tests.support import free_port
+
+from mlops_console.store.shipped import shipped
+
+Load = Callable[[Path, str], ModuleType]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+LEVEL = 0.01
+MADE = shutil.ignore_patterns("build", ".mlops", "__pycache__")
+
+
+class Server(ThreadingHTTPServer):
+    """Answers like a model server, and remembers."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.rows: list[dict[str, object]] = []
+        self.connections: set[int] = set()
+        self.refuse = False
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.rows += body["dataframe_records"]
+        self.server.connections.add(self.client_address[1])
+        answer = b'{"error": "no"}' if self.server.refuse else b'{"predictions": []}'
+        self.send_response(400 if self.server.refuse else 200)
+        self.send_header("X-Model", "sample:1")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def p_value(reference: pd.Series, current: pd.Series) -> float:
+    if pd.api.types.is_numeric_dtype(reference):
+        return float(ks_2samp(reference, current).pvalue)
+    counts = pd.DataFrame([reference.value_counts(), current.value_counts()]).fillna(0)
+    return float(chi2_contingency(counts).pvalue)
+
+
+def drifted(project: Path, rows: list[dict[str, object]]) -> set[str]:
+    """The features that differ from the training data, with Bonferroni's correction."""
+    current = pd.DataFrame(rows)
+    reference = pd.read_csv(project / "build/train.csv")
+    return {str(name) for name in current if p_value(reference[name], current[name]) < LEVEL / current.shape[1]}
+
+
+@pytest.mark.usefixtures("figures")
+@pytest.mark.parametrize("n", [300, 3000])
+def test_exactly_the_shifted_features_drift(project: Path, load: Load, n: int) -> None:
+    replay = load(project, "replay")
+    assert drifted(project, replay.rows(n, seed=1, shifted=False)) == set()
+    assert drifted(project, replay.rows(n, seed=2, shifted=True)) == set(replay.SHIFTED)
+
+
+@pytest.mark.usefixtures("figures")
+def test_rows_are_the_same_for_the_same_seed_and_have_the_model_s_columns(project: Path, load: Load) -> None:
+    replay = load(project, "replay")
+    for shifted in (False, True):
+        rows = replay.rows(20, 5, shifted)
+        assert rows == replay.rows(20, 5, shifted) != replay.rows(20, 6, shifted)
+        assert json.loads(json.dumps(rows)) == rows
+        (target,) = set(pd.read_csv(project / "build/train.csv", nrows=1)) - set(rows[0])
+        assert target in {"malignant", "is_fraud", "fails_soon"}
+    assert replay.rows(0, 5, False) == []
+
+
+@pytest.mark.usefixtures("figures")
+def test_rows_go_over_one_connection_and_shift_after_a_while(
+    project: Path, load: Load, server: Server, run_by_hand: Run
+) -> None:
+    url = f"http://127.0.0.1:{server.server_port}"
+    options = ["--rows", "23", "--rate", "5000", "--batch", "5", "--shift-after", "10", "--seed", "3"]
+    done = run_by_hand(project, "replay.py", "--url", url, *options)
+    assert done.returncode == 0, done.stderr
+    replay = load(project, "replay")
+    assert server.rows == replay.rows(10, 3, False) + replay.rows(13, 4, True)
+    assert len(server.connections) == 1
+    assert done.stdout.startswith("23 rows (13 shifted) in ")
+    assert done.stdout.endswith(" s: 23 by sample:1\n")
+
+
+@pytest.mark.usefixtures("figures")
+def test_trouble_is_one_sentence(project: Path, server: Server, run_by_hand: Run) -> None:
+    server.refuse = True
+    for port, said in ((free_port(), "refused"), (server.server_port, 'HTTP 400: {"error": "no"}')):
+        done = run_by_hand(project, "replay.py", "--url", f"http://127.0.0.1:{port}", "--rows", "5")
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_before_the_first_training_breast_cancer_says_what_is_missing(tmp_path: Path, run_by_hand: Run) -> None:
+    fresh = shutil.copytree(shipped("sample_projects") / "breast_cancer", tmp_path / "fresh", ignore=MADE)
+    done = run_by_hand(fresh, "replay.py", "--rows", "5")
+    assert done.returncode == 1
+    assert done.stderr == f"There is no {fresh / 'build' / 'train.csv'}: train once, which makes it.\n"

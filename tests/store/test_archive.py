@@ -1,0 +1,73 @@
+"""Backup and restore of a workspace."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops_console.core.drift import Prediction
+from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
+from mlops_console.store import archive, jobs, runs
+from mlops_console.store.identity import current_process
+from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.workspace import Workspace, open_workspace
+
+
+def names(workspace: Workspace) -> list[str]:
+    with workspace.store.read() as db:
+        return [run.name for run in runs.page(db, runs.RunQuery()).runs]
+
+
+def fill(workspace: Workspace) -> str:
+    with workspace.store.write() as tx:
+        runs.create(tx, name="kept", experiment="first")
+    PredictionLog(workspace.predictions_path).append("production", [Prediction(1.0, 1, {"x": 1}, 0)])
+    return workspace.objects.put_bytes(b"model")
+
+
+def test_a_backup_brings_everything_back(workspace: Workspace, tmp_path: Path) -> None:
+    sha256 = fill(workspace)
+    file = tmp_path / "backup.tar.gz"
+    assert archive.save(workspace, file) == file.stat().st_size
+    (tmp_path / "elsewhere").mkdir()
+    assert archive.restore(tmp_path / "elsewhere", file) is None
+    restored = open_workspace(tmp_path / "elsewhere")
+    assert names(restored) == ["kept"]
+    assert restored.objects.read_checked(sha256) == b"model"
+    assert PredictionLog(restored.predictions_path).traffic("production", 0, 2).rows == 1
+    assert restored.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_store_that_was_there_is_kept(workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar.gz"
+    archive.save(workspace, file)
+    fill(workspace)
+    before = archive.restore(workspace.root, file)
+    assert before is not None
+    assert (before / "console.db").is_file()
+    assert names(open_workspace(workspace.root)) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no tar", b"\x1f\x8b\x08\x00"])
+def test_nonsense_changes_nothing(workspace: Workspace, tmp_path: Path, content: bytes) -> None:
+    fill(workspace)
+    file = tmp_path / "broken.tar.gz"
+    file.write_bytes(content)
+    with pytest.raises(StoreError, match="no whole backup"):
+        archive.restore(workspace.root, file)
+    assert names(workspace) == ["kept"]
+    with pytest.raises(NotFoundError):
+        archive.restore(workspace.root, tmp_path / "missing")
+
+
+def test_it_is_refused_while_a_worker_is_at_work(workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar.gz"
+    archive.save(workspace, file)
+    with workspace.store.write() as tx:
+        jobs.register_worker(tx, current_process(), "0")
+    with pytest.raises(RefusedError, match="worker"):
+        archive.restore(workspace.root, file)
+
+
+def test_a_backup_that_cannot_be_written(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="can't be written"):
+        archive.save(workspace, tmp_path / "missing" / "backup.tar.gz")

@@ -1,0 +1,44 @@
+"""Objects by their SHA-256."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlops_console.core.errors import StoreError
+from mlops_console.store.workspace import Workspace
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=1000))
+def test_what_is_put_in_comes_out(workspace: Workspace, content: bytes) -> None:
+    sha256 = workspace.objects.put_bytes(content)
+    assert workspace.objects.put_bytes(content) == sha256
+    assert workspace.objects.read_checked(sha256) == content
+
+
+def test_a_file(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "roc.png").write_bytes(b"picture")
+    sha256, size = workspace.objects.put_file(tmp_path / "roc.png")
+    assert size == 7
+    assert workspace.objects.path(sha256).read_bytes() == b"picture"
+    assert sha256 == workspace.objects.put_bytes(b"picture")
+
+
+def test_a_damaged_object_is_found(workspace: Workspace) -> None:
+    sha256 = workspace.objects.put_bytes(b"model")
+    path = workspace.objects.path(sha256)
+    path.chmod(0o644)
+    path.write_bytes(b"mOdel")
+    with pytest.raises(StoreError, match="is damaged"):
+        workspace.objects.read_checked(sha256)
+    path.unlink()
+    with pytest.raises(StoreError, match="is missing"):
+        workspace.objects.check(sha256)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63])
+def test_a_name_that_is_no_sha256_reaches_no_file(workspace: Workspace, name: str) -> None:
+    with pytest.raises(StoreError, match="is no SHA-256"):
+        workspace.objects.path(name)
