@@ -24,7 +24,9 @@ CONSOLE = [sys.executable, "-m", "mlops_console"]
 def project(tmp_path: Path) -> Iterator[Workspace]:
     """A fresh copy of `breast_cancer` on ports of its own; its worker is stopped at the end."""
     folder = tmp_path / "breast_cancer"
-    shutil.copytree(shipped("sample_projects") / "breast_cancer", folder, ignore=shutil.ignore_patterns(".mlops", "build"))
+    shutil.copytree(
+        shipped("sample_projects") / "breast_cancer", folder, ignore=shutil.ignore_patterns(".mlops", "build")
+    )
     config = folder / "mlops.toml"
     text = config.read_text()
     for port in re.findall(r"(?m)^port = (\d+)$", text):

@@ -143,7 +143,7 @@ class TestLineChart:
         self, lines: Any, limits: Any, bands: Any, marks: Any, x_axis: XAxis, width: int, height: int
     ) -> None:
         series = tuple(series_of(points, label) for label, points in lines)
-        data = LineData(series, tuple(limits), tuple(bands), tuple(marks), x_axis, "step")
+        data = LineData(series, tuple(limits), tuple(bands), tuple(marks), (math.nan, 0.0), x_axis, "step")
         assert_size(line_chart_rows(data, width, height), width, height)
 
     def test_axes_ticks_and_line(self) -> None:
@@ -167,11 +167,13 @@ class TestLineChart:
         assert "╌╌╌" in text
         assert "╌ limit 0.2" in text
 
-    def test_a_single_point_can_be_seen(self) -> None:
-        assert "•" in plain(line_chart_rows(LineData((Series("a", [3], [4.0]),)), 40, 8))
+    def test_a_single_point_is_more_than_a_single_dot(self) -> None:
+        text = plain(line_chart_rows(LineData((Series("a", [3], [4.0]),)), 40, 8))
+        dots = sum((ord(c) - 0x2800).bit_count() for c in text if "⠀" < c <= "⣿")
+        assert dots == 9
 
     def test_a_constant_series_is_a_level_line(self) -> None:
-        text = plain(line_chart_rows(LineData((Series("a", [1, 2, 3], [4.0] * 3),)), 40, 8))
+        text = plain(line_chart_rows(LineData((Series("a", list(range(40)), [4.0] * 40),)), 40, 8))
         assert len([line for line in text.splitlines() if any("⠀" < c <= "⣿" for c in line)]) == 1
 
     def test_nothing_to_draw_says_so(self) -> None:

@@ -1,5 +1,6 @@
 """Run a pipeline as a new run."""
 
+import platform
 import secrets
 import shlex
 import time
@@ -11,7 +12,7 @@ from mlops_console.actions.base import Action, JobContext, JobStopped, Request
 from mlops_console.core.config import Config, Pipeline
 from mlops_console.core.errors import UsageError
 from mlops_console.core.plans import Change, Difference, Plan
-from mlops_console.core.runs import Run, RunStatus
+from mlops_console.core.runs import Provenance, Run, RunStatus
 from mlops_console.core.text import did_you_mean, duration, param
 from mlops_console.pipelines import params as pipeline_params
 from mlops_console.pipelines.graph import OrderedStage, check_deps, order
@@ -21,6 +22,7 @@ from mlops_console.store import runs, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
+from mlops_console.tracking.git import is_dirty, read_state
 
 DEFAULT = "train"
 
@@ -88,11 +90,25 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -
     ordered, params = _resolve(workspace, name, pipeline, request)
     logs = workspace.logs_dir / str(job.id)
     started = PipelineRun(workspace, run_id, ordered, params, logs, job.progress, job.stop_requested)
+    provenance = _provenance(workspace, job, _command(name, request))
     with workspace.store.write() as tx:
         runs.set_params(tx, run_id, flatten(params))
+        runs.set_provenance(tx, run_id, provenance)
         stages.plan_stages(tx, run_id, stage_rows(started))
         runs.start(tx, run_id, current_process())
     return started
+
+
+def _provenance(workspace: Workspace, job: JobContext, command: str) -> Provenance:
+    state = read_state(workspace.root)
+    return Provenance(
+        user=job.actor,
+        command=command,
+        git_commit=state.commit,
+        git_branch=state.branch,
+        git_dirty=is_dirty(workspace.root) if state.commit else None,
+        python=platform.python_version(),
+    )
 
 
 def _pipeline(config: Config, request: Train) -> tuple[str, Pipeline]:
@@ -139,36 +155,8 @@ def _toml(value: Any) -> str:
     return f"[{', '.join(_toml(item) for item in value)}]" if isinstance(value, list) else param(value)
 
 
-_FIRST = (
-    "amber",
-    "brave",
-    "brisk",
-    "calm",
-    "clear",
-    "eager",
-    "gentle",
-    "keen",
-    "lucid",
-    "mild",
-    "quick",
-    "quiet",
-    "swift",
-)
-_SECOND = (
-    "crane",
-    "falcon",
-    "finch",
-    "fox",
-    "heron",
-    "ibex",
-    "lark",
-    "lynx",
-    "marten",
-    "otter",
-    "owl",
-    "raven",
-    "wolf",
-)
+_FIRST = ("amber", "brave", "brisk", "calm", "clear", "eager", "gentle", "keen", "lucid", "mild", "quick", "swift")
+_SECOND = ("crane", "falcon", "finch", "fox", "heron", "ibex", "lark", "lynx", "otter", "owl", "raven", "wolf")
 
 
 def _run_name(pipeline: str, job_id: int) -> str:

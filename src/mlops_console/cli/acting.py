@@ -30,12 +30,11 @@ def act(
         if plan.refused is not None:
             raise RefusedError(plan.refused)
         return None
-    plan = actions.check(workspace, name, request)
-    job_id = client.execute(workspace, name, request).job_id
-    assert job_id is not None, f"{name} is no job"
-    job = client.wait(workspace, job_id) if wait else _job(workspace, job_id)
+    execution = client.execute(workspace, name, request)
+    assert execution.job_id is not None, f"{name} is no job"
+    job = client.wait(workspace, execution.job_id) if wait else _job(workspace, execution.job_id)
     if as_json:
-        show_json(_document(job, plan))
+        show_json(_document(job, execution.plan))
     else:
         show(_sentence(job))
     _raise_for(job)

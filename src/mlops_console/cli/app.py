@@ -14,7 +14,7 @@ from mlops_console.cli import run as run_commands
 from mlops_console.cli.options import WorkspaceOption
 from mlops_console.cli.output import show, show_error
 from mlops_console.core.errors import MlopsError
-from mlops_console.store.workspace import VARIABLE
+from mlops_console.store.location import VARIABLE
 
 OpenConsole = Callable[..., None]
 

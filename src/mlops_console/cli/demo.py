@@ -12,14 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_console import actions
 from mlops_console.cli.output import show
 from mlops_console.cli.status import show_overview
 from mlops_console.core.errors import JobError, StoreError, UsageError
 from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments, jobs, models
+from mlops_console.store.location import CONFIG
 from mlops_console.store.shipped import shipped
-from mlops_console.store.workspace import CONFIG, Workspace, open_workspace
+from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.worker import client
 
 DEFAULT = "breast_cancer"
@@ -139,7 +139,6 @@ def _free_port() -> int:
 
 def _do(workspace: Workspace, told: str, action: str, request: dict[str, Any]) -> None:
     show(f"  {told} …")
-    actions.check(workspace, action, request)
     job_id = client.execute(workspace, action, request).job_id
     assert job_id is not None, f"{action} is a job"
     job = client.wait(workspace, job_id)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from mlops_console import actions
 from mlops_console.cli import shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
@@ -63,7 +62,7 @@ def show_job(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonO
 def cancel(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Stop a queued or running job."""
     found = opened(workspace)
-    actions.perform(found, "stop_job", {"job": job})
+    client.execute(found, "stop_job", {"job": job})
     after = _get(found, job)
     if as_json:
         show_json(shapes.job(after))

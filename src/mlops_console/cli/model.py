@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from mlops_console import actions
 from mlops_console.cli import shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
@@ -14,6 +13,7 @@ from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.runs import Run
 from mlops_console.store import deployments, models, runs
 from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
 
 app = typer.Typer(help="Models: versions, differences, aliases.", no_args_is_help=True)
 RefArgument = Annotated[str, typer.Argument(metavar="MODEL_REF", help="fraud:7 or fraud@champion")]
@@ -106,7 +106,7 @@ def alias(
     if parsed.version is None:
         raise UsageError(f"{ref!r} is an alias itself.", "Name the version by its number, as in fraud:7.")
     version = None if remove else parsed.version
-    actions.perform(opened(workspace), "set_alias", {"model": parsed.model, "alias": name, "version": version})
+    client.execute(opened(workspace), "set_alias", {"model": parsed.model, "alias": name, "version": version})
     if as_json:
         show_json({"model": parsed.model, "alias": name, "version": version})
     else:

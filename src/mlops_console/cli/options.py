@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mlops_console.store.workspace import VARIABLE, Workspace, find_workspace
+from mlops_console.store.location import VARIABLE
+from mlops_console.store.workspace import Workspace, find_workspace
 
 WorkspaceOption = Annotated[
     Path | None,

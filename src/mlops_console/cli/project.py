@@ -17,7 +17,8 @@ from mlops_console.cli.output import show, show_json
 from mlops_console.core.errors import MlopsError, UsageError
 from mlops_console.store import archive, deployments, jobs
 from mlops_console.store.identity import process_state
-from mlops_console.store.workspace import CONFIG, Workspace, find_workspace, open_workspace
+from mlops_console.store.location import CONFIG
+from mlops_console.store.workspace import Workspace, find_workspace, open_workspace
 
 TEMPLATE = """\
 # What mlops-console knows of this project. docs/configuration.md tells of every key.

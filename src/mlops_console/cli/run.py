@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_console import actions
 from mlops_console.cli import shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
@@ -18,6 +17,7 @@ from mlops_console.core.runs import Run
 from mlops_console.store import artifacts, datasets, models, runs, stages
 from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
 
 app = typer.Typer(help="Runs: list, look, compare, stop, delete.", no_args_is_help=True)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or its name.")]
@@ -183,7 +183,7 @@ def restore(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOp
 def _change(workspace: Workspace, action: str, run: str, outcome: str, *, as_json: bool) -> None:
     with workspace.store.read() as db:
         found = runs.get(db, run)
-    actions.perform(workspace, action, {"run": found.id})
+    client.execute(workspace, action, {"run": found.id})
     if as_json:
         show_json({"run": found.id, "action": action})
     else:

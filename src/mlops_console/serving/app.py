@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,7 +53,12 @@ def make_app(slot: Slot, log: PredictionWriter) -> ASGIApp:
     ]
     app = Starlette(
         routes=routes,
-        exception_handlers={HttpError: _explain, HTTPException: _explain_http, Exception: _explain_failure},
+        exception_handlers={
+            HttpError: _explain,
+            HTTPException: _explain_http,
+            ClientDisconnect: _let_go,
+            Exception: _explain_failure,
+        },
     )
     return _Named(app, slot)
 
@@ -198,8 +203,11 @@ async def _explain_http(request: Request, error: Exception) -> Response:
     return response
 
 
+async def _let_go(request: Request, error: Exception) -> Response:
+    """The client has gone in the middle of its body: nobody reads this."""
+    return Response(status_code=400)
+
+
 async def _explain_failure(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return _json({"error": "The server failed on this request; its log says how."}, 500)
-
-

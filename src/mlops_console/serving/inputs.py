@@ -5,6 +5,7 @@ Whatever the protocol, rows arrive here as JSON values by column, and leave as a
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,8 +69,8 @@ def from_rows(signature: Signature, rows: Sequence[Any], names: Sequence[Any] | 
     for name in given:
         if not isinstance(name, str):
             raise WrongInputError(f"A column is called {_show(name)}, but a text is expected.")
-    if len(set(given)) != len(given):
-        twice = next(name for name in given if given.count(name) > 1)
+    twice = next((name for name, count in Counter(given).items() if count > 1), None)
+    if twice is not None:
         raise WrongInputError(f"Column {_quoted(twice)} is given twice.")
     for row, values in enumerate(rows):
         if not isinstance(values, list) or len(values) != len(given):
@@ -111,7 +112,9 @@ def _check(column: Column, row: int, value: Any) -> Any:
         raise WrongInputError(f"Column {_name(column)}, row {row}: no value, but {_expected(column)} is expected.")
     checked = _convert(column.dtype, value)
     if checked is None:
-        raise WrongInputError(f"Column {_name(column)}, row {row}: {_show(value)}, but {_expected(column)} is expected.")
+        raise WrongInputError(
+            f"Column {_name(column)}, row {row}: {_show(value)}, but {_expected(column)} is expected."
+        )
     return checked
 
 

@@ -12,7 +12,8 @@ from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
 from mlops_console.store import jobs
 from mlops_console.store.database import Store, backup
 from mlops_console.store.identity import process_state
-from mlops_console.store.workspace import HOME, Workspace, open_workspace
+from mlops_console.store.location import HOME
+from mlops_console.store.workspace import Workspace, open_workspace
 
 _DATABASES = ("console.db", "predictions.db")
 

@@ -35,7 +35,7 @@ class Store:
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the write lock from its beginning."""
-        with _explained(self.path):
+        with explained(self.path):
             tx = self._writer()
             tx.execute("BEGIN IMMEDIATE")
             try:
@@ -49,7 +49,7 @@ class Store:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A read-only connection of this thread. What one `with` sees is one state of the store."""
-        with _explained(self.path):
+        with explained(self.path):
             db = self._reader()
             if db.in_transaction:
                 yield db
@@ -62,7 +62,7 @@ class Store:
 
     def data_version(self) -> int:
         """A number that changes when another connection has written: a cheap "is there news?"."""
-        with _explained(self.path):
+        with explained(self.path):
             return int(self._reader().execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class Store:
 
     def _prepare(self) -> None:
         """Make the store or upgrade it. Without a need for either nothing is written: a read-only disk will do."""
-        with _explained(self.path):
+        with explained(self.path):
             if not self.path.exists():
                 self._make()
             found = migrations.version(self._reader())
@@ -134,7 +134,8 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """SQLite's errors as `StoreError`."""
     try:
         yield
     except sqlite3.DatabaseError as error:

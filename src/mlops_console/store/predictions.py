@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_console.core.drift import Prediction
+from mlops_console.store.database import BUSY_TIMEOUT, explained
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (
@@ -27,7 +28,10 @@ class Traffic:
 
 
 class PredictionLog:
-    """The file `predictions.db`; it is made by the first write. One connection a call: callers batch."""
+    """The file `predictions.db`; it is made by the first write. One connection a call: callers batch.
+
+    Every method raises StoreError where the file can't be read or written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,6 +65,18 @@ class PredictionLog:
             for at, revision, inputs, output in reversed(rows)
         ]
 
+    def stream(self, environment: str, start: float, end: float, step: int = 1) -> Iterator[Prediction]:
+        """Every `step`-th row with `start` < at <= `end`, oldest first, one at a time: the memory of one row."""
+        if not self.path.exists():
+            return
+        with self._open("ro") as db:
+            for at, revision, inputs, output in db.execute(
+                "SELECT at, revision, inputs, output FROM predictions WHERE environment = ? AND at > ? AND at <= ? "
+                "AND id % ? = 0 ORDER BY at",
+                (environment, start, end, step),
+            ):
+                yield Prediction(at, revision, json.loads(inputs), json.loads(output))
+
     def traffic(self, environment: str, start: float, end: float) -> Traffic:
         """How many rows were answered with `start` < at <= `end`, and when the last."""
         if not self.path.exists():
@@ -74,6 +90,9 @@ class PredictionLog:
 
     @contextlib.contextmanager
     def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(f"{self.path.as_uri()}?mode={mode}", uri=True, timeout=30, isolation_level=None)
-        with contextlib.closing(connection) as db:
-            yield db
+        with explained(self.path):
+            connection = sqlite3.connect(
+                f"{self.path.as_uri()}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+            )
+            with contextlib.closing(connection) as db:
+                yield db

@@ -1,30 +1,28 @@
 """The clerk: the one thread of a process that brings what it logs into the store, so that training never waits for it.
 
-All connections to the store are the clerk's own. Before a fork it closes them: SQLite's must not be carried into a child.
+All connections to the store are the clerk's own. It closes them before a fork: SQLite's must not be carried into a child.
 """
 
 import contextlib
-import os
 import queue
-import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mlops_console.core.errors import MlopsError
 from mlops_console.tracking.journal import Journal
 
 if TYPE_CHECKING:
-    from mlops_console.store.workspace import Workspace
     from mlops_console.tracking.intake import Intake
 
 TICK = 0.1  # seconds between two looks at the spool
-HEARTBEAT = 5.0  # seconds
 PATIENCE = 5.0  # seconds without progress until the end of a run no longer waits for the store
 _BACKOFF = 5.0  # seconds, at most, between two attempts at a store in trouble
+_FORK_PATIENCE = 5.0  # seconds that a fork waits for the clerk to close its connections
+
 
 T = TypeVar("T")
 
@@ -34,24 +32,27 @@ class TrackingWarning(UserWarning):
 
 
 class Clerk:
-    """Takes in the journals of one workspace, in a daemon thread that starts with the first of them."""
+    """Takes in the journals of one workspace, in a daemon thread that starts with it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._wake = threading.Event()
-        self._calls: queue.SimpleQueue[_Call[Any]] = queue.SimpleQueue()
+        self.error: MlopsError | OSError | None = None  # of the last attempt to take something in
         self._journals: list[Journal] = []
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._attempts = 0
+        self._failures = 0  # in a row
         self._warned = False
-        self._fork = _Rendezvous()
+        self._resumes: list[threading.Event] = []
         self._intake: Intake | None = None
-        self._attempts = 0  # at taking in, finished ones
-        self._failures = 0  # of them, in a row
-        self.error: MlopsError | OSError | None = None  # of the last attempt
-        self._thread = threading.Thread(target=self._work, name="mlops-console clerk", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._work, name="mlops-console clerk", daemon=True).start()
 
     def add(self, journal: Journal) -> None:
         self._journals.append(journal)
+        self._wake.set()
+
+    def remove(self, journal: Journal) -> None:
+        self._journals.remove(journal)
 
     def warn(self, problem: str) -> None:
         """Tell once per process; what was not stored is told at the end of each run."""
@@ -60,96 +61,91 @@ class Clerk:
             with contextlib.suppress(TrackingWarning):  # where warnings are errors, training goes on all the same
                 warnings.warn(f"mlops-console: {problem} Training goes on.", TrackingWarning, stacklevel=2)
 
-    def call(self, function: "Callable[[Workspace], T]") -> T:
+    def call(self, function: "Callable[[Intake], T]") -> T:
         """Let the clerk do something with the store, and wait for it; its errors are raised here."""
-        call = _Call(function)
-        self._calls.put(call)
+        results: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+        def perform() -> None:
+            try:
+                results.put((function(self._open()), None))
+            except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that has asked
+                results.put((None, error))
+
+        self._calls.put(perform)
         self._wake.set()
-        return call.result()
+        result, error = results.get()
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]
 
     def drain(self, journal: Journal) -> bool:
-        """Wait until all of a journal is in the store; False when that fails or does not come on for `PATIENCE`."""
+        """Wait until all of a journal is in the store; False if that fails, or does not come on for `PATIENCE`."""
         attempts, pending = self._attempts, -1
         deadline = time.monotonic() + PATIENCE
-        self._wake.set()
-        while (left := self.pending(journal)) and time.monotonic() < deadline:
-            if self.error is not None and self._attempts > attempts + 1:
-                return False
+        while left := self.pending(journal):
             if left != pending:
                 pending, deadline = left, time.monotonic() + PATIENCE
+            failed = self.error is not None and self._attempts > attempts + 1
+            if failed or time.monotonic() > deadline:
+                return False
             self._wake.set()
             time.sleep(0.001)
-        return not left
+        return True
 
     def pending(self, journal: Journal) -> int:
-        """How many slots of a journal are not in the store yet."""
+        """How many records of a journal are not in the store yet, with its closed segments that are not put away."""
         intake = self._intake
         return sum(
-            journal.boundary(segment) - (intake.position(segment) if intake else 1)
+            journal.boundary(segment) - (intake.position(segment) if intake else 1) + (segment.end is not None)
             for segment in list(journal.segments)
         )
 
-    def release(self, journal: Journal) -> None:
-        """Take a journal that has ended off the list."""
-        if journal in self._journals:
-            self._journals.remove(journal)
-
     def before_fork(self) -> None:
-        if self._thread.is_alive():
-            self._wake.set()
-            self._fork.ask(self._wake)
+        """Let the clerk close its connections and stand still."""
+        paused, resume = threading.Event(), threading.Event()
+
+        def pause() -> None:
+            if self._intake is not None:
+                self._intake.workspace.store.close()
+            paused.set()
+            resume.wait()
+
+        self._resumes.append(resume)
+        self._calls.put(pause)
+        self._wake.set()
+        paused.wait(_FORK_PATIENCE)
 
     def after_fork(self) -> None:
-        self._fork.over()
+        """In the parent: go on."""
+        self._resumes.pop().set()
 
     def _work(self) -> None:
         due = 0.0
         while True:
             self._wake.wait(TICK if self._journals else None)
             self._wake.clear()
-            self._fork.meet(self._close)
-            self._answer_calls()
-            if time.monotonic() < due and not self._fresh():
-                continue
-            self._attempt()
-            delay = min(TICK * 2**self._failures, _BACKOFF) if self._failures else 0.0
-            due = time.monotonic() + delay
-
-    def _fresh(self) -> bool:
-        """Whether it is worth an attempt before its time: a run is about to end."""
-        return any(journal.closed for journal in self._journals)
+            while not self._calls.empty():
+                self._calls.get()()
+            ending = any(journal.closed for journal in self._journals)
+            if time.monotonic() >= due or ending:
+                self._attempt()
+                due = time.monotonic() + (min(TICK * 2**self._failures, _BACKOFF) if self._failures else 0.0)
 
     def _attempt(self) -> None:
         try:
-            if self._intake is None:
-                from mlops_console.tracking.intake import Intake
-
-                self._intake = Intake(self.root)
             for journal in list(self._journals):
-                self._intake.take_in(journal)
+                self._open().take_in(journal)
         except (MlopsError, OSError) as error:
-            self.error = error
-            self._failures = min(self._failures + 1, 16)
+            self.error, self._failures = error, min(self._failures + 1, 10)
             self.warn(str(error))
         else:
             self.error, self._failures = None, 0
         self._attempts += 1
 
-    def _answer_calls(self) -> None:
-        while True:
-            try:
-                call = self._calls.get_nowait()
-            except queue.Empty:
-                return
-            call.perform(self._workspace)
-
-    def _workspace(self) -> "Workspace":
-        from mlops_console.tracking.intake import Intake
-
+    def _open(self) -> "Intake":
+        """The store's side of the work. Its imports are slow, so they are made here, in the clerk's thread."""
         if self._intake is None:
-            self._intake = Intake(self.root)
-        return self._intake.workspace
+            from mlops_console.tracking.intake import Intake
 
-    def _close(self) -> None:
-        if self._intake is not None:
-            self._intake.close()
+            self._intake = Intake(self.root)
+        return self._intake

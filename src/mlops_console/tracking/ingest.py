@@ -21,7 +21,7 @@ BATCH = 8192  # slots of one transaction: some 30 ms
 class Reader:
     """Where the reading of one segment stands."""
 
-    name: str
+    name: str  # "" for one in memory, which no other process can find
     buffer: Buffer
     slot: int = 1
     run_id: str = ""
@@ -48,7 +48,7 @@ def take_in(workspace: Workspace, reader: Reader, end: int, process: ProcessIden
         return 0
     reached = found[-1][0]
     with workspace.store.write() as tx:
-        known = spools.position(tx, reader.name)
+        known = spools.position(tx, reader.name) if reader.name else 0
         run_id = reader.run_id
         for is_point, group in itertools.groupby(found, key=lambda item: isinstance(item[1], tuple)):
             new = [item for slot, item in group if slot > known or _is_header(item)]
@@ -57,7 +57,8 @@ def take_in(workspace: Workspace, reader: Reader, end: int, process: ProcessIden
                     run_id = _apply(tx, run_id, event, process)  # type: ignore[arg-type]
             elif new:
                 series.ingest(tx, run_id, new)  # type: ignore[arg-type]
-        spools.advance(tx, reader.name, max(known, reached))
+        if reader.name:
+            spools.advance(tx, reader.name, max(known, reached))
     reader.slot, reader.run_id = reached, run_id
     return len(found)
 

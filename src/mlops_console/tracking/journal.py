@@ -31,8 +31,9 @@ class Journal:
     `trouble` is called with a text when something could not be kept; training never sees an exception of it.
     """
 
-    def __init__(self, folder: Path | None, run_id: str, trouble: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path | None, run_id: str, trouble: Callable[[str], None], owns_run: bool) -> None:
         self.run_id = run_id
+        self.owns_run = owns_run  # not where a worker's stage joins, nor in a forked child
         self.lost = 0  # points and events that nobody will ever find
         self.closed = False
         self._folder = folder
@@ -56,8 +57,9 @@ class Journal:
 
     def detach(self) -> None:
         """In a child after a fork: let go of the parent's segments, without touching them."""
+        self.owns_run = False
         for segment in (*self.segments, *([self.spare] if self.spare else [])):
-            segment.close()
+            segment.map.close()
         self.reopen()
 
     def log(self, metrics: Mapping[str, Any], step: int | None) -> None:

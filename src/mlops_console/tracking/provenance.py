@@ -1,4 +1,4 @@
-"""Where a run comes from: what is known at once at its start, and what the clerk finds out afterwards."""
+"""Where a run comes from: what is known at once at its start, and what is added at its end."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 from mlops_console.core.runs import Provenance
 from mlops_console.models.packages import loaded_packages
-from mlops_console.tracking.git import is_dirty, read_state
+from mlops_console.tracking.git import read_state
 
 
 def at_start(event: dict[str, Any]) -> Provenance:
-    """What the `start` event of a run says of itself, and the commit of its tree."""
+    """What the `start` event of a run says of itself, and the commit and branch of the tree it was started in."""
     state = read_state(Path(event["folder"]))
     return Provenance(
         user=event["user"],
@@ -18,11 +18,13 @@ def at_start(event: dict[str, Any]) -> Provenance:
         git_commit=state.commit,
         git_branch=state.branch,
         python=event["python"],
-        packages=event["packages"],
     )
 
 
-def completed(origin: Provenance, folder: Path) -> Provenance:
-    """The same with what takes longer: whether the tree is dirty, and the packages that are loaded by now."""
-    dirty = is_dirty(folder) if origin.git_commit and origin.git_dirty is None else origin.git_dirty
-    return replace(origin, git_dirty=dirty, packages={**origin.packages, **loaded_packages()})
+def completed(origin: Provenance, dirty: bool | None) -> Provenance:
+    """The same with what is only known later: whether the tree is dirty, and the packages that were used."""
+    return replace(
+        origin,
+        git_dirty=dirty if origin.git_dirty is None and origin.git_commit else origin.git_dirty,
+        packages={**origin.packages, **loaded_packages()},
+    )

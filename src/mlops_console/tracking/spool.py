@@ -51,10 +51,6 @@ class Segment:
         for page in range(mmap.PAGESIZE, len(self.map), mmap.PAGESIZE):
             self.map[page] = 0  # a page fault now is none in the training loop
 
-    def close(self) -> None:
-        """Unmap it. The file stays, unlocked."""
-        self.map.close()
-
     def remove(self) -> None:
         """Unmap it and delete the file: all of it is in the store."""
         if self.path is not None:

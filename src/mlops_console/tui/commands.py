@@ -73,7 +73,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("out", "Back", "escape", "app.out", "Go back out, or clear the filter"),
     Command("filter", "Filter", "slash", "filter", "Show only the rows that match", scope=LISTS,
             footer=LISTS, argument="[EXPRESSION]"),
-    Command("sort", "Sort", "s", "sort", "Choose the column to sort by; the same one again turns it round",
+    Command("sort", "Sort", "s", "sort", "Choose the column to sort by",
             scope=LISTS, footer=("runs",), argument="[COLUMN]"),
     Command("reverse", "Reverse", "S", "reverse", "Turn the order round", scope=LISTS),
     Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=VIEWS),

@@ -42,13 +42,13 @@ async def train(app: "ConsoleApp", selection: Selection, argument: str = "") -> 
     from mlops_console.tui.screens.dialogs.form import Form
 
     config = await asyncio.to_thread(app.workspace.config)
-    names = sorted(config.pipelines)
+    names = list(config.pipelines)
     pipeline = argument or selection.pipeline or await _choose(app, "Train which pipeline?", names, "pipeline")
     if not pipeline:
         return
     fields, parse = await asyncio.to_thread(read_form, app.workspace, pipeline)
-    note = "Values as in params.toml; what you change holds for this run only." if fields else "It has no params."
-    changed = await app.push_screen_wait(Form(f"Train {pipeline}", fields, parse, note))
+    note = "As in the params file; what you change holds for this run only."
+    changed = await app.push_screen_wait(Form(f"Train {pipeline}", fields, parse, note)) if fields else {}
     if changed is not None:
         await act(app, f"Train {pipeline}", "train", {"pipeline": pipeline, "params": dict(changed)})
 

@@ -17,6 +17,7 @@ from mlops_console.store.identity import actor, process_state
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.lock import serves
 from mlops_console.worker.processes import command
+from mlops_console.worker.wake import wake
 
 _POLL = 0.01  # seconds
 _START = 15.0  # seconds within which a worker must have started
@@ -54,6 +55,7 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Exec
     if action.runs_in == "caller":
         plan, result = actions.perform(workspace, name, request)
         _take_over(workspace)
+        wake(workspace)
         return Execution(plan, result=result)
     plan = actions.check(workspace, name, request)
     checked = action.check(request)
@@ -99,6 +101,7 @@ def ensure_worker(workspace: Workspace) -> None:
         found = jobs.worker(db)
     if found is None or not serves(found):
         _start_detached(workspace)
+    wake(workspace)
 
 
 def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
@@ -120,6 +123,7 @@ def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
             stopped = True
             with workspace.store.write() as tx:
                 jobs.request_worker_stop(tx)
+            wake(workspace)
         time.sleep(_POLL)
     raise JobError(
         f"The worker of {workspace.root} did not stop within {timeout:.0f} s.",
@@ -146,8 +150,16 @@ def _state(worker: Worker | None) -> Literal["running", "stopping", "stopped", "
 
 def _take_over(workspace: Workspace) -> None:
     """Start a worker if the one before left running things behind, and wait until it is there."""
-    if not _leftovers(workspace):
-        return
+    if _leftovers(workspace):
+        start_worker(workspace)
+
+
+def start_worker(workspace: Workspace) -> None:
+    """Start a worker where none is there, and wait until it is.
+
+    Raises:
+        StoreError: it did not come; its log tells why.
+    """
     ensure_worker(workspace)
     deadline = time.monotonic() + _START
     while worker_status(workspace).state in ("stopped", "dead"):

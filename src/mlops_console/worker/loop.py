@@ -1,6 +1,5 @@
-"""The life of a worker: it holds the lock, looks at the store many times a second, and ends when nothing is left to do."""
+"""The life of a worker: it holds the lock, looks for news many times a second, and ends when nothing is left to do."""
 
-import functools
 import logging
 import os
 import signal
@@ -15,14 +14,14 @@ from mlops_console.store import deployments, jobs
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import recover
-from mlops_console.worker import lock
+from mlops_console.worker import lock, wake
 from mlops_console.worker.queue import Queue
 from mlops_console.worker.servers import Servers
 from mlops_console.worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_POLL = 0.02  # seconds between two looks for news
+_POLL = 0.1  # seconds between two looks for news, where nobody says that there are some
 _CHECK = 0.25  # seconds between two looks at what no news tells of: adopted processes, pauses, settings
 _HEARTBEAT = 5.0
 _RECOVER = 3.0
@@ -36,22 +35,24 @@ def run(root: Path) -> bool:
     if held is None:
         return False
     stop = threading.Event()
-    _stop_on_signals(stop)
+    pipe = wake.listen(workspace)
+    _handle_signals(stop, pipe)
     os.chdir("/")
     with workspace.store.write() as tx:
         jobs.register_worker(tx, current_process(), __version__)
     log.info("worker %s of %s: process %d", __version__, workspace.root, os.getpid())
     recovery = threading.Thread(target=_recover, args=(workspace, stop), name="recover", daemon=True)
     recovery.start()
-    _Life(workspace, held, stop).live()
+    _Life(workspace, held, pipe, stop).live()
     log.info("worker: process %d ends", os.getpid())
     return True
 
 
 class _Life:
-    def __init__(self, workspace: Workspace, held: int, stop: threading.Event) -> None:
+    def __init__(self, workspace: Workspace, held: int, pipe: int, stop: threading.Event) -> None:
         self.workspace = workspace
         self.held = held
+        self.pipe = pipe
         self.stop = stop
         self.settings = Settings(workspace)
         self.queue = Queue(workspace)
@@ -77,7 +78,7 @@ class _Life:
             except StoreError as error:
                 log.error("%s", error)
                 time.sleep(_TROUBLE)
-            time.sleep(_POLL)
+            wake.sleep(self.pipe, _POLL)
 
     def _tick(self) -> bool:
         """One look at everything; whether this was the last one."""
@@ -137,11 +138,15 @@ def _recover(workspace: Workspace, stop: threading.Event) -> None:
             log.error("%s", error)
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
-    def note(event: threading.Event, number: int, frame: FrameType | None) -> None:
-        event.set()
+def _handle_signals(stop: threading.Event, pipe: int) -> None:
+    """SIGTERM and SIGINT end the worker; they and the end of a child wake it up."""
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, functools.partial(note, stop))
+    def note(number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGCHLD:
+            stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, note)
+    signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # the shell that detached it had it ignored

@@ -15,6 +15,7 @@ from mlops_console.store import jobs
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.processes import Process, start
 from mlops_console.worker.settle import Outcome, perform, settle
+from mlops_console.worker.wake import wake
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Queue:
                     jobs.unclaim(tx, job.id)
 
     def watch(self) -> bool:
-        """End the jobs whose process or thread has ended; whether there were any. Cheap: called many times a second."""
+        """End the jobs whose process or thread has ended; whether there were any. Cheap: asked at every look."""
         ended = [running for running in self._processes.values() if not running.process.is_alive()]
         for running in ended:
             del self._processes[running.job.id]
@@ -124,6 +125,7 @@ class Queue:
                 settle(self.workspace, job, perform(self.workspace, job))
             finally:
                 self.workspace.store.close()
+                wake(self.workspace)
 
         thread = threading.Thread(target=run, name=f"job-{job.id}", daemon=True)
         self._threads[job.id] = (job, thread)

@@ -1,4 +1,4 @@
-"""The worker's settings from mlops.toml, looked at again whenever the file changes; the last good ones while it is wrong."""
+"""The worker's settings from mlops.toml, read again when it changes; the last good ones while it is wrong."""
 
 import logging
 

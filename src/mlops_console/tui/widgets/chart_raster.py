@@ -111,6 +111,13 @@ class Raster:
             for dot in _line(start, end):
                 self._set(dot, owner)
 
+    def thicken(self, dot: Dot, owner: int) -> None:
+        """Make one point stand out from its line: 3 × 3 dots."""
+        x, y = dot
+        for row in (y - 1, y, y + 1):
+            for column in (x - 1, x, x + 1):
+                self._set((column, row), owner)
+
     def has(self, dot: Dot) -> bool:
         """Whether the dot is set."""
         x, y = dot

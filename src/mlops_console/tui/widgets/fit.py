@@ -69,9 +69,12 @@ def place(
     """
     order = [0, *range(max(first, 1), len(columns))] if columns else []
     widths = _widths(columns, rows, order, width - start, known)
-    shown = _fitting(widths, width - start)
+    room = width - start
+    shown = _fitting(widths, room)
+    if shown < len(order):
+        room -= _MORE
+        shown = _fitting(widths, room)
     more = len(order) - shown
-    room = width - start - (_MORE if more else 0)
     widths = _spread([columns[index].flex for index in order[:shown]], widths[:shown], room)
     placed: list[Placed] = []
     x = start

@@ -14,10 +14,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mlops_console.tui import commands, glyphs
-from mlops_console.tui.widgets.fit import Placed, fit, place
+from mlops_console.tui.widgets.fit import Placed, cut, fit, place
 from mlops_console.tui.widgets.rows import Cell, ListSource, Row, RowSource
 
-_GUTTER = 2  # the cursor's bar and the mark
+_GUTTER = 3  # the cursor's bar, the mark, a space
 _WAITING = Row("", (Cell("…", "muted"),))
 
 
@@ -38,7 +38,7 @@ class Grid(ScrollView, can_focus=True):
     }
     DEFAULT_CSS = """
     Grid { background: $background; color: $foreground; scrollbar-size: 1 1; scrollbar-gutter: stable; overflow-x: hidden; }
-    Grid > .grid--header { color: $muted; background: $background; }
+    Grid > .grid--header { color: $muted; }
     Grid > .grid--cursor { background: $cursor; color: $cursor-text; }
     Grid > .grid--cursor-blurred { background: $panel; }
     Grid > .grid--bar { color: $accent; }
@@ -149,7 +149,7 @@ class Grid(ScrollView, can_focus=True):
     # Drawing
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._width
         if self.source.count == 0:
             return self._empty_line(y, width)
         if y == 0:
@@ -161,27 +161,20 @@ class Grid(ScrollView, can_focus=True):
         return self._row_line(found[0] or _WAITING, index, width)
 
     def _header_line(self, width: int) -> Strip:
-        style = self._style("header")
-        segments = [Segment(" " * _GUTTER, style)]
+        style = self.rich_style + self._style("header")
+        segments = [Segment("‹".rjust(_GUTTER - 1) + " " if self._first > 1 else " " * _GUTTER, style)]
         x = _GUTTER
         for p in self._placed:
             column = self.source.columns[p.index]
             sorted_by = column.key == self.order
-            arrow = (" ▼" if self.descending else " ▲") if sorted_by else ""
-            align = "left" if column.align == "left" else "right"
-            text = (
-                fit(column.title, max(p.width - len(arrow), 1), "left" if align == "left" else "right")
-                if not arrow
-                else (fit(fit(column.title, min(len(column.title), p.width - 2)) + arrow, p.width, align))
-            )  # type: ignore[arg-type]
-            segments += [
-                Segment(" " * (p.x - x), style),
-                Segment(text, style + Style(bold=True) if sorted_by else style),
-            ]
+            title = column.title
+            if sorted_by:
+                title = f"{cut(title, p.width - 2)} {'▼' if self.descending else '▲'}"
+            text = fit(title, p.width, "left" if column.align == "left" else "right")
+            segments += [Segment(" " * (p.x - x), style), Segment(text, style + Style(bold=True) if sorted_by else style)]
             x = p.x + p.width
-        more = f"+{self._more} ›" if self._more else ""
-        left = width - x
-        segments.append(Segment(fit(more, left, "right") if left > len(more) else " " * max(left, 0), style))
+        if self._more:
+            segments.append(Segment(fit(f"+{self._more} ›", max(width - x, 0), "right"), style))
         return Strip(segments).adjust_cell_length(width, style)
 
     def _row_line(self, row: Row, index: int, width: int) -> Strip:
@@ -189,7 +182,7 @@ class Grid(ScrollView, can_focus=True):
         base = self._style("cursor" if self.has_focus else "cursor-blurred") if at_cursor else self.rich_style
         bar = glyphs.CURSOR if at_cursor else " "
         mark = glyphs.MARK if row.key in self.marks else " "
-        segments = [Segment(bar, base + self._style("bar")), Segment(mark, base + self._style("mark"))]
+        segments = [Segment(bar, base + self._style("bar")), Segment(f"{mark} ", base + self._style("mark"))]
         x = _GUTTER
         for p in self._placed:
             cell = row.cells[p.index] if p.index < len(row.cells) else Cell("")
@@ -234,7 +227,7 @@ class Grid(ScrollView, can_focus=True):
             return
         window = self._window()
         rows = [row.cells for row in window if row is not None]
-        placed, more = place(self.source.columns, rows, self.size.width, _GUTTER, self._first, self._known)
+        placed, more = place(self.source.columns, rows, self._width, _GUTTER, self._first, self._known)
         drawn = self._state(window)
         if force or placed != self._placed or more != self._more or len(drawn) != len(self._drawn):
             self.refresh()
@@ -259,10 +252,15 @@ class Grid(ScrollView, can_focus=True):
     def _refresh_difference(self, y: int, old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
         (old_line, old_cells), (new_line, new_cells) = old, new
         if old_line != new_line or not old_cells or len(old_cells) != len(new_cells):
-            self.refresh(Region(0, y, self.size.width, 1))
+            self.refresh(Region(0, y, self._width, 1))
             return
         changed = [p for p in self._placed if old_cells[p.index][:2] != new_cells[p.index][:2]]
         self.refresh(*(Region(p.x, y, p.width, 1) for p in changed)) if changed else None
+
+    @property
+    def _width(self) -> int:
+        """Of the lines: the scroll bar's column is not theirs, whether it is shown or not."""
+        return self.scrollable_content_region.width
 
     def _window(self) -> Sequence[Row | None]:
         return self.source.rows(self.scroll_offset.y, max(self.size.height - 1, 0))

@@ -53,18 +53,17 @@ def _numeric_rows(histogram: Histogram, width: int, height: int) -> tuple[Row, .
     axis_rows = 2 if height >= 6 else 1 if height >= 5 else 0
     plot_height = height - legend_rows - axis_rows
     edges, reference, current = _merged(histogram, width - gutter)
-    each = (width - gutter) // len(reference)
-    plot = _columns([r / top for r in reference], [c / top for c in current], each, plot_height)
-    pad = Ink(" " * (width - gutter - each * len(reference)))
+    starts = [index * (width - gutter) // len(reference) for index in range(len(reference) + 1)]
+    plot = _columns([r / top for r in reference], [c / top for c in current], starts, plot_height)
     rows: list[Row] = [legend_row(width, _OUTLINE)] if legend_rows else []
     for y, row in enumerate(plot):
         side = _side(scale if y == 0 else "0" if y == plot_height - 1 and y > 0 else "", gutter)
-        rows.append((*side, *row, pad))
+        rows.append((*side, *row))
     if axis_rows:
         corner = " " * (gutter - 1) + "└" if gutter else ""
-        rows.append((Ink(corner + "─" * (each * len(reference)), "axis"), pad))
+        rows.append((Ink(corner + "─" * (width - gutter), "axis"),))
     if axis_rows > 1:
-        rows.append((Ink(_edge_labels(edges, each, gutter, width), "muted"),))
+        rows.append((Ink(_edge_labels(edges, [gutter + start for start in starts], width), "muted"),))
     return tuple(rows)
 
 
@@ -89,57 +88,66 @@ def _merged(histogram: Histogram, room: int) -> tuple[list[float], list[float], 
     )
 
 
-def _columns(reference: list[float], current: list[float], each: int, height: int) -> list[Row]:
-    """The bars, `each` cells wide, and the outline over them; shares are of the plot's height."""
-    width = each * len(reference)
+def _columns(reference: list[float], current: list[float], starts: list[int], height: int) -> list[Row]:
+    """The bars, from cell to cell of `starts`, and the outline over them; shares are of the plot's height."""
+    width = starts[-1]
     raster = Raster(width, height)
-    raster.draw(_outline(reference, each, height), 0)
+    raster.draw(_outline(reference, starts, height), 0)
     cells = [[" "] * width for _ in range(height)]
     roles = [["current"] * width for _ in range(height)]
-    for x in range(width):
-        value = min(current[x // each], 1.0)
-        eighths = round(value * height * 8)
+    for index, value in enumerate(current):
+        eighths = round(min(value, 1.0) * height * 8)
         eighths = max(eighths, 1) if value > 0 else 0
         for y in range(height):
             level = min(max(eighths - (height - 1 - y) * 8, 0), 8)
-            cells[y][x] = _EIGHTHS[level]
-            if line := raster.character(x, y):
-                cells[y][x] = line
-                roles[y][x] = "overlap" if level == 8 else "reference"
+            for x in range(starts[index], starts[index + 1]):
+                line = raster.character(x, y)
+                cells[y][x] = line or _EIGHTHS[level]
+                if line:
+                    roles[y][x] = "overlap" if level == 8 else "reference"
     return [row_of(row, kinds) for row, kinds in zip(cells, roles, strict=True)]
 
 
-def _outline(reference: list[float], each: int, height: int) -> tuple[Dot, ...]:
+def _outline(reference: list[float], starts: list[int], height: int) -> tuple[Dot, ...]:
     dots: list[Dot] = []
     for index, value in enumerate(reference):
         row = height * 4 - 1 - round(min(value, 1.0) * (height * 4 - 1))
-        dots += [(index * each * 2, row), ((index + 1) * each * 2 - 1, row)]
+        dots += [(starts[index] * 2, row), (starts[index + 1] * 2 - 1, row)]
     return tuple(dots)
 
 
-def _edge_labels(edges: Sequence[float], each: int, gutter: int, width: int) -> str:
-    """The bins' edges under their places, as many as fit; infinite ones as signs."""
+def _edge_labels(edges: Sequence[float], places: Sequence[int], width: int) -> str:
+    """The bins' edges under their places, as many as fit; the number itself where a bin holds one whole number."""
     cells = [" "] * width
     if not edges:
         return "".join(cells)
-    every = max(-(-10 // each), 1)
-    chosen = list(range(0, len(edges), every))
-    finite = [edges[index] for index in chosen if math.isfinite(edges[index])]
-    texts = iter(_edge_texts(finite))
+    if _are_whole(edges):
+        edges = [edge + 0.5 for edge in edges[:-1]]
+        places = [(start + end) // 2 for start, end in itertools.pairwise(places)]
+    apart = max(places[-1] // max(len(places) - 1, 1), 1)
+    chosen = list(range(0, len(edges), max(-(-10 // apart), 1)))
+    texts = iter(_edge_texts([edges[index] for index in chosen if math.isfinite(edges[index])]))
     free = 0
     for index in chosen:
         edge = edges[index]
         text = next(texts) if math.isfinite(edge) else "-∞" if edge < 0 else "∞"
-        start = max(min(gutter + index * each - len(text) // 2, width - len(text)), 0)
+        start = max(min(places[index] - len(text) // 2, width - len(text)), 0)
         if start >= free and start + len(text) <= width:
             cells[start : start + len(text)] = text
             free = start + len(text) + 2
     return "".join(cells)
 
 
+def _are_whole(edges: Sequence[float]) -> bool:
+    """Whether each bin reaches from half below to half above a whole number."""
+    gaps = (b - a for a, b in itertools.pairwise(edges))
+    return edges[0] % 1 == 0.5 and all(gap == 1 for gap in gaps)
+
+
 def _edge_texts(edges: list[float]) -> tuple[str, ...]:
     """Evenly spaced edges share their decimals; others are cut to three digits each."""
+    short = [float(f"{edge:.3g}") for edge in edges]
     gaps = [b - a for a, b in itertools.pairwise(edges)]
     if gaps and max(gaps) - min(gaps) > max(gaps) * 0.01:
-        return tuple(tick_labels([float(f"{edge:.3g}")])[0] for edge in edges)
-    return tick_labels([float(f"{edge:.3g}") for edge in edges])
+        return tuple(tick_labels([edge])[0] for edge in short)
+    return tick_labels(short)

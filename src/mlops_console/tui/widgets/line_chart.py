@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from mlops_console.core.text import number, safe_line
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, fit, message_rows, row_of, series_role
-from mlops_console.tui.widgets.chart_raster import Frame, Raster, Stroke, strokes
+from mlops_console.tui.widgets.chart_raster import Dot, Frame, Raster, Stroke, strokes
 from mlops_console.tui.widgets.chart_scale import (
     bounds,
     cell,
@@ -244,6 +244,8 @@ class _Plot:
         for index in reversed(range(len(series))):
             for stroke in drawn[index]:
                 raster.draw(stroke, index)
+            for dot in _points(drawn[index], self.width):
+                raster.thicken(dot, index)
         for y in range(self.height):
             for x in range(self.width):
                 if glyph := raster.character(x, y):
@@ -252,16 +254,14 @@ class _Plot:
 
     def _markers(self, drawn: list[tuple[Stroke, ...]]) -> None:
         """Letters on the lines, so that they can be told apart without colours."""
+        if len(drawn) == 1:
+            return
         taken: set[tuple[int, int]] = set()
         for index, lines in enumerate(drawn):
-            glyph = MARKERS[index % len(MARKERS)] if len(drawn) > 1 else "•"
-            wanted = (
-                _marker_cells(lines, index, len(drawn)) if len(drawn) > 1 else _points(lines, self.width)
-            )
-            for x, y in wanted:
+            for x, y in _marker_cells(lines, index, len(drawn)):
                 if (x, y) not in taken and 0 <= y < self.height and 0 <= x < self.width:
                     taken.add((x, y))
-                    self._put(x, y, glyph, series_role(index))
+                    self._put(x, y, MARKERS[index % len(MARKERS)], series_role(index))
 
 
 def _marker_cells(lines: tuple[Stroke, ...], index: int, count: int) -> list[tuple[int, int]]:
@@ -275,10 +275,10 @@ def _marker_cells(lines: tuple[Stroke, ...], index: int, count: int) -> list[tup
     return last + list(found.values())
 
 
-def _points(lines: tuple[Stroke, ...], width: int) -> list[tuple[int, int]]:
+def _points(lines: tuple[Stroke, ...], width: int) -> list[Dot]:
     """Every point where there are few; else those without a neighbour, which a single dot would hide."""
     few = sum(len(line) for line in lines) * _CELLS_A_POINT <= width
-    return [(x // 2, y // 4) for line in lines if few or len(line) == 1 for x, y in line]
+    return [dot for line in lines if few or len(line) == 1 for dot in line]
 
 
 def _mark_labels(data: LineData, frame: Frame, width: int) -> Row:

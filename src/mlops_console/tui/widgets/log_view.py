@@ -43,7 +43,7 @@ class LogView(ScrollView, Reader, can_focus=True):
     COMPONENT_CLASSES = {"log--note"}  # noqa: RUF012
     DEFAULT_CSS = """
     LogView > .log--note { color: $muted; }
-    LogView { height: 1fr; background: $background; scrollbar-size: 1 1; overflow-x: hidden; padding: 0 1; }
+    LogView { height: 1fr; background: $background; scrollbar-size: 1 1; scrollbar-gutter: stable; overflow-x: hidden; padding: 0 1; }
     """
 
     def __init__(self) -> None:
@@ -52,6 +52,8 @@ class LogView(ScrollView, Reader, can_focus=True):
         self._tail: LogTail | None = None
         self._message = ""
         self._wrapped: list[tuple[str, bool]] = []  # (text, is it ours and not the log's)
+        self._following = True
+        self._to_end_pending = False
 
     def on_mount(self) -> None:
         self.set_interval(_INTERVAL, self._look)
@@ -60,8 +62,8 @@ class LogView(ScrollView, Reader, can_focus=True):
         """Show the end of this file; `missing` is said while there is none."""
         if path == self._path and missing == self._message:
             return
-        self._path, self._message, self._tail = path, missing, None
-        self._wrap(True)
+        self._path, self._message, self._tail, self._following = path, missing, None, True
+        self._wrap()
         self._look()
 
     def _look(self) -> None:
@@ -71,15 +73,21 @@ class LogView(ScrollView, Reader, can_focus=True):
 
     def on_tail_read(self, event: TailRead) -> None:
         if event.path == self._path and event.tail != self._tail:
-            at_end = self.scroll_offset.y >= self.max_scroll_y - 1 or self._tail is None
             self._tail = event.tail
-            self._wrap(at_end)
+            self._wrap()
 
     def on_resize(self) -> None:
-        self._wrap(self.scroll_offset.y >= self.max_scroll_y - 1)
+        self._wrap()
 
-    def _wrap(self, to_end: bool) -> None:
-        width = max(self.size.width, 1)
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < old_value and not self._to_end_pending:
+            self._following = False
+        elif new_value >= self.max_scroll_y:
+            self._following = True
+
+    def _wrap(self) -> None:
+        width = max(self.scrollable_content_region.width, 1)
         wrapped: list[tuple[str, bool]] = []
         if self._tail is None:
             wrapped = [(line, True) for line in _wrapped(self._message, width)]
@@ -92,15 +100,21 @@ class LogView(ScrollView, Reader, can_focus=True):
                 wrapped.append(("Nothing was written yet.", True))
         self._wrapped = wrapped
         self.virtual_size = Size(0, len(wrapped))
-        if to_end:
-            self.scroll_to(y=len(wrapped), animate=False, immediate=True)
         self.refresh()
+        if self._following:
+            self._to_end_pending = True
+            self.call_after_refresh(self._to_end)
+
+    def _to_end(self) -> None:
+        self._to_end_pending = False
+        if self._following:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
 
     def render_line(self, y: int) -> Strip:
         at = y + self.scroll_offset.y
         text, ours = self._wrapped[at] if at < len(self._wrapped) else ("", False)
         style = self.get_component_rich_style("log--note") if ours else self.rich_style
-        return Strip([Segment(text, style)]).adjust_cell_length(self.size.width, self.rich_style)
+        return Strip([Segment(text, style)]).adjust_cell_length(self.scrollable_content_region.width, self.rich_style)
 
 
 def _read_tail(workspace: "Workspace", path: Path) -> TailRead:

@@ -61,7 +61,7 @@ class Cards(Painted):
         if width < 1 or height < 1:
             return ()
         if not self.cards:
-            text = "mlops.toml names no environment yet: add [environments.production] with a model and a port."
+            text = "No environment yet: add [environments.production] to mlops.toml."
             rows = [fit_row([Ink(text, "muted")], width)]
         elif height < _CARD_HEIGHT:
             rows = [_line(self.cards, self.selected, width)]

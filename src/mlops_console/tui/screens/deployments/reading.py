@@ -9,8 +9,6 @@ from textual.message import Message
 from mlops_console.core.deployments import Revision
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.plans import GateResult
-from mlops_console.store import deployments, models
-from mlops_console.store.predictions import PredictionLog
 from mlops_console.tui.screens.overview.reading import Card, read_cards
 
 if TYPE_CHECKING:
@@ -46,6 +44,9 @@ def read_deployments(workspace: "Workspace") -> DeploymentsRead:
     Raises:
         StoreError: the store can't be read.
     """
+    from mlops_console.store import deployments, models
+    from mlops_console.store.predictions import PredictionLog
+
     try:
         config = workspace.config()
     except ConfigError:
@@ -57,5 +58,7 @@ def read_deployments(workspace: "Workspace") -> DeploymentsRead:
 
 
 def read_gates(workspace: "Workspace", environment: str, revision: int) -> GatesRead:
+    from mlops_console.store import deployments
+
     with workspace.store.read() as db:
         return GatesRead(environment, revision, tuple(deployments.gate_results(db, environment, revision)))

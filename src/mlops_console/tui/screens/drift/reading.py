@@ -8,7 +8,6 @@ from textual.message import Message
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import ConfigError
-from mlops_console.store import deployments, drift
 
 if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
@@ -42,6 +41,8 @@ def read_drift(workspace: "Workspace", environment: str, report_id: int | None) 
     Raises:
         StoreError: the store can't be read.
     """
+    from mlops_console.store import deployments, drift
+
     try:
         planned = tuple(workspace.config().environments)
     except ConfigError:

@@ -123,7 +123,9 @@ def banner(state: DriftState, now: float, width: int) -> tuple[InkRow, InkRow]:
     inks.append(Ink(f" · {rows} · checked {age(report.created_at, now)}", "muted"))
     if len(state.reports) > 1:
         counts = [float(len(r.drifted_features)) for r in reversed(state.reports)]
-        inks += [Ink(" · ", "muted"), Ink(sparkline(counts, 20, low=0), "series-1")]
+        room = min(width - sum(len(ink.text) for ink in inks) - 3, 20)
+        if room >= 5:
+            inks += [Ink(" · ", "muted"), Ink(sparkline(counts, room, low=0), "series-1")]
     return first, fit_row(inks, width)
 
 

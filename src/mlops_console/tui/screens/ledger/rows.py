@@ -13,9 +13,9 @@ from mlops_console.tui.widgets.rows import Cell, Column, Row
 COLUMNS = (
     Column("seq", "SEQ", "right", least=5),
     Column("when", "WHEN", least=8),
-    Column("actor", "ACTOR", most=20),
+    Column("actor", "ACTOR", most=16),
     Column("action", "ACTION", most=24),
-    Column("subject", "SUBJECT", most=40, flex=1),
+    Column("subject", "SUBJECT", least=12, most=40, flex=1),
     Column("outcome", "OUTCOME", most=24),
 )
 

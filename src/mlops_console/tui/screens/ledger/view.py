@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 from mlops_console.core.ledger import LedgerEntry
-from mlops_console.store import ledger
 from mlops_console.tui.paint import line
 from mlops_console.tui.screens.ledger import rows as tell
 from mlops_console.tui.screens.list_view import ListView
@@ -39,11 +38,15 @@ class ChainChecked(Message, bubble=False):
 
 
 def read_entries(workspace: "Workspace") -> EntriesRead:
+    from mlops_console.store import ledger
+
     with workspace.store.read() as db:
         return EntriesRead(tuple(ledger.entries(db, limit=_MOST)), ledger.count(db))
 
 
 def check_chain(workspace: "Workspace") -> ChainChecked:
+    from mlops_console.store import ledger
+
     with workspace.store.read() as db:
         return ChainChecked(ledger.count(db), ledger.first_broken(db))
 

@@ -1,6 +1,5 @@
 """What the models view shows, read from the store."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mlops_console.core.config import Config
 from mlops_console.core.deployments import RevisionState
 from mlops_console.core.errors import ConfigError, NotFoundError
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.runs import Run
-from mlops_console.store import deployments, models, runs
 
 if TYPE_CHECKING:
+    import sqlite3
+
+    from mlops_console.core.config import Config
     from mlops_console.store.workspace import Workspace
 
 
@@ -53,6 +53,8 @@ def read_models(workspace: "Workspace") -> ModelsRead:
     Raises:
         StoreError: the store can't be read.
     """
+    from mlops_console.store import deployments, models
+
     try:
         config = workspace.config()
     except ConfigError:
@@ -70,7 +72,9 @@ def read_models(workspace: "Workspace") -> ModelsRead:
     return ModelsRead(Models(rows, _metrics(rows, config)))
 
 
-def _run(db: sqlite3.Connection, version: ModelVersion) -> Run | None:
+def _run(db: "sqlite3.Connection", version: ModelVersion) -> Run | None:
+    from mlops_console.store import runs
+
     if version.run_id is None:
         return None
     try:
@@ -79,7 +83,7 @@ def _run(db: sqlite3.Connection, version: ModelVersion) -> Run | None:
         return None
 
 
-def _metrics(rows: Sequence[VersionRow], config: Config | None) -> dict[str, MetricColumn]:
+def _metrics(rows: Sequence[VersionRow], config: "Config | None") -> dict[str, MetricColumn]:
     """Of each model the metric of mlops.toml, else the one that most of its versions have."""
     found: dict[str, MetricColumn] = {}
     for model in dict.fromkeys(row.version.model for row in rows):

@@ -13,8 +13,8 @@ from mlops_console.tui.widgets.rows import Cell, Column, Row
 COLUMNS = (
     Column("version", "VERSION", least=8, most=28, flex=2),
     Column("metric", "METRIC", "decimal", least=8, most=14),
-    Column("live", "LIVE IN", least=8, most=40, flex=1),
-    Column("aliases", "ALIASES", least=8, most=40, flex=1),
+    Column("live", "LIVE IN", most=32),
+    Column("aliases", "ALIASES", most=32),
     Column("created", "CREATED", "right", least=8),
     Column("estimator", "ESTIMATOR", most=30),
     Column("size", "SIZE", "right"),

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-
 from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.models import rows as tell
 from mlops_console.tui.screens.models.compare import EMPTY, comparison

@@ -5,7 +5,7 @@ from mlops_console.core.drift import DriftReport
 from mlops_console.core.text import age, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.screens.overview.reading import TREND_MINUTES, Card
-from mlops_console.tui.widgets.chart_paint import Ink, Row, fit_row, split_row
+from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, split_row
 from mlops_console.tui.widgets.sparkline import sparkline
 
 
@@ -14,6 +14,25 @@ def card_rows(card: Card, selected: bool, has_models: bool, now: float, width: i
     bar = Ink("▌ " if selected else "│ ", "accent" if selected else "axis")
     lines = _live(card, now, width - 2) if card.live else _nothing_live(card, has_models)
     return [_title(card, selected, width), *(fit_row([bar, *line], width) for line in lines)]
+
+
+def card_line(card: Card, selected: bool, names: int, now: float, width: int) -> Row:
+    """The same in one row: name (in `names` cells), what is live, health, and drift where there is any."""
+    health = glyphs.state(card.environment.health)
+    inks = [
+        Ink("▌ " if selected else "│ ", "accent" if selected else "axis"),
+        Ink(fit(safe_line(card.environment.name), names), "strong" if selected else "text"),
+    ]
+    if card.live is None:
+        return fit_row([*inks, Ink("  nothing is deployed", "muted")], width)
+    inks += [
+        Ink(f"  {safe_line(card.live.model_ref)} r{card.live.revision} "),
+        Ink(f" {health.text} ", health.style),
+    ]
+    if card.report is not None:
+        drifted = glyphs.state("drifted" if card.report.drifted else "stable")
+        inks.append(Ink(f" {drifted.text}", drifted.style))
+    return fit_row([*inks, Ink(f"  {card.per_minute:,}/min  {age(card.live.live_at, now)}", "muted")], width)
 
 
 def _title(card: Card, selected: bool, width: int) -> Row:

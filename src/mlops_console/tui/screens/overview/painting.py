@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from mlops_console.core.alerts import Alert, Severity
 from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.jobs import Job
@@ -9,10 +11,11 @@ from mlops_console.core.runs import Run
 from mlops_console.core.text import age, duration, number, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.glyphs import State
-from mlops_console.tui.screens.overview.cards import card_rows
+from mlops_console.tui.screens.overview.cards import card_line, card_rows
 from mlops_console.tui.screens.overview.reading import RATE_SECONDS, Card, Overview, Trend
 from mlops_console.tui.widgets.bars import horizontal_bar
 from mlops_console.tui.widgets.chart_paint import Ink, Row, beside, fit, fit_row, split_row
+from mlops_console.tui.widgets.fit import cut
 from mlops_console.tui.widgets.line_chart import LineData, Series, line_chart_rows
 from mlops_console.tui.widgets.sparkline import sparkline
 
@@ -34,7 +37,8 @@ def overview_rows(overview: Overview, selected: str, now: float, width: int, hei
     if width < 1 or height < 1:
         return ()
     rows = [fit_row([], width)] if height >= _TALL else []
-    rows += _cards(overview, selected, now, width)
+    cards = _cards(overview, selected, now, width)
+    rows += cards if len(cards) <= height * 0.6 else _card_lines(overview.cards, selected, now, width)
     room = height - len(rows)
     if room > 0:
         rows += _lists(overview, selected, now, width, room)
@@ -67,6 +71,13 @@ def _cards(overview: Overview, selected: str, now: float, width: int) -> list[Ro
         rows += _card_line(cards[start : start + a_row], overview, selected, now, each, width)
         rows.append(fit_row([], width))
     return rows
+
+
+def _card_lines(cards: Sequence[Card], selected: str, now: float, width: int) -> list[Row]:
+    """Where there is no room for cards: one line for each environment."""
+    names = max((cell_len(safe_line(card.environment.name)) for card in cards), default=0)
+    rows = [card_line(card, card.environment.name == selected, min(names, 20), now, width) for card in cards]
+    return [*rows, fit_row([], width)]
 
 
 def _card_line(
@@ -221,7 +232,7 @@ def _recent(overview: Overview, now: float, width: int, room: int) -> list[Row]:
 
 
 def _trend_row(trend: Trend, width: int) -> Row:
-    best = f"best {number(trend.best)} {safe_line(trend.best_run)}"
+    best = f"best {number(trend.best)} {cut(safe_line(trend.best_run), 24)}"
     line = sparkline(trend.values, min(max(width - len(trend.metric) - len(best) - 8, 0), 40))
     return fit_row(
         [_INDENT, Ink(safe_line(trend.metric)), Ink("  "), Ink(line, "series-1"), Ink(f"  {best}", "strong")],

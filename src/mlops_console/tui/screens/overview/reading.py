@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from mlops_console.core.alerts import Alert
-from mlops_console.core.config import Config
 from mlops_console.core.deployments import Environment, Revision, RevisionState
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.jobs import Job
 from mlops_console.core.runs import Run
-from mlops_console.store import alerts, deployments, drift, jobs, runs
-from mlops_console.store.predictions import PredictionLog
-from mlops_console.store.runs import RunQuery
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from mlops_console.core.config import Config
+    from mlops_console.store.predictions import PredictionLog
     from mlops_console.store.workspace import Workspace
 
 RATE_SECONDS = 60.0
@@ -80,6 +78,10 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
     Raises:
         StoreError: the store can't be read.
     """
+    from mlops_console.store import alerts, jobs, models, runs
+    from mlops_console.store.predictions import PredictionLog
+    from mlops_console.store.runs import RunQuery
+
     try:
         config = workspace.config()
     except ConfigError:
@@ -94,26 +96,22 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
             tuple(jobs.open_jobs(db)),
             page.runs,
             page.total,
-            _model_count(db),
+            len(models.versions(db)),
             trend(page.runs, config),
             tuple(config.pipelines) if config else (),
         )
     return OverviewRead(overview)
 
 
-def _model_count(db: "sqlite3.Connection") -> int:
-    from mlops_console.store import models
-
-    return len(models.versions(db))
-
-
-def read_cards(db: "sqlite3.Connection", config: Config | None, traffic: PredictionLog) -> tuple[Card, ...]:
+def read_cards(db: "sqlite3.Connection", config: "Config | None", traffic: "PredictionLog") -> tuple[Card, ...]:
     """A card for every environment."""
     return tuple(_card(db, environment, traffic) for environment in _environments(db, config))
 
 
-def _environments(db: "sqlite3.Connection", config: Config | None) -> list[Environment]:
+def _environments(db: "sqlite3.Connection", config: "Config | None") -> list[Environment]:
     """Those of mlops.toml in its order, known to the store or not, then what else the store knows."""
+    from mlops_console.store import deployments
+
     known = {environment.name: environment for environment in deployments.environments(db)}
     found = []
     for name, settings in (config.environments if config else {}).items():
@@ -122,7 +120,9 @@ def _environments(db: "sqlite3.Connection", config: Config | None) -> list[Envir
     return found + list(known.values())
 
 
-def _card(db: "sqlite3.Connection", environment: Environment, log: PredictionLog) -> Card:
+def _card(db: "sqlite3.Connection", environment: Environment, log: "PredictionLog") -> Card:
+    from mlops_console.store import deployments, drift
+
     history = deployments.revisions(db, environment.name, limit=50)
     live = next((revision for revision in history if revision.state is RevisionState.LIVE), None)
     reports = drift.reports(db, environment.name, limit=1)
@@ -130,7 +130,7 @@ def _card(db: "sqlite3.Connection", environment: Environment, log: PredictionLog
     return Card(environment, live, history[0] if history else None, report, _traffic(log, environment.name))
 
 
-def _traffic(log: PredictionLog, environment: str) -> tuple[int, ...]:
+def _traffic(log: "PredictionLog", environment: str) -> tuple[int, ...]:
     end = time.time()
     if log.traffic(environment, end - TREND_MINUTES * RATE_SECONDS, end).rows == 0:
         return ()
@@ -138,7 +138,7 @@ def _traffic(log: PredictionLog, environment: str) -> tuple[int, ...]:
     return tuple(log.traffic(environment, start, start + RATE_SECONDS).rows for start in starts)
 
 
-def trend(newest_first: Sequence[Run], config: Config | None) -> Trend | None:
+def trend(newest_first: Sequence[Run], config: "Config | None") -> Trend | None:
     """The trend of the metric that mlops.toml judges a model by, else of the one that most runs have."""
     goals = {m.metric: m.goal for m in config.models.values() if m.metric} if config else {}
     counts = Counter(name for run in newest_first for name in run.metrics)

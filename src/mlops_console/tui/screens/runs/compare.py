@@ -51,7 +51,7 @@ class CompareDialog(Dialog[None]):
 def comparison(runs: Sequence[Run]) -> ListSource:
     columns = [
         Column("what", "", most=32, sortable=False),
-        *(Column(run.id, safe_line(run.name, 60), "decimal", most=28, sortable=False) for run in runs),
+        *(Column(run.id, safe_line(run.name, 60), most=28, sortable=False) for run in runs),
     ]
     rows = [
         Row("status", (Cell("status", "muted"), *(Cell(*glyphs.state(run.status).cell) for run in runs))),

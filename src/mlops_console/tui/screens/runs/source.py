@@ -13,7 +13,7 @@ WINDOW = 300  # runs read at once
 _OWN = (
     Column("name", "NAME", most=28),
     Column("status", "STATUS", width=11),
-    Column("started", "STARTED", "right", width=8),
+    Column("started", "STARTED", "right", width=9),
     Column("duration", "TOOK", "right", width=7),
 )
 

@@ -34,6 +34,7 @@ class RunsView(ListView):
 
     def __init__(self) -> None:
         super().__init__()
+        self.order, self.descending = "started", True
         self._names = Names()
         self._window = Window()
         self._offset = 0  # of the window that is wanted
@@ -104,7 +105,7 @@ class RunsView(ListView):
     @property
     def _order(self) -> str:
         """As `RunQuery.order_by` writes it."""
-        return ("-" if self.descending else "") + self.order if self.order else "-started"
+        return ("-" if self.descending else "") + self.order
 
     def _want(self, offset: int) -> None:
         """The grid shows rows that are not here."""

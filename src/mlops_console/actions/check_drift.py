@@ -1,0 +1,95 @@
+"""Compare an environment's newest traffic with the data its model was trained on."""
+
+import time
+from typing import Any
+
+from pydantic import field_validator
+
+from mlops_console.actions.base import Action, JobContext, Request
+from mlops_console.core.alerts import Severity
+from mlops_console.core.config import Monitor, seconds
+from mlops_console.core.drift import DriftReport
+from mlops_console.core.errors import ConfigError
+from mlops_console.core.plans import Change, Plan
+from mlops_console.core.text import clock, duration
+from mlops_console.drift.report import live_version, make_report, window_of
+from mlops_console.store import alerts, drift
+from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.workspace import Workspace
+
+
+class CheckDriftRequest(Request):
+    """`window` is a span such as 30m; by default `[monitor] window` of mlops.toml."""
+
+    environment: str
+    window: str | None = None
+
+    @field_validator("window")
+    @classmethod
+    def _is_span(cls, window: str | None) -> str | None:
+        if window is not None and seconds(window) <= 0:
+            raise ValueError("a window has to be longer than nothing")
+        return window
+
+
+def _plan(workspace: Workspace, request: CheckDriftRequest) -> Plan:
+    live, version = live_version(workspace, request.environment)
+    monitor = _monitor(workspace)
+    span = request.window or monitor.window
+    start, end = window_of(live, seconds(span), time.time())
+    traffic = PredictionLog(workspace.predictions_path).traffic(request.environment, start, end)
+    assert version.reference is not None
+    reference = version.reference
+    return Plan(
+        "check_drift",
+        request.environment,
+        f"Check {request.environment} for drift",
+        f"mlops-console drift check {request.environment} --window {span}",
+        changes=(Change("drift report", "", f"{version.ref} against {reference.dataset}:{reference.version}"),),
+        notes=(
+            f"The window is the newest {duration(end - start)}, since {clock(start)}: {traffic.rows:,} rows.",
+            f"The false discovery rate over {len(version.signature.inputs)} features is {monitor.level:g}.",
+        ),
+    )
+
+
+def _perform(workspace: Workspace, request: CheckDriftRequest, job: JobContext) -> dict[str, Any]:
+    monitor = _monitor(workspace)
+    job.progress(None, f"comparing the traffic of {request.environment}")
+    report = make_report(
+        workspace, request.environment, seconds(request.window or monitor.window), monitor.level, time.time()
+    )
+    with workspace.store.write() as tx:
+        report_id = drift.add_report(tx, report)
+        if report.drifted:
+            alerts.open_alert(tx, "drift", request.environment, Severity.WARNING, _tell(report, report_id))
+        elif any(feature.p_value is not None for feature in report.features):
+            alerts.resolve(tx, "drift", request.environment)
+    return {
+        "environment": request.environment,
+        "report": report_id,
+        "drifted": report.drifted,
+        "drifted_features": list(report.drifted_features),
+        "rows": report.rows,
+    }
+
+
+def _tell(report: DriftReport, report_id: int) -> str:
+    names = report.drifted_features
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    verb = "has" if len(names) == 1 else "have"
+    return (
+        f"{shown} {verb} drifted in {report.environment} from what {report.model}:{report.version} was trained on "
+        f"({len(names)} of {len(report.features)} features, {report.rows:,} rows, report {report_id})."
+    )
+
+
+def _monitor(workspace: Workspace) -> Monitor:
+    """Looking needs no mlops.toml: while it is broken the defaults hold."""
+    try:
+        return workspace.config().monitor
+    except ConfigError:
+        return Monitor()
+
+
+ACTION = Action("check_drift", CheckDriftRequest, "process", _plan, _perform)

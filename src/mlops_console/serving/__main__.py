@@ -1,0 +1,27 @@
+"""`python -m mlops_console.serving WORKSPACE ENVIRONMENT`: started by the worker, one for each environment."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from mlops_console.core.errors import MlopsError
+from mlops_console.serving.server import serve
+from mlops_console.store.workspace import open_workspace
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="mlops_console.serving", description="Serve the model of an environment.")
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("environment")
+    arguments = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    try:
+        serve(open_workspace(arguments.workspace), arguments.environment)
+    except MlopsError as error:
+        logging.getLogger(__name__).error("%s", error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,82 @@
+"""What processes that are gone have left: their points are taken in, and their runs are declared lost.
+
+Called by the worker, the console and the commands when they start. Reading alone never changes a status.
+"""
+
+import time
+from pathlib import Path
+
+from mlops_console.core.errors import NotFoundError
+from mlops_console.core.runs import Run, RunStatus
+from mlops_console.store import runs, spools
+from mlops_console.store.identity import process_state
+from mlops_console.store.workspace import Workspace
+from mlops_console.tracking.ingest import Reader, take_in
+from mlops_console.tracking.spool import SUFFIX, left_behind
+
+MISSED = 15.0  # seconds: three heartbeats
+_STALE = 60.0  # seconds after which an unfinished new segment has no maker any more
+
+
+def recover(workspace: Workspace, now: float | None = None) -> tuple[str, ...]:
+    """Take in what dead processes have logged and mark their runs lost; the ids of those.
+
+    A run is lost when it has missed three heartbeats, its process is gone from this machine, and no heartbeat came
+    until the very moment of writing. Runs of the worker's jobs are the worker's to judge.
+
+    Args:
+        now: seconds since the epoch.
+
+    Raises:
+        StoreError: the store can't be written.
+    """
+    begun_by_dead = take_in_left_behind(workspace)
+    with workspace.store.read() as db:
+        suspects = [run for run in runs.open_runs(db) if _is_suspect(run, begun_by_dead, now or time.time())]
+    lost = []
+    for run in suspects:
+        with workspace.store.write() as tx:
+            if runs.finish(tx, run.id, RunStatus.LOST, error=_ERROR, heartbeat_before=run.heartbeat_at or 0.0):
+                lost.append(run.id)
+    return tuple(lost)
+
+
+_ERROR = "Its process ended without a word, as after kill -9 or a crash of the machine."
+
+
+def take_in_left_behind(workspace: Workspace, run_id: str = "") -> set[str]:
+    """Take in the segments that no living process writes, of one run or of all; the ids of their runs."""
+    found = set()
+    for path in sorted(workspace.spool_dir.glob(f"{run_id}*{SUFFIX}")):
+        taken = _take_in_file(workspace, path)
+        if taken:
+            found.add(taken)
+    for path in workspace.spool_dir.glob("*.new"):
+        if time.time() - path.stat().st_mtime > _STALE:
+            path.unlink(missing_ok=True)
+    return found
+
+
+def _take_in_file(workspace: Workspace, path: Path) -> str:
+    with left_behind(path) as buffer:
+        if buffer is None:
+            return ""
+        reader = Reader(path.name, buffer)
+        try:
+            while take_in(workspace, reader, len(buffer) // 32, None):
+                pass
+        except NotFoundError:  # the run was purged: its points have no place any more
+            pass
+        path.unlink(missing_ok=True)
+        with workspace.store.write() as tx:
+            spools.forget(tx, path.name)
+        return reader.run_id
+
+
+def _is_suspect(run: Run, begun_by_dead: set[str], now: float) -> bool:
+    if run.status is not RunStatus.RUNNING or run.job_id is not None:
+        return False
+    silent = now - (run.heartbeat_at or 0.0) >= MISSED
+    if run.process is None:  # it was killed before its clerk had stored the run, and the lock of its segment is gone
+        return silent or run.id in begun_by_dead
+    return silent and process_state(run.process) == "dead"

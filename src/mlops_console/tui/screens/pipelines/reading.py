@@ -1,0 +1,62 @@
+"""What the pipelines view reads, in a thread."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from mlops_console.core.errors import ConfigError
+from mlops_console.core.runs import Run, RunStatus, StageRun
+
+if TYPE_CHECKING:
+    from mlops_console.core.config import Pipeline
+    from mlops_console.store.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineState:
+    """A pipeline with its newest run. Where it never ran, its stages are those of mlops.toml, not started.
+
+    `problem` says what is wrong with it in mlops.toml; its stages can't be told then.
+    """
+
+    name: str
+    run: Run | None
+    stages: tuple[StageRun, ...]
+    problem: str = ""
+
+
+@dataclass
+class PipelinesLoaded(Message, bubble=False):
+    """`problem` is what keeps mlops.toml from being read."""
+
+    pipelines: tuple[PipelineState, ...]
+    problem: ConfigError | None = None
+
+
+def read_pipelines(workspace: "Workspace") -> PipelinesLoaded:
+    try:
+        config = workspace.config()
+    except ConfigError as error:
+        return PipelinesLoaded((), error)
+    return PipelinesLoaded(tuple(_state(workspace, name, pipeline) for name, pipeline in config.pipelines.items()))
+
+
+def _state(workspace: "Workspace", name: str, pipeline: "Pipeline") -> PipelineState:
+    from mlops_console.pipelines import graph
+    from mlops_console.store import runs, stages
+
+    with workspace.store.read() as db:
+        found = runs.page(db, runs.RunQuery(filter=f'pipeline = "{name}"', limit=1)).runs
+        run = found[0] if found else None
+        recorded = tuple(stages.listing(db, run.id)) if run else ()
+    if recorded:
+        return PipelineState(name, run, recorded)
+    try:
+        ordered = graph.order(name, pipeline)
+    except ConfigError as error:
+        return PipelineState(name, run, (), error.message)
+    planned = (
+        StageRun(stage.name, at, RunStatus.QUEUED, stage.stage.run, "", stage.waits_for) for at, stage in enumerate(ordered)
+    )
+    return PipelineState(name, run, tuple(planned))
