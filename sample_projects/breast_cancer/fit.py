@@ -49,7 +49,8 @@ def main() -> None:
     train, test = pd.read_csv("build/train.csv"), pd.read_csv("build/test.csv")
     x, y = train.drop(columns=TARGET), train[TARGET]
 
-    with mlops.start_run(experiment="breast_cancer", params=params) as run:
+    named = {f"fit.{name}": value for name, value in params.items()}
+    with mlops.start_run(experiment="breast_cancer", params=named) as run:
         run.log_dataset("train", train)
         run.log_dataset("test", test)
 

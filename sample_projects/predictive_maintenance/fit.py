@@ -13,7 +13,8 @@ def main() -> None:
     params = mlops.params("fit")
     train, valid, test = (pd.read_csv(f"build/{part}.csv") for part in ("train", "valid", "test"))
 
-    with mlops.start_run(experiment="maintenance", params=params) as run:
+    named = {f"fit.{name}": value for name, value in params.items()}
+    with mlops.start_run(experiment="maintenance", params=named) as run:
         for role, frame in (("train", train), ("valid", valid), ("test", test)):
             run.log_dataset(role, frame)
 

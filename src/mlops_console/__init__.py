@@ -1,0 +1,42 @@
+"""mlops-console: experiments, models, deployments and drift of a project, from the terminal and from Python.
+
+Everything here is loaded when it is first used: importing the package loads little of the standard library only.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_console._version import __version__
+
+if TYPE_CHECKING:
+    from mlops_console.core.models import ModelVersion
+    from mlops_console.tracking.frames import runs
+    from mlops_console.tracking.loading import load_model
+    from mlops_console.tracking.params import params
+    from mlops_console.tracking.run import Run
+    from mlops_console.tracking.start import start_run
+
+__all__ = ["ModelVersion", "Run", "__version__", "load_model", "params", "runs", "start_run"]
+
+_HOMES = {
+    "ModelVersion": "mlops_console.core.models",
+    "Run": "mlops_console.tracking.run",
+    "load_model": "mlops_console.tracking.loading",
+    "params": "mlops_console.tracking.params",
+    "runs": "mlops_console.tracking.frames",
+    "start_run": "mlops_console.tracking.start",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -10,9 +11,11 @@ from mlops_console.tui.app import ConsoleApp
 
 
 @asynccontextmanager
-async def console(workspace: Workspace, view: str, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[None]]:
-    """The console opened on a view."""
-    app = ConsoleApp(workspace, view=view)
+async def console(
+    workspace: Workspace, view: str, size: tuple[int, int] = (80, 24), **options: Any
+) -> AsyncIterator[Pilot[None]]:
+    """The console opened on a view; `options` are those of `ConsoleApp`."""
+    app = ConsoleApp(workspace, view=view, **options)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         yield pilot
 

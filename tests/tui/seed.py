@@ -56,7 +56,7 @@ def seed(workspace: Workspace, versions: int = 3, reports: int = 8, hostile: boo
     deploy(workspace, "production", made[0], HOSTILE if hostile else "first release")
     deploy(workspace, "production", made[-1], "better on the holdout")
     for number in range(reports):
-        add_report(workspace, number, shift=max(number - 3, 0) * 0.6, ago=(reports - number) * 900.0)
+        add_report(workspace, number, shift=min(max(number - 3, 0) * 0.6, 3.0), ago=(reports - number) * 900.0)
     add_traffic(workspace, "production", 300)
     add_work(workspace, hostile)
 

@@ -33,13 +33,10 @@ def get(name: str) -> Action[Any]:
         UsageError: there is none.
     """
     if name not in _TABLE:
-        raise UsageError(f"There is no action {name!r}{did_you_mean(name, list(_TABLE))}.", f"Known are: {names()}.")
+        known = ", ".join(_TABLE)
+        raise UsageError(f"There is no action {name!r}{did_you_mean(name, _TABLE) or '.'}", f"Known are: {known}.")
     action: Action[Any] = importlib.import_module(_TABLE[name]).ACTION
     return action
-
-
-def names() -> str:
-    return ", ".join(_TABLE)
 
 
 def places() -> dict[str, RunsIn]:

@@ -112,7 +112,7 @@ class Action(Generic[R]):
         known = list(self.request.model_fields)
         hint = f"It takes: {', '.join(known)}."
         if first["type"] == "extra_forbidden":
-            return UsageError(f"{self.name} does not take {field_name!r}{did_you_mean(field_name, known)}.", hint)
+            return UsageError(f"{self.name} does not take {field_name!r}{did_you_mean(field_name, known) or '.'}", hint)
         if first["type"] == "missing":
             return UsageError(f"{self.name} needs {field_name!r}.", hint)
         value = repr(first["input"])

@@ -1,7 +1,6 @@
 """Run a pipeline as a new run."""
 
 import platform
-import secrets
 import shlex
 import time
 from typing import Any
@@ -23,6 +22,7 @@ from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 from mlops_console.tracking.git import is_dirty, read_state
+from mlops_console.tracking.names import generate
 
 DEFAULT = "train"
 
@@ -62,7 +62,7 @@ def _queued(tx: Connection, workspace: Workspace, request: Train, job_id: int) -
     _, params = _resolve(workspace, name, pipeline, request)
     run_id = runs.create(
         tx,
-        name=_run_name(name, job_id),
+        name=generate(),
         experiment=pipeline.experiment or workspace.config().project.name,
         status=RunStatus.QUEUED,
         pipeline=name,
@@ -116,7 +116,7 @@ def _pipeline(config: Config, request: Train) -> tuple[str, Pipeline]:
     if request.pipeline is not None:
         if request.pipeline not in known:
             raise UsageError(
-                f"There is no pipeline {request.pipeline!r}{did_you_mean(request.pipeline, known)}.",
+                f"There is no pipeline {request.pipeline!r}{did_you_mean(request.pipeline, known) or '.'}",
                 f"mlops.toml has: {', '.join(known) or 'none'}.",
             )
         return request.pipeline, known[request.pipeline]
@@ -153,14 +153,6 @@ def _command(name: str, request: Train) -> str:
 
 def _toml(value: Any) -> str:
     return f"[{', '.join(_toml(item) for item in value)}]" if isinstance(value, list) else param(value)
-
-
-_FIRST = ("amber", "brave", "brisk", "calm", "clear", "eager", "gentle", "keen", "lucid", "mild", "quick", "swift")
-_SECOND = ("crane", "falcon", "finch", "fox", "heron", "ibex", "lark", "lynx", "otter", "owl", "raven", "wolf")
-
-
-def _run_name(pipeline: str, job_id: int) -> str:
-    return f"{secrets.choice(_FIRST)}-{secrets.choice(_SECOND)}-{job_id}"
 
 
 ACTION = Action("train", Train, "process", _plan, _perform, queued=_queued)

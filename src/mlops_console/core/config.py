@@ -156,7 +156,7 @@ def _check_references(config: Config, source: str) -> None:
         if required is not None and required not in config.environments:
             raise ConfigError(
                 f"{source}: environments.{name}.requires names {required!r}, which is no environment"
-                f"{did_you_mean(required, config.environments)}.",
+                f"{did_you_mean(required, config.environments) or '.'}",
                 f"Known are: {', '.join(config.environments)}.",
             )
         if environment.port in ports:
@@ -177,7 +177,7 @@ def _explain(error: ValidationError, source: str) -> ConfigError:
         known = _keys_beside(first["loc"])
         name = str(first["loc"][-1])
         return ConfigError(
-            f"{source}: unknown key {key}{did_you_mean(name, known)}{more}.",
+            f"{source}: unknown key {key}{did_you_mean(name, known) or '.'}{more}",
             f"Known here are: {', '.join(known)}.",
         )
     if first["type"] == "missing":

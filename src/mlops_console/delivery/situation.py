@@ -53,10 +53,10 @@ def settings_of(config: Config, environment: str) -> EnvironmentConfig:
     try:
         return config.environments[environment]
     except KeyError:
-        known = ", ".join(config.environments)
+        known = list(config.environments)
         raise NotFoundError(
-            f"There is no environment {environment!r} in mlops.toml{did_you_mean(environment, config.environments)}.",
-            f"Known are: {known}." if known else f"Add [environments.{environment}] with a model and a port.",
+            f"There is no environment {environment!r} in mlops.toml{did_you_mean(environment, known) or '.'}",
+            f"Known are: {', '.join(known)}." if known else f"Add [environments.{environment}] with a model and a port.",
         ) from None
 
 

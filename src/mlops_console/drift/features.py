@@ -60,6 +60,8 @@ def compare(
 
 
 def _measure(column: Column, reference: "NDArray[Any] | None", window: "NDArray[Any] | None") -> _Measured:
+    import numpy as np
+
     name, kind = column.name, column.kind
     test = "ks" if kind == "numeric" else "chi2"
     if reference is None or window is None:
@@ -84,8 +86,11 @@ def _measure(column: Column, reference: "NDArray[Any] | None", window: "NDArray[
         return _Measured(name, kind, test, n, m, result, psi, numeric_histogram(ref, cur), remark)
     labels, ref_counts, cur_counts = _count_categories(ref, cur)
     psi = tests.population_stability(ref_counts, cur_counts)
-    result = tests.chi_squared(ref_counts, cur_counts)
     histogram = categorical_histogram(labels, ref_counts, cur_counts)
+    if len(labels) > 1 and tests.pool_rare(np.vstack([ref_counts, cur_counts])).shape[1] == 1:
+        remark = f"its {len(labels):,} categories are too rare to be tested"
+        return _Measured(name, kind, test, n, m, None, psi, histogram, remark)
+    result = tests.chi_squared(ref_counts, cur_counts)
     return _Measured(name, kind, test, n, m, result, psi, histogram, remark)
 
 

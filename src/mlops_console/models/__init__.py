@@ -1,0 +1,1 @@
+"""Storing and loading models, and what they take and give."""

@@ -28,7 +28,7 @@ def load(root: Path, name: str, pipeline: Pipeline) -> Params:
             if section not in known:
                 raise ConfigError(
                     f"mlops.toml: pipelines.{name}.stages.{stage}.params names {section!r}, which is not in "
-                    f"{pipeline.params or 'any params file'}{did_you_mean(section, known)}.",
+                    f"{pipeline.params or 'any params file'}{did_you_mean(section, known) or '.'}",
                     f"Known there are: {', '.join(params) or 'none'}.",
                 )
     return params
@@ -65,7 +65,7 @@ def override(params: Params, overrides: Mapping[str, Any], source: str) -> Param
     for key, value in overrides.items():
         if key not in known:
             raise UsageError(
-                f"There is no param {key!r} in {source}{did_you_mean(key, known)}.",
+                f"There is no param {key!r} in {source}{did_you_mean(key, known) or '.'}",
                 f"Known are: {', '.join(known) or 'none'}.",
             )
         _check_kind(key, known[key], value, source)

@@ -18,6 +18,8 @@ from mlops_console.store import runs, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
+# A shell that is told to end waits for the command in hand: its script may tidy up.
+_SHELL = ("sh", "-c", """trap 'exit 143' TERM; eval "$1" """, "sh")
 _TAIL = 64 * 1024  # bytes of a log that are searched for its last line
 _LINE = 300  # characters of it that go into an error
 
@@ -131,7 +133,7 @@ def _execute(pipeline: PipelineRun, ordered: OrderedStage) -> int:
     given.write_text(json.dumps(select(pipeline.params, ordered.stage.params), default=str))
     with pipeline.log(ordered.name).open("ab") as log:
         process = subprocess.Popen(
-            ["sh", "-c", ordered.stage.run],
+            [*_SHELL, ordered.stage.run],
             cwd=pipeline.workspace.root,
             env=_environment(pipeline, given),
             stdin=subprocess.DEVNULL,

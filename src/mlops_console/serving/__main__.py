@@ -14,7 +14,7 @@ def main() -> int:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("environment")
     arguments = parser.parse_args()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     try:
         serve(open_workspace(arguments.workspace), arguments.environment)
     except MlopsError as error:

@@ -46,17 +46,18 @@ class Loaded:
         return outputs
 
     def _to_rows(self, batch: Batch) -> Any:
-        """A DataFrame, or an array where the estimator was fitted on numbers without names."""
+        """A DataFrame, or an array where the estimator was fitted on one without names, as `models.storage` checks it."""
         import numpy as np
         import pandas as pd
 
         columns = self.version.signature.inputs
         arrays = [_to_array(column, batch.columns[column.name]) for column in columns]
-        names = [column.name for column in columns]
-        if len({array.dtype for array in arrays}) > 1 or arrays[0].dtype == object:
-            return pd.DataFrame(dict(zip(names, arrays, strict=True)), copy=False)
-        table = np.column_stack(arrays)
-        return pd.DataFrame(table, columns=names, copy=False) if hasattr(self.estimator, "feature_names_in_") else table
+        named = hasattr(self.estimator, "feature_names_in_")
+        if len({array.dtype for array in arrays}) == 1 and arrays[0].dtype != object:
+            table = np.column_stack(arrays)
+            return pd.DataFrame(table, columns=[column.name for column in columns], copy=False) if named else table
+        frame = pd.DataFrame({column.name: array for column, array in zip(columns, arrays, strict=True)}, copy=False)
+        return frame if named else frame.to_numpy()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ It is the only writer of the slot. What it has served before stays in memory, so
 """
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from mlops_console.core.deployments import Environment, Revision, RevisionState, ServerHealth
+from mlops_console.core.deployments import Environment, Revision, ServerHealth
 from mlops_console.core.errors import MlopsError, StoreError
 from mlops_console.core.models import ModelRef
 from mlops_console.serving.loading import load_tested
@@ -45,7 +46,8 @@ class Reconciler(threading.Thread):
         self._warm: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
         self._stopping = threading.Event()
         self._seen = -1
-        self._look_again = 0.0
+        self._failed: int | None = None  # the revision that could not be loaded last
+        self._retry_at = math.inf
         self._heartbeat = time.monotonic() + _HEARTBEAT
 
     def stop(self) -> None:
@@ -71,8 +73,8 @@ class Reconciler(threading.Thread):
     def _step(self) -> None:
         now = time.monotonic()
         news = self._workspace.store.data_version()
-        if news != self._seen or 0 < self._look_again < now:
-            self._seen, self._look_again = news, 0.0
+        if news != self._seen or now >= self._retry_at:
+            self._seen = news
             self._reconcile()
         if now > self._heartbeat:
             self._heartbeat = now + _HEARTBEAT
@@ -90,15 +92,18 @@ class Reconciler(threading.Thread):
         wanted, current = environment.desired, self._slot.current
         if wanted is None or (current and _is_settled(environment, wanted, current)):
             return
+        if wanted.revision == self._failed and time.monotonic() < self._retry_at:
+            return
         try:
             loaded = self._load(wanted)
         except MlopsError as error:
             self._fail(wanted, error)
             return
+        self._failed, self._retry_at = None, math.inf
         self._slot.current = Served(wanted.revision, loaded)
         with self._workspace.store.write() as tx:
             deployments.mark_live(tx, environment.name, wanted.revision)
-        logger.warning("%s serves %s as revision %d", environment.name, wanted.model_ref, wanted.revision)
+        logger.info("%s serves %s as revision %d", environment.name, wanted.model_ref, wanted.revision)
 
     def _load(self, wanted: Revision) -> Loaded:
         """The version from memory, or from the store, tested; the longest unused one makes room for it."""
@@ -119,8 +124,7 @@ class Reconciler(threading.Thread):
         environment = self._slot.environment
         logger.error("%s can't serve %s: %s", environment, wanted.model_ref, error)
         self._slot.problem = error.message.rstrip(".")
-        if wanted.state is not RevisionState.LOADING:
-            self._look_again = time.monotonic() + _RETRY
+        self._failed, self._retry_at = wanted.revision, time.monotonic() + _RETRY
         with self._workspace.store.write() as tx:
             deployments.mark_failed(tx, environment, wanted.revision, error.message)
             if self._slot.current is None:

@@ -1,6 +1,6 @@
 """The clerk: the one thread of a process that brings what it logs into the store, so that training never waits for it.
 
-All connections to the store are the clerk's own. It closes them before a fork: SQLite's must not be carried into a child.
+All connections to the store are the clerk's own. It closes them before a fork, as SQLite's must not get into a child.
 """
 
 import contextlib
@@ -38,8 +38,8 @@ class Clerk:
         self.root = root
         self.error: MlopsError | OSError | None = None  # of the last attempt to take something in
         self._journals: list[Journal] = []
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._wake = threading.Event()
+        # What wakes it. A queue of this kind may be used in a signal handler; a threading.Event may not.
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._attempts = 0
         self._failures = 0  # in a row
         self._warned = False
@@ -48,18 +48,20 @@ class Clerk:
         threading.Thread(target=self._work, name="mlops-console clerk", daemon=True).start()
 
     def add(self, journal: Journal) -> None:
-        self._journals.append(journal)
-        self._wake.set()
+        """Look after a journal until it is closed and all of it is stored."""
+        if journal not in self._journals:
+            self._journals.append(journal)
+            self._calls.put(None)
 
-    def remove(self, journal: Journal) -> None:
-        self._journals.remove(journal)
-
-    def warn(self, problem: str) -> None:
-        """Tell once per process; what was not stored is told at the end of each run."""
+    def warn_of_trouble(self, problem: str) -> None:
+        """Tell of trouble with the store once per process; what was not stored is told at the end of each run."""
         if not self._warned:
             self._warned = True
-            with contextlib.suppress(TrackingWarning):  # where warnings are errors, training goes on all the same
-                warnings.warn(f"mlops-console: {problem} Training goes on.", TrackingWarning, stacklevel=2)
+            self.warn(problem)
+
+    def warn(self, problem: str) -> None:
+        with contextlib.suppress(TrackingWarning):  # where warnings are errors, training goes on all the same
+            warnings.warn(f"mlops-console: {problem} Training goes on.", TrackingWarning, stacklevel=2)
 
     def call(self, function: "Callable[[Intake], T]") -> T:
         """Let the clerk do something with the store, and wait for it; its errors are raised here."""
@@ -72,7 +74,6 @@ class Clerk:
                 results.put((None, error))
 
         self._calls.put(perform)
-        self._wake.set()
         result, error = results.get()
         if error is not None:
             raise error
@@ -88,7 +89,8 @@ class Clerk:
             failed = self.error is not None and self._attempts > attempts + 1
             if failed or time.monotonic() > deadline:
                 return False
-            self._wake.set()
+            if self._calls.empty():
+                self._calls.put(None)
             time.sleep(0.001)
         return True
 
@@ -99,6 +101,17 @@ class Clerk:
             journal.boundary(segment) - (intake.position(segment) if intake else 1) + (segment.end is not None)
             for segment in list(journal.segments)
         )
+
+    def left(self, journal: Journal) -> tuple[int, int]:
+        """Of a journal that has ended: how many records wait in files, and how many are lost when the process ends."""
+        waiting, lost = 0, journal.lost
+        for segment in list(journal.segments):
+            left = journal.boundary(segment) - (self._intake.position(segment) if self._intake else 1)
+            if segment.path is None:
+                lost += left
+            else:
+                waiting += left
+        return waiting, lost
 
     def before_fork(self) -> None:
         """Let the clerk close its connections and stand still."""
@@ -112,7 +125,6 @@ class Clerk:
 
         self._resumes.append(resume)
         self._calls.put(pause)
-        self._wake.set()
         paused.wait(_FORK_PATIENCE)
 
     def after_fork(self) -> None:
@@ -122,22 +134,32 @@ class Clerk:
     def _work(self) -> None:
         due = 0.0
         while True:
-            self._wake.wait(TICK if self._journals else None)
-            self._wake.clear()
-            while not self._calls.empty():
-                self._calls.get()()
+            self._answer(TICK if self._journals else None)
             ending = any(journal.closed for journal in self._journals)
             if time.monotonic() >= due or ending:
                 self._attempt()
                 due = time.monotonic() + (min(TICK * 2**self._failures, _BACKOFF) if self._failures else 0.0)
 
+    def _answer(self, timeout: float | None) -> None:
+        """Do what is asked; wait up to `timeout` seconds for the first of it."""
+        try:
+            while True:
+                call = self._calls.get(timeout=timeout)
+                if call is not None:
+                    call()
+                timeout = 0
+        except queue.Empty:
+            return
+
     def _attempt(self) -> None:
         try:
             for journal in list(self._journals):
                 self._open().take_in(journal)
+                if journal.closed and not journal.segments:
+                    self._journals.remove(journal)
         except (MlopsError, OSError) as error:
             self.error, self._failures = error, min(self._failures + 1, 10)
-            self.warn(str(error))
+            self.warn_of_trouble(str(error))
         else:
             self.error, self._failures = None, 0
         self._attempts += 1

@@ -73,7 +73,7 @@ _watch = _Watch()
 
 
 class _Exit(SystemExit):
-    """A SystemExit that notices when it ends the program: then no Python code asks for its code, but the interpreter."""
+    """A SystemExit that notices when it ends the program: then the interpreter asks for its code, not Python code."""
 
     @property
     def code(self) -> Any:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""The state of the git tree that a run was started from. The commit and branch are read from files, without a process."""
+"""The state of the git tree that a run is started from. Commit and branch are read from files, without a process."""
 
 import os
 import subprocess

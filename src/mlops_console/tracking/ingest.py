@@ -1,4 +1,4 @@
-"""From the spool into the store: a stretch of one segment in one short transaction, together with the position reached."""
+"""From the spool into the store: a stretch of one segment in one short transaction, with the position reached."""
 
 import itertools
 from collections.abc import Callable, Iterator

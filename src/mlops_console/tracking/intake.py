@@ -1,11 +1,12 @@
-"""The clerk's side towards the store: segments are read to their end and put away, runs are kept alive and described."""
+"""The clerk's side towards the store: segments are read and put away, runs are kept alive and described."""
 
 import threading
 import time
 from pathlib import Path
 
+from mlops_console.core.datasets import DatasetVersion
 from mlops_console.core.runs import ProcessIdentity
-from mlops_console.store import runs, spools
+from mlops_console.store import datasets, runs, spools
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.git import is_dirty
@@ -49,12 +50,23 @@ class Intake:
         journal.prepare()
         self._beat(journal)
 
-    def describe(self, journal: Journal) -> None:
-        """At the end of a run: which packages it used, whether its tree was dirty, and what its forked children left."""
-        take_in_left_behind(self.workspace, journal.run_id)
+    def name(self, run_id: str) -> str:
+        with self.workspace.store.read() as db:
+            return runs.get(db, run_id).name
+
+    def reference(self, run_id: str) -> DatasetVersion | None:
+        """The dataset that a run has logged as "train", else the first one."""
+        with self.workspace.store.read() as db:
+            inputs = datasets.run_inputs(db, run_id)
+        found = next((entry for entry in inputs if entry.role == "train"), inputs[0] if inputs else None)
+        return found.version if found else None
+
+    def describe(self, run_id: str) -> None:
+        """At the end of a run: the packages it used, whether its tree was dirty, and what its forked children left."""
+        take_in_left_behind(self.workspace, run_id)
+        dirty = self._dirty.wait()
         with self.workspace.store.write() as tx:
-            origin = runs.get(tx, journal.run_id).provenance
-            runs.set_provenance(tx, journal.run_id, completed(origin, self._dirty.wait()))
+            runs.set_provenance(tx, run_id, completed(runs.get(tx, run_id).provenance, dirty))
 
     def _read(self, journal: Journal, segment: Segment) -> bool:
         """Read on in a segment; whether it has been read to its end and no more will come."""

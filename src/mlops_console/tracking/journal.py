@@ -1,4 +1,4 @@
-"""What one process logs of one run: points, and events such as params, appended to the spool. Never waits for the store."""
+"""What one process logs of one run: points, and events such as params, appended to the spool, never to the store."""
 
 import collections
 import itertools
@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import time
-from typing import Any, SupportsIndex
+from typing import Any, Protocol, SupportsIndex
 
 from mlops_console.core.errors import UsageError
 from mlops_console.tracking import spool
@@ -25,19 +25,26 @@ _NO_NUMBERS = "cmMOSU"  # NumPy's kinds: complex, times, objects, texts
 _pack = RECORD.pack_into
 
 
+class Keeper(Protocol):
+    def add(self, journal: "Journal") -> None: ...
+    def warn(self, problem: str) -> None: ...
+    def warn_of_trouble(self, problem: str) -> None: ...
+
+
 class Journal:
     """The appending end. `segments` is what the clerk takes in, oldest first; the last one is being written.
 
-    `trouble` is called with a text when something could not be kept; training never sees an exception of it.
+    Each new segment is reported to the keeper, the clerk of this process. What can't be kept is told to it as well;
+    training never sees an exception of it.
     """
 
-    def __init__(self, folder: Path | None, run_id: str, trouble: Callable[[str], None], owns_run: bool) -> None:
+    def __init__(self, folder: Path | None, run_id: str, keeper: "Callable[[], Keeper]", *, owns_run: bool) -> None:
         self.run_id = run_id
         self.owns_run = owns_run  # not where a worker's stage joins, nor in a forked child
         self.lost = 0  # points and events that nobody will ever find
         self.closed = False
         self._folder = folder
-        self._trouble = trouble
+        self._keeper = keeper
         self._names: set[str] = set()
         self._refused = False
         self._next_step = 0
@@ -63,7 +70,7 @@ class Journal:
         self.reopen()
 
     def log(self, metrics: Mapping[str, Any], step: int | None) -> None:
-        """Append one point of each metric. The way that is always taken; whatever is unusual is left to `_log_checked`."""
+        """Append one point of each metric: the usual way, and fast; whatever is unusual is left to `_log_checked`."""
         at = time()
         with self._lock:
             slot = self._slot
@@ -157,7 +164,7 @@ class Journal:
             return points
         if not self._refused:
             self._refused = True
-            self._trouble(f"a run has at most {NAMES:,} metric names, more are not stored; the first was {new[room]!r}")
+            self._keeper().warn(f"A run has at most {NAMES:,} metric names; {new[room]!r} and others are not stored.")
         return {name: value for name, value in points.items() if name in self._names}
 
     def _reserve(self, slots: int) -> None:
@@ -179,6 +186,7 @@ class Journal:
         self._slot = spool.put_text(segment.map, 1, spool.EVENT, 0, header)
         self._limit = segment.slots
         self.segments.append(segment)
+        self._keeper().add(self)
 
     def _next(self, slots: int) -> Segment | None:
         spare, self.spare = self.spare, None
@@ -189,7 +197,7 @@ class Journal:
         try:
             return self._new(slots)
         except OSError as error:
-            self._trouble(f"the spool can't be written: {error.strerror}")
+            self._keeper().warn_of_trouble(f"The spool {self._folder} can't be written: {error.strerror}.")
             self._retry_at = time() + RETRY
         in_memory = sum(segment.path is None for segment in self.segments)
         return Segment(None, slots) if in_memory < MEMORY_SEGMENTS else None

@@ -1,5 +1,6 @@
 """`Run`: what training code holds while it runs."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -8,8 +9,9 @@ from time import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from mlops_console.core.errors import MlopsError, NotFoundError
-from mlops_console.tracking import endings
+from mlops_console.core.errors import ConfigError, MlopsError, NotFoundError, StoreError
+from mlops_console.store.location import HOME
+from mlops_console.tracking import endings, process
 from mlops_console.tracking.clerk import Clerk
 from mlops_console.tracking.endings import Ending
 from mlops_console.tracking.journal import Journal, checked_name
@@ -17,7 +19,7 @@ from mlops_console.tracking.journal import Journal, checked_name
 if TYPE_CHECKING:
     from mlops_console.core.datasets import DatasetVersion
     from mlops_console.core.models import ModelVersion
-    from mlops_console.tracking.intake import Intake
+    from mlops_console.store.objects import Objects
 
 
 class Run:
@@ -27,12 +29,12 @@ class Run:
     what was not stored. A wrong type raises `TypeError`, a hopeless name `ValueError`, at once.
     """
 
-    def __init__(self, run_id: str, name: str | None, clerk: Clerk, journal: Journal, *, joined: bool) -> None:
+    def __init__(self, run_id: str, name: str | None, root: Path, journal: Journal) -> None:
         self._id = run_id
         self._name = name
-        self._clerk = clerk
+        self._root = root
         self._journal = journal
-        self._joined = joined
+        self._joined = not journal.owns_run
         self._pid = os.getpid()
         self._params: dict[str, Any] = {}
         self._unstored: list[str] = []
@@ -45,7 +47,7 @@ class Run:
     def name(self) -> str:
         """The run's name; of a run that a worker has started, as the store has it."""
         if self._name is None:
-            self._name = self._clerk.call(lambda intake: intake.name(self._id))
+            self._name = process.clerk(self._root).call(lambda intake: intake.name(self._id))
         return self._name
 
     @property
@@ -81,7 +83,7 @@ class Run:
         self._journal.event("tags", tags=checked)
 
     def log_artifact(self, path: str | Path, name: str | None = None) -> None:
-        """Keep a copy of a file, or of all files below a folder, as artifacts called `name` (by default the file's name).
+        """Keep a copy of a file, or of all files below a folder, called `name` (by default the file's name).
 
         Raises:
             NotFoundError: there is no such file.
@@ -101,18 +103,18 @@ class Run:
             role: "train", "test", … The one called "train" is what drift is compared with.
             frame: a pandas DataFrame, a NumPy array of one or two dimensions, a dict of columns, or the path of a CSV
                 or Parquet file.
-            name: of the dataset; by default the experiment-wide role.
+            name: of the dataset; by default its role.
 
         Raises:
             TypeError: the frame is nothing of the kind.
         """
         from mlops_console.data.description import describe
 
-        description = describe(frame)
         role = checked_name(role, "role")
         name = checked_name(name if name is not None else role, "dataset")
+        description = describe(frame)
         try:
-            sample = self._clerk.objects().put_bytes(description.sample)
+            sample = self._objects().put_bytes(description.sample)
         except (MlopsError, OSError) as error:
             self._not_stored(f"dataset {name!r}", error)
             return
@@ -137,24 +139,23 @@ class Run:
             ModelError: it is a pickle, has no `predict`, is not fitted, or does not take its own example.
             UsageError: the name is no model name.
         """
-        from mlops_console.models.storage import prepare_model
+        from mlops_console.data.frames import as_frame
+        from mlops_console.models.storage import prepare
 
-        reference = None
+        example = None if input_example is None else as_frame(input_example)
+        prepared = prepare(model, name, example, self._reference())
+        clerk = process.clerk(self._root)
         try:
-            if self._clerk.drain(self._journal):
-                reference = self._clerk.call(lambda intake: intake.reference(self._id))
-        except (MlopsError, OSError) as error:
-            self._clerk.warn(str(error))
-        prepared = prepare_model(model, name, input_example, reference, self._clerk.root)
-        try:
-            return self._clerk.call(lambda intake: prepared.store(intake.workspace, self._id, description))
-        except (MlopsError, OSError) as error:
+            version = clerk.call(
+                lambda intake: prepared.store(intake.workspace, run_id=self._id, description=description)
+            )
+        except (StoreError, OSError) as error:
             self._not_stored(f"model {name!r}", error)
             return None
+        self._tell_untrusted(version, prepared.untrusted)
+        return version
 
-    def finish(
-        self, status: Literal["succeeded", "failed", "stopped"] = "succeeded", error: str | None = None
-    ) -> None:
+    def finish(self, status: Literal["succeeded", "failed", "stopped"] = "succeeded", error: str | None = None) -> None:
         """End the run and wait until all of it is in the store. A second call does nothing.
 
         A run that a worker has started is not ended by this: the worker decides by the exit codes of its stages.
@@ -171,3 +172,102 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self._id} {self._name or ''}>"
+
+    def _reference(self) -> "DatasetVersion | None":
+        """The dataset that the run has logged as "train", else the first one."""
+        clerk = process.clerk(self._root)
+        try:
+            if clerk.drain(self._journal):
+                return clerk.call(lambda intake: intake.reference(self._id))
+        except (MlopsError, OSError) as error:
+            clerk.warn_of_trouble(str(error))
+        return None
+
+    def _tell_untrusted(self, version: "ModelVersion", types: tuple[str, ...]) -> None:
+        if types:
+            from mlops_console.tracking.loading import trusted_types
+
+            try:
+                trusted = process.clerk(self._root).call(lambda intake: trusted_types(intake.workspace, version.model))
+            except ConfigError:
+                trusted = ()
+            names = [name for name in types if name not in trusted]
+            if names:
+                process.clerk(self._root).warn(
+                    f"{version.ref} can be loaded only once [models.{version.model}] of mlops.toml has "
+                    f"trusted_types = {names}."
+                )
+
+    def _keep_file(self, file: Path, name: str) -> None:
+        try:
+            sha256, size = self._objects().put_file(file)
+        except (MlopsError, OSError) as error:
+            self._not_stored(f"artifact {name!r}", error)
+            return
+        self._journal.event("artifact", path=clean(name), sha256=sha256, size=size)
+
+    def _objects(self) -> "Objects":
+        from mlops_console.store.objects import Objects
+
+        return Objects(self._root / HOME / "objects")
+
+    def _not_stored(self, what: str, error: Exception) -> None:
+        self._unstored.append(what)
+        process.clerk(self._root).warn_of_trouble(f"{what} is not stored: {error}")
+
+    def _end(self, ending: Ending) -> None:
+        if self._journal.closed:
+            return
+        process.runs.discard(self)
+        clerk = process.clerk(self._root)
+        if os.getpid() == self._pid:  # a forked child only ends what it has logged itself
+            self._say_goodbye(clerk, ending)
+        self._journal.close()
+        clerk.drain(self._journal)
+        self._tell(clerk)
+
+    def _say_goodbye(self, clerk: Clerk, ending: Ending) -> None:
+        """Log how the run has ended, after everything else of it is in the store (or as well as trouble lets us)."""
+        at = time()
+        if clerk.drain(self._journal):
+            with contextlib.suppress(MlopsError, OSError):  # told by what is not stored
+                clerk.call(lambda intake: intake.describe(self._id))
+        if not self._joined:
+            self._journal.event("finish", status=ending.status, error=_clean(ending.error), at=at)
+        elif ending.error is not None:
+            self._journal.event("error", error=_clean(ending.error))
+
+    def _tell(self, clerk: Clerk) -> None:
+        """Say on stderr what of this run is not in the store."""
+        waiting, lost = clerk.left(self._journal)
+        parts = []
+        if self._unstored:
+            parts.append(f"not stored: {', '.join(self._unstored)}")
+        if lost:
+            parts.append(f"{lost:,} points are lost")
+        if waiting:
+            parts.append(f"{waiting:,} records wait in {HOME}/spool, and the next mlops-console command stores them")
+        if parts and sys.stderr is not None:
+            with contextlib.suppress(OSError, ValueError):
+                reason = f" ({clerk.error})" if clerk.error else ""
+                sys.stderr.write(f"mlops-console: run {self._name or self._id}: {'; '.join(parts)}{reason}\n")
+
+
+def clean(text: str) -> str:
+    """Text that any file and store can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else clean(text)
+
+
+def _mapping(value: object, what: str) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{what} must be a dict, not {type(value).__name__}")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as the number it is; everything else as it is."""
+    return value.item() if hasattr(value, "dtype") and getattr(value, "shape", None) == () else value

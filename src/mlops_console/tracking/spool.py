@@ -89,11 +89,11 @@ def text_slots(text: bytes) -> int:
     return 1 + -(-len(text) // SIZE)
 
 
-def put_text(buffer: Buffer, slot: int, kind: int, number: int, text: bytes) -> int:
+def put_text(buffer: mmap.mmap | bytearray, slot: int, kind: int, number: int, text: bytes) -> int:
     """Write a text from `slot` on; the slot after it. `number` is a metric's name id, and 0 for an event."""
     begin = (slot + 1) * SIZE
-    buffer[begin : begin + len(text)] = text  # type: ignore[index]
-    RECORD.pack_into(buffer, slot * SIZE, len(text) << 32 | number, 0.0, float(zlib.crc32(text)), kind, slot)  # type: ignore[arg-type]
+    buffer[begin : begin + len(text)] = text
+    RECORD.pack_into(buffer, slot * SIZE, len(text) << 32 | number, 0.0, float(zlib.crc32(text)), kind, slot)
     return slot + text_slots(text)
 
 

@@ -3,18 +3,16 @@
 import os
 import traceback
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
 from textual.binding import BindingType
 from textual.theme import Theme
 from textual.worker import Worker, WorkerState
 
 from mlops_console.core.errors import MlopsError
-from mlops_console.core.text import safe_text
 from mlops_console.tui import commands, themes
-from mlops_console.tui.app_actions import AppActions
+from mlops_console.tui.app_actions import ActingApp
 from mlops_console.tui.commands import Keymap
 from mlops_console.tui.feed import Feed
 from mlops_console.tui.messages import ConfigLoaded, ReadFailed, StoreChanged, ThemesLoaded
@@ -26,11 +24,11 @@ if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
 
 
-class ConsoleApp(AppActions, App[None], inherit_bindings=False):
+class ConsoleApp(ActingApp, inherit_bindings=False):
     """The console on one workspace."""
 
     TITLE = "mlops-console"
-    CSS_PATH: ClassVar[list[str]] = ["app.tcss", "screens/main.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/main.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings("app")]
     COMMANDS: ClassVar[set[Any]] = {lambda: _palette()}
 
@@ -102,7 +100,9 @@ class ConsoleApp(AppActions, App[None], inherit_bindings=False):
             self.register_theme(theme)
             if changed and theme.name == self.theme:
                 self.refresh_css(animate=False)
-        self.own_themes = tuple(theme.name for theme in event.themes)
+        first, self.own_themes = not self.own_themes, tuple(theme.name for theme in event.themes)
+        if first and self._theme_wanted:
+            self.use_theme(self._theme_wanted)  # it may be the user's own
         for problem in event.problems:
             self.tell(problem.problem, "warning")
 
@@ -119,10 +119,6 @@ class ConsoleApp(AppActions, App[None], inherit_bindings=False):
         self.worker_changed(event.worker)
 
     # Telling
-
-    def tell(self, text: str, severity: str = "information", title: str = "") -> None:
-        """A toast; the text is foreign."""
-        self.notify(safe_text(text, 600), title=safe_text(title, 200), severity=severity, markup=False)  # type: ignore[arg-type]
 
     def tell_error(self, error: MlopsError) -> None:
         """What is wrong and what to do; the same one only once in a while."""

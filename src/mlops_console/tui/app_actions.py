@@ -3,20 +3,39 @@
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops_console.core.text import safe_line
+from textual.app import App
+from textual.notifications import SeverityLevel
+
+from mlops_console.core.text import safe_line, safe_text
 from mlops_console.tui import commands
-from mlops_console.tui.commands import Command
+from mlops_console.tui.commands import Command, Keymap
+from mlops_console.tui.screens.main import MainScreen
 
 if TYPE_CHECKING:
-    from mlops_console.tui.app import ConsoleApp
+    from mlops_console.store.workspace import Workspace
 
 
-class AppActions:
-    """Mixed into `ConsoleApp`."""
+class ActingApp(App[None], inherit_bindings=False):
+    """The base of `ConsoleApp`, which sets what is declared here."""
 
+    workspace: "Workspace"
+    read_only: bool
+    keymap: Keymap
     own_themes: tuple[str, ...] = ()
 
-    async def run_command(self: "ConsoleApp", command: Command, argument: str = "") -> None:
+    @property
+    def main(self) -> MainScreen:
+        raise NotImplementedError
+
+    @property
+    def important_environment(self) -> str | None:
+        raise NotImplementedError
+
+    def tell(self, text: str, severity: SeverityLevel = "information") -> None:
+        """A toast; the text is foreign."""
+        self.notify(safe_text(text, 600), severity=severity, markup=False)
+
+    async def run_command(self, command: Command, argument: str = "") -> None:
         """Do what a command says, as if its key had been pressed; `argument` as typed after it in `:`."""
         action = command.action.removeprefix("app.")
         target: Any = self
@@ -30,69 +49,71 @@ class AppActions:
             parameters = (argument,) if argument and command.argument else ()
             await self.run_action(("", action, parameters), default_namespace=target)
 
-    def check_action(self: "ConsoleApp", action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Read-only, no action exists."""
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Read-only, no action exists; and none before there is a view."""
+        if not self.main.ready:
+            return action in ("quit", "show_view")
         acting = {command.action.removeprefix("app.") for command in commands.COMMANDS if command.acts}
         return not (self.read_only and action in acting)
 
-    async def action_show_view(self: "ConsoleApp", name: str, where: Mapping[str, Any] | None = None) -> None:
+    async def action_show_view(self, name: str, where: Mapping[str, Any] | None = None) -> None:
         await self.main.show_view(name, where)
 
-    def action_out(self: "ConsoleApp") -> None:
+    def action_out(self) -> None:
         self.main.view.leave()
 
-    async def action_logs(self: "ConsoleApp") -> None:
+    async def action_logs(self) -> None:
         if not await self.main.view.show_logs():
             self.tell("Nothing that has a log is selected.", "warning")
 
-    def action_train(self: "ConsoleApp", argument: str = "") -> None:
+    def action_train(self, argument: str = "") -> None:
         from mlops_console.tui import flows
 
         self._flow(flows.train(self, self.main.view.selection, argument))
 
-    def action_deploy(self: "ConsoleApp", argument: str = "") -> None:
+    def action_deploy(self, argument: str = "") -> None:
         from mlops_console.tui import flows
 
         self._flow(flows.deploy(self, self.main.view.selection, argument))
 
-    def action_rollback(self: "ConsoleApp", argument: str = "") -> None:
+    def action_rollback(self, argument: str = "") -> None:
         from mlops_console.tui import flows
 
         self._flow(flows.rollback(self, self.main.view.selection, argument))
 
-    def action_stop(self: "ConsoleApp", argument: str = "") -> None:
+    def action_stop(self, argument: str = "") -> None:
         from mlops_console.tui import flows
 
         self._flow(flows.stop(self, self.main.view.selection, argument))
 
-    def action_check_drift(self: "ConsoleApp", argument: str = "") -> None:
+    def action_check_drift(self, argument: str = "") -> None:
         from mlops_console.tui import flows
 
         self._flow(flows.check_drift(self, self.main.view.selection, argument))
 
-    def act(self: "ConsoleApp", doing: str, name: str, request: Mapping[str, Any]) -> None:
+    def act(self, doing: str, name: str, request: Mapping[str, Any]) -> None:
         """Show the plan of an action and do it once it is confirmed."""
         from mlops_console.tui import flows
 
         self._flow(flows.act(self, doing, name, request))
 
-    def action_copy_reference(self: "ConsoleApp") -> None:
+    def action_copy_reference(self) -> None:
         self._copy(self.main.view.selection.reference, "reference")
 
-    def action_copy_command(self: "ConsoleApp") -> None:
+    def action_copy_command(self) -> None:
         self._copy(self.main.view.selection.command, "shell command")
 
-    def action_help(self: "ConsoleApp") -> None:
+    def action_help(self) -> None:
         from mlops_console.tui.screens.dialogs.help import Help
 
         self.push_screen(Help(self.main.view_name, self.read_only, self.keymap))
 
-    def action_command_line(self: "ConsoleApp") -> None:
+    def action_command_line(self) -> None:
         from mlops_console.tui.screens.dialogs.command_line import CommandLine
 
         self.push_screen(CommandLine(commands.in_view(self.main.view_name, self.read_only)), self._typed)
 
-    def action_choose_theme(self: "ConsoleApp", name: str = "") -> None:
+    def action_choose_theme(self, name: str = "") -> None:
         from mlops_console.tui.screens.dialogs.picker import Choice, Picker
 
         if name:
@@ -101,14 +122,14 @@ class AppActions:
         choices = [Choice(own, own, "in use" if own == self.theme else "") for own in self.own_themes]
         self.push_screen(Picker("Theme", choices), lambda chosen: self.use_theme(chosen) if chosen else None)
 
-    def use_theme(self: "ConsoleApp", name: str) -> None:
+    def use_theme(self, name: str) -> None:
         """Switch to a theme; an unknown one is told."""
         if name in self.own_themes or name == self.theme:
             self.theme = name
         else:
             self.tell(f"There is no theme {safe_line(name, 60)}; there are {', '.join(self.own_themes)}.", "warning")
 
-    async def _typed(self: "ConsoleApp", text: str | None) -> None:
+    async def _typed(self, text: str | None) -> None:
         """Do what was typed into `:`."""
         word, _, argument = (text or "").partition(" ")
         if not word:
@@ -119,12 +140,12 @@ class AppActions:
         else:
             await self.run_command(command, argument.strip())
 
-    def _copy(self: "ConsoleApp", text: str, what: str) -> None:
+    def _copy(self, text: str, what: str) -> None:
         if text:
             self.copy_to_clipboard(text)
             self.tell(f"Copied the {what}: {text}")
         else:
             self.tell(f"Nothing is selected that has a {what}.", "warning")
 
-    def _flow(self: "ConsoleApp", flow: Coroutine[Any, Any, None]) -> None:
+    def _flow(self, flow: Coroutine[Any, Any, None]) -> None:
         self.run_worker(flow, name="flow", group="flow", exclusive=True, exit_on_error=False)

@@ -66,7 +66,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("logs", "Logs", "l", "app.logs", "Show the log of what is selected",
             footer=("runs", "pipelines", "jobs")),
     Command("compare", "Compare", "c", "compare", "Compare what is marked, side by side",
-            scope=("runs", "models", "drift"), footer=("runs", "models")),
+            scope=("runs", "models"), footer=("runs", "models")),
     Command("mark", "Mark", "space", "mark", "Mark or unmark the row of the cursor, to compare it",
             scope=("grid",), footer=("runs", "models")),
     Command("open", "Open", "enter", "open", "Go into the selected thing", scope=("grid",)),
@@ -91,8 +91,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("page-up", "Page up", "pageup,ctrl+u", "page_up", "A page up", scope=("grid",), palette=False),
     Command("top", "Top", "g,home", "top", "First row", scope=("grid",), palette=False),
     Command("bottom", "Bottom", "G,end", "bottom", "Last row", scope=("grid",), palette=False),
-    Command("right", "Columns right", "right", "columns_right", "Show the columns further right", scope=("grid",), palette=False),
-    Command("left", "Columns left", "left", "columns_left", "Show the columns further left", scope=("grid",), palette=False),
+    Command("right", "Columns right", "right", "columns_right", "Show the columns further right", scope=("grid",),
+            palette=False),
+    Command("left", "Columns left", "left", "columns_left", "Show the columns further left", scope=("grid",),
+            palette=False),
 )  # fmt: skip
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
@@ -125,8 +127,7 @@ def in_view(view: str, read_only: bool) -> list[Command]:
     return [
         command
         for command in COMMANDS
-        if (view in command.scope or {"app", "grid"} & set(command.scope))
-        and not (read_only and command.acts)
+        if (view in command.scope or {"app", "grid"} & set(command.scope)) and not (read_only and command.acts)
     ]
 
 

@@ -15,10 +15,12 @@ from mlops_console.tui.selection import Selection
 
 if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
-    from mlops_console.tui.app import ConsoleApp
+    from mlops_console.tui.app_actions import ActingApp
+
+_DEFAULT_PIPELINE = "train"  # as in the `train` action: it need not be named
 
 
-async def act(app: "ConsoleApp", doing: str, name: str, request: Mapping[str, Any]) -> None:
+async def act(app: "ActingApp", doing: str, name: str, request: Mapping[str, Any]) -> None:
     """Show the plan of an action and, once it is confirmed, do it.
 
     Args:
@@ -36,14 +38,15 @@ async def act(app: "ConsoleApp", doing: str, name: str, request: Mapping[str, An
     app.tell(_told(name, job_id, result))
 
 
-async def train(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
-    """Choose a pipeline, edit its params, train."""
+async def train(app: "ActingApp", selection: Selection, argument: str = "") -> None:
+    """The selected pipeline, else "train", else one to choose: edit its params, train."""
     from mlops_console.tui.params import read_form
     from mlops_console.tui.screens.dialogs.form import Form
 
     config = await asyncio.to_thread(app.workspace.config)
     names = list(config.pipelines)
-    pipeline = argument or selection.pipeline or await _choose(app, "Train which pipeline?", names, "pipeline")
+    pipeline = argument or selection.pipeline or (_DEFAULT_PIPELINE if _DEFAULT_PIPELINE in names else None)
+    pipeline = pipeline or await _choose(app, "Train which pipeline?", names, "pipeline")
     if not pipeline:
         return
     fields, parse = await asyncio.to_thread(read_form, app.workspace, pipeline)
@@ -53,7 +56,7 @@ async def train(app: "ConsoleApp", selection: Selection, argument: str = "") -> 
         await act(app, f"Train {pipeline}", "train", {"pipeline": pipeline, "params": dict(changed)})
 
 
-async def deploy(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+async def deploy(app: "ActingApp", selection: Selection, argument: str = "") -> None:
     """Choose a model version and an environment, deploy."""
     words = argument.split()
     ref = words[0] if words else selection.model_ref or await _choose_version(app, selection)
@@ -64,7 +67,7 @@ async def deploy(app: "ConsoleApp", selection: Selection, argument: str = "") ->
         await act(app, f"Deploy {ref} to {name}", "deploy", {"model_ref": ref, "environment": name, "reason": ""})
 
 
-async def rollback(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+async def rollback(app: "ActingApp", selection: Selection, argument: str = "") -> None:
     """Go back in the selected environment, else in the most important one: from anywhere it is `r`, `y`."""
     name = argument or selection.environment or app.important_environment
     name = name or await _choose_environment(app, "Roll back which environment?")
@@ -75,7 +78,7 @@ async def rollback(app: "ConsoleApp", selection: Selection, argument: str = "") 
         await act(app, f"Roll back {name}", "rollback", request)
 
 
-async def stop(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+async def stop(app: "ActingApp", selection: Selection, argument: str = "") -> None:
     """Stop the selected job, or the selected run."""
     if argument.isdigit() or selection.job_id is not None:
         job = int(argument) if argument.isdigit() else selection.job_id
@@ -86,7 +89,7 @@ async def stop(app: "ConsoleApp", selection: Selection, argument: str = "") -> N
         app.tell("Nothing that could be stopped is selected; 7 shows the jobs.", "warning")
 
 
-async def check_drift(app: "ConsoleApp", selection: Selection, argument: str = "") -> None:
+async def check_drift(app: "ActingApp", selection: Selection, argument: str = "") -> None:
     """Compare the live data of an environment with the reference."""
     name = argument or selection.environment or app.important_environment
     name = name or await _choose_environment(app, "Check which environment?")
@@ -94,14 +97,14 @@ async def check_drift(app: "ConsoleApp", selection: Selection, argument: str = "
         await act(app, f"Check the drift of {name}", "check_drift", {"environment": name})
 
 
-async def _choose(app: "ConsoleApp", title: str, names: list[str], noun: str) -> str | None:
+async def _choose(app: "ActingApp", title: str, names: list[str], noun: str) -> str | None:
     if not names:
         app.tell(f"mlops.toml names no {noun} yet.", "warning")
         return None
     return names[0] if len(names) == 1 else await app.push_screen_wait(Picker(title, [Choice(n, n) for n in names]))
 
 
-async def _choose_version(app: "ConsoleApp", selection: Selection) -> str | None:
+async def _choose_version(app: "ActingApp", selection: Selection) -> str | None:
     choices = await asyncio.to_thread(_version_choices, app.workspace, selection.model)
     if not choices:
         app.tell("There is no model version yet: t trains one.", "warning")
@@ -109,7 +112,7 @@ async def _choose_version(app: "ConsoleApp", selection: Selection) -> str | None
     return await app.push_screen_wait(Picker("Deploy which model version?", choices))
 
 
-async def _choose_environment(app: "ConsoleApp", title: str) -> str | None:
+async def _choose_environment(app: "ActingApp", title: str) -> str | None:
     choices = await asyncio.to_thread(_environment_choices, app.workspace)
     if not choices:
         app.tell("mlops.toml names no environment: add one under [environments.NAME].", "warning")
@@ -140,7 +143,9 @@ def _version_choices(workspace: "Workspace", model: str | None) -> list[Choice]:
         names = [model] if model else models.model_names(db)
         versions = [version for name in names for version in models.versions(db, name)]
     versions.sort(key=lambda version: version.created_at, reverse=True)
-    return [Choice(v.ref, v.ref, " ".join((age(v.created_at), *(f"@{alias}" for alias in v.aliases)))) for v in versions]
+    return [
+        Choice(v.ref, v.ref, " ".join((age(v.created_at), *(f"@{alias}" for alias in v.aliases)))) for v in versions
+    ]
 
 
 def _environment_choices(workspace: "Workspace") -> list[Choice]:

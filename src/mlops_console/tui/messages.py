@@ -1,8 +1,7 @@
 """What the console's parts tell each other. Named for what happened; the payload never changes afterwards."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.theme import Theme
@@ -10,7 +9,6 @@ from textual.theme import Theme
 from mlops_console.core.alerts import Alert
 from mlops_console.core.deployments import Environment
 from mlops_console.core.errors import MlopsError
-from mlops_console.core.plans import Plan
 from mlops_console.tui.themes import ThemeProblem
 
 if TYPE_CHECKING:
@@ -51,25 +49,3 @@ class StatusLoaded(Message, bubble=False):
     jobs: int
     alerts: tuple[Alert, ...]
     environment: Environment | None
-
-
-@dataclass
-class ActionPlanned(Message, bubble=False):
-    name: str
-    request: Mapping[str, Any]
-    plan: Plan
-
-
-@dataclass
-class ActionDone(Message, bubble=False):
-    """An action was performed at once (`result`) or queued as a job (`job_id`)."""
-
-    name: str
-    job_id: int | None
-    result: Mapping[str, Any]
-
-
-@dataclass
-class ActionFailed(Message, bubble=False):
-    name: str
-    error: MlopsError

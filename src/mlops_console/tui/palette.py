@@ -1,5 +1,6 @@
 """The commands of the table in Textual's command palette."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -36,5 +37,5 @@ class ConsoleCommands(Provider):
     def _title(self, command: Command) -> str:
         return f"{command.title}  ({shown_keys(self._console.keymap.of(command))})"
 
-    def _run(self, command: Command) -> "partial[object]":
+    def _run(self, command: Command) -> Callable[[], Awaitable[None]]:
         return partial(self._console.run_command, command)

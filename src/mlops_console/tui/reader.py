@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.message import Message
 from textual.widget import Widget
@@ -13,6 +13,7 @@ from mlops_console.tui.messages import ReadFailed
 
 if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
+    from mlops_console.tui.app import ConsoleApp
 
 Read = Callable[["Workspace"], Message]
 
@@ -32,6 +33,11 @@ class Reader(Widget):
         self._reading: set[str] = set()
         self._wished: dict[str, Read] = {}
 
+    @property
+    def console(self) -> "ConsoleApp":
+        """The app, as what it is."""
+        return cast("ConsoleApp", self.app)
+
     def read(self, what: str, read: Read) -> None:
         """Call `read(workspace)` in a thread and post the message it returns to this widget.
 
@@ -42,7 +48,7 @@ class Reader(Widget):
             self._wished[what] = read
             return
         self._reading.add(what)
-        workspace: Workspace = self.app.workspace  # type: ignore[attr-defined]
+        workspace = self.console.workspace
         self.run_worker(
             lambda: self._perform(what, read, workspace),
             name=what,
@@ -72,4 +78,4 @@ class Reader(Widget):
             self.read(event.what, wish)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        self.app.worker_changed(event.worker)  # type: ignore[attr-defined]
+        self.console.worker_changed(event.worker)

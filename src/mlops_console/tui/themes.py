@@ -104,11 +104,7 @@ def variables() -> dict[str, str]:
 
 
 def _variables(colors: dict[str, str]) -> dict[str, str]:
-    own = {
-        key: colors[key]
-        for key in _COLORS
-        if key not in ("background", "surface", "panel", "foreground", "accent")
-    }
+    own = {key: colors[key] for key in _COLORS if key not in ("background", "surface", "panel", "foreground", "accent")}
     return own | {
         "border": colors["accent"],
         "border-blurred": colors["line"],

@@ -1,4 +1,4 @@
-"""Live reload of what people edit: mlops.toml and the themes. Everything here runs in threads, after the first frame."""
+"""Live reload of what people edit: mlops.toml and the themes. All of it in a thread, after the first frame."""
 
 import threading
 from collections.abc import Callable
@@ -50,6 +50,8 @@ class Watcher:
                 self._load_themes()
 
     def _load_config(self) -> None:
+        if not self._workspace.config_path.is_file():
+            return  # a workspace that only keeps runs needs none
         try:
             self._post(ConfigLoaded(self._workspace.config()))
         except MlopsError as error:

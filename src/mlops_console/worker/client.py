@@ -20,6 +20,7 @@ from mlops_console.worker.processes import command
 from mlops_console.worker.wake import wake
 
 _POLL = 0.01  # seconds
+_LOOK = 1.0  # seconds between two looks at the worker that is waited for
 _START = 15.0  # seconds within which a worker must have started
 _OF_ANOTHER_RUN = ("MLOPS_RUN_ID", "MLOPS_PARAMS")
 
@@ -72,6 +73,7 @@ def wait(workspace: Workspace, job_id: int, timeout: float | None = None) -> Job
 
     Raises:
         NotFoundError: there is no such job.
+        StoreError: no worker could be started.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     seen, looked = -1, time.monotonic()
@@ -86,9 +88,9 @@ def wait(workspace: Workspace, job_id: int, timeout: float | None = None) -> Job
         now = time.monotonic()
         if deadline is not None and now > deadline:
             return job
-        if now - looked > 1.0:  # the worker may have been killed: the next one takes over
-            looked = now
-            ensure_worker(workspace)
+        if now - looked > _LOOK:  # the worker may have been killed: the next one takes over
+            _await_worker(workspace)
+            looked = time.monotonic()
         time.sleep(_POLL)
 
 
@@ -151,16 +153,14 @@ def _state(worker: Worker | None) -> Literal["running", "stopping", "stopped", "
 def _take_over(workspace: Workspace) -> None:
     """Start a worker if the one before left running things behind, and wait until it is there."""
     if _leftovers(workspace):
-        start_worker(workspace)
+        _await_worker(workspace)
 
 
-def start_worker(workspace: Workspace) -> None:
-    """Start a worker where none is there, and wait until it is.
-
-    Raises:
-        StoreError: it did not come; its log tells why.
-    """
-    ensure_worker(workspace)
+def _await_worker(workspace: Workspace) -> None:
+    """See that there is a worker, and wait until it has started."""
+    if worker_status(workspace).state in ("running", "stopping"):
+        return
+    _start_detached(workspace)
     deadline = time.monotonic() + _START
     while worker_status(workspace).state in ("stopped", "dead"):
         if time.monotonic() > deadline:

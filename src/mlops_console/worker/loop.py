@@ -61,6 +61,7 @@ class _Life:
 
     def live(self) -> None:
         self.queue.adopt()
+        self.servers.adopt()
         seen, checked, beaten = -1, 0.0, time.monotonic()
         while True:
             now = time.monotonic()
@@ -92,7 +93,7 @@ class _Life:
         if self._told_to_stop():
             return self._end()
         self.queue.start_queued(self.settings.slots)
-        self.servers.look(self.settings.grace)
+        self.servers.look()
         return self._is_over()
 
     def _told_to_stop(self) -> bool:
@@ -108,7 +109,7 @@ class _Life:
         if not self.queue.is_idle:
             self.queue.stop_all()
             return False
-        self.servers.stop(self.settings.grace)
+        self.servers.stop()
         with self.workspace.store.write() as tx:
             jobs.forget_worker(tx)
         return True

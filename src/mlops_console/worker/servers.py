@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0  # seconds before a server that crashed is started again
 _SETTLED = 30.0  # seconds after which a start counts as a good one
+_DRAIN = 20.0  # seconds for a server to answer the requests under way when it is stopped
 
 
 @dataclass(slots=True)
@@ -32,15 +33,25 @@ class _Server:
 class Servers:
     """The server processes of this worker, by environment."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, module: str = "mlops_console.serving") -> None:
         self.workspace = workspace
+        self.module = module
         self._servers: dict[str, _Server] = {}
 
     @property
     def is_idle(self) -> bool:
         return not self._servers
 
-    def look(self, grace: float) -> None:
+    def adopt(self) -> None:
+        """Take over the living servers of a worker that is gone."""
+        with self.workspace.store.read() as db:
+            environments = deployments.environments(db)
+        for environment in environments:
+            process = Process(environment.process) if environment.process is not None else None
+            if process is not None and process.is_alive():
+                self._servers[environment.name] = _Server(process, started=time.monotonic())
+
+    def look(self) -> None:
         """Bring the processes in line with what the store wants: start, start again, stop."""
         with self.workspace.store.read() as db:
             environments = deployments.environments(db)
@@ -48,13 +59,13 @@ class Servers:
             if environment.desired is not None:
                 self._serve(environment)
             elif environment.name in self._servers:
-                self._stop(environment.name, grace)
+                self._stop(environment.name)
 
-    def stop(self, grace: float) -> None:
-        """End all servers and wait for it, at most `grace` seconds before they are killed."""
+    def stop(self) -> None:
+        """End all servers and wait for it."""
         while self._servers:
             for name in list(self._servers):
-                self._stop(name, grace)
+                self._stop(name)
             time.sleep(0.01)
 
     def kill_all(self) -> None:
@@ -63,13 +74,11 @@ class Servers:
                 server.process.signal_group(signal.SIGKILL)
 
     def _serve(self, environment: Environment) -> None:
-        server = self._servers.get(environment.name)
-        if server is None:
-            server = self._servers[environment.name] = _adopt(environment)
+        server = self._servers.setdefault(environment.name, _Server())
         server.stop_sent = None
         now = time.monotonic()
         if server.process is not None and not server.process.is_alive():
-            self._crashed(environment, server)
+            self._ended(environment.name, server, server.process)
         if server.process is None and now >= server.not_before:
             self._start(environment, server)
         if server.alerted and environment.health is ServerHealth.READY and server.process is not None:
@@ -79,30 +88,31 @@ class Servers:
 
     def _start(self, environment: Environment, server: _Server) -> None:
         arguments = [str(self.workspace.root), environment.name]
-        server.process = start("mlops_console.serving", arguments, self._log(environment.name))
+        server.process = start(self.module, arguments, self._log(environment.name))
         server.started = time.monotonic()
         log.info("server of %s: process %d", environment.name, server.process.identity.pid)
         with self.workspace.store.write() as tx:
             deployments.report_server(tx, environment.name, ServerHealth.STARTING, server.process.identity)
 
-    def _crashed(self, environment: Environment, server: _Server) -> None:
-        """Tell of it, and plan the next start: later after each crash in a row."""
-        assert server.process is not None
+    def _ended(self, name: str, server: _Server, process: Process) -> None:
+        """Plan the next start: at once after an end in good order, after a crash later each time. Tell of a crash."""
         now = time.monotonic()
+        server.process = None
+        if process.exit_code == 0:
+            return
         server.crashes = 1 if now - server.started > _SETTLED else server.crashes + 1
         server.not_before = now + min(_FIRST_PAUSE * 2 ** (server.crashes - 1), _LONGEST_PAUSE)
-        code = server.process.exit_code
-        server.process = None
-        how = "ended" if code is None else f"ended with {describe_exit(code)}"
-        reason = environment.error or last_line(self._log(environment.name))
-        error = f"The server of {environment.name} {how}" + (f": {reason}" if reason else ".")
-        log.warning("%s", error)
         server.alerted = True
+        how = "ended" if process.exit_code is None else f"ended with {describe_exit(process.exit_code)}"
         with self.workspace.store.write() as tx:
-            deployments.report_server(tx, environment.name, ServerHealth.FAILED, None, error)
-            alerts.open_alert(tx, "server", environment.name, Severity.CRITICAL, error)
+            known = deployments.environment(tx, name)
+            reason = (known.error if known else None) or last_line(self._log(name))
+            error = f"The server of {name} {how}" + (f": {reason}" if reason else ".")
+            deployments.report_server(tx, name, ServerHealth.FAILED, None, error)
+            alerts.open_alert(tx, "server", name, Severity.CRITICAL, error)
+        log.warning("%s", error)
 
-    def _stop(self, name: str, grace: float) -> None:
+    def _stop(self, name: str) -> None:
         """Send SIGTERM, later SIGKILL; once it has ended, tell so and forget it."""
         server = self._servers[name]
         now = time.monotonic()
@@ -110,7 +120,7 @@ class Servers:
             if server.stop_sent is None:
                 server.stop_sent = now
                 server.process.signal_group(signal.SIGTERM)
-            elif now - server.stop_sent > grace:
+            elif now - server.stop_sent > _DRAIN:
                 server.process.signal_group(signal.SIGKILL)
             return
         del self._servers[name]
@@ -120,11 +130,3 @@ class Servers:
 
     def _log(self, name: str) -> Path:
         return self.workspace.logs_dir / f"server-{name}.log"
-
-
-def _adopt(environment: Environment) -> _Server:
-    """The server that a worker before this one has started, if it still runs."""
-    if environment.process is None:
-        return _Server()
-    left = Process(environment.process)
-    return _Server(left if left.is_alive() else None, started=time.monotonic())

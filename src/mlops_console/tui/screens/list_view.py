@@ -25,6 +25,8 @@ class Frame(Widget):
     Frame > Grid { height: 1fr; }
     """
 
+    _told = ""
+
     def show_title(self, title: str, count: int | None, note: str = "") -> None:
         """`Runs ── 4,113 ── metrics.val/auc > 0.9`."""
         parts = [line((title, "strong"))]
@@ -32,7 +34,10 @@ class Frame(Widget):
             parts.append(line((f"{count:,}", "accent")))
         if note:
             parts.append(line((safe_line(note, 200), "warn")))
-        self.border_title = line((" ── ", "muted")).join(parts)
+        content = line((" ── ", "muted")).join(parts)
+        if content.markup != self._told:  # setting it, even to the same, draws the whole list anew
+            self._told = content.markup
+            self.border_title = content
 
 
 class ListView(View):
@@ -71,8 +76,17 @@ class ListView(View):
         """The details of the selected row; None for a list without."""
         return None
 
+    @property
+    def list_title(self) -> str:
+        """What the list is of."""
+        return self.TITLE
+
     def row_selected(self, row: Row | None) -> None:
         """The cursor is on another row: read its details."""
+
+    async def row_opened(self, row: Row) -> None:
+        """Somebody wants to go into a row: by default into its details."""
+        await self.open_detail()
 
     def pane_shown(self, pane: str) -> None:
         """A tab of the details is looked at: give it what it shows."""
@@ -94,7 +108,7 @@ class ListView(View):
     def show_source_title(self, count: int) -> None:
         """Put count and filter into the title, and choose what an empty list says."""
         self.grid.empty = tuple(self.NO_MATCH if self.filter_bar.text else self.EMPTY)
-        self.frame.show_title(self.TITLE, count, self.filter_bar.text)
+        self.frame.show_title(self.list_title, count, self.filter_bar.text)
 
     # View
 
@@ -138,8 +152,8 @@ class ListView(View):
             return
         from mlops_console.tui.screens.dialogs.picker import Choice, Picker
 
-        choices = [Choice(c.key, c.title, "▼" if self.descending else "▲") if c.key == self.order else Choice(c.key, c.title)
-                   for c in sortable]  # fmt: skip
+        arrow = "▼" if self.descending else "▲"
+        choices = [Choice(c.key, c.title, arrow if c.key == self.order else "") for c in sortable]
         self.app.push_screen(Picker("Sort by", choices), lambda key: self.sort_by(key) if key else None)
 
     def action_reverse(self) -> None:
@@ -184,7 +198,7 @@ class ListView(View):
     async def on_grid_opened(self, event: Grid.Opened) -> None:
         if event.grid is self.grid:
             event.stop()
-            await self.open_detail()
+            await self.row_opened(event.row)
 
     def on_grid_sort_wished(self, event: Grid.SortWished) -> None:
         if event.grid is self.grid:

@@ -1,7 +1,7 @@
 """The main screen: header, tabs, the view that is shown, footer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -16,6 +16,9 @@ from mlops_console.tui.screens.view import View
 from mlops_console.tui.widgets.footer import KeysFooter
 from mlops_console.tui.widgets.header import Header
 from mlops_console.tui.widgets.tabs import ViewTabs
+
+if TYPE_CHECKING:
+    from mlops_console.tui.app import ConsoleApp
 
 LEAST = (60, 15)  # columns and lines for which it is made
 
@@ -34,7 +37,7 @@ class MainScreen(Screen[None]):
         self._notice = Static("", id="notice", markup=False)
         self._views: dict[str, View] = {}
         self._stale: dict[str, set[str]] = {}  # topics that have changed since a hidden view has read
-        self.view_name = first_view
+        self.view_name = self.tabs.active = first_view
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -43,8 +46,22 @@ class MainScreen(Screen[None]):
         yield self.body
         yield self.footer
 
-    async def on_mount(self) -> None:
-        await self.show_view(self.view_name)
+    @property
+    def console(self) -> "ConsoleApp":
+        return cast("ConsoleApp", self.app)
+
+    def on_mount(self) -> None:
+        self.place_changed()
+        self.call_after_refresh(self._show_first)
+
+    async def _show_first(self) -> None:
+        if not self._views:  # unless somebody was quicker and has chosen one
+            await self.show_view(self.view_name)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a view: the first frame comes without, so that it comes sooner."""
+        return self.view_name in self._views
 
     @property
     def view(self) -> View:
@@ -61,7 +78,7 @@ class MainScreen(Screen[None]):
             view.display = other == name
         self.view.focus_first()
         self.place_changed()
-        if self.app.listening:  # type: ignore[attr-defined]
+        if self.console.listening:
             self._catch_up(frozenset() if known else self.view.TOPICS)
         if where:
             await self.view.go_to(where)
@@ -75,35 +92,43 @@ class MainScreen(Screen[None]):
         self._catch_up()
 
     def tick(self) -> None:
-        if self.app.screen is self:
+        if self.ready and self.app.screen is self:
             self.view.tick()
 
     def place_changed(self) -> None:
         """Bring header and footer up to where one is."""
-        self.header.show_place(self.view_name.title(), self.view.crumb)
-        self.footer.show_commands(commands.footer(self.view_name, self.app.read_only), self.app.keymap)  # type: ignore[attr-defined]
+        self.header.show_place(self.view_name.title(), self.view.crumb if self.ready else "")
+        self.footer.show_commands(commands.footer(self.view_name, self.console.read_only), self.console.keymap)
 
     def show_keymap(self, keymap: Keymap) -> None:
-        self.footer.show_commands(commands.footer(self.view_name, self.app.read_only), keymap)  # type: ignore[attr-defined]
+        self.footer.show_commands(commands.footer(self.view_name, self.console.read_only), keymap)
 
     def on_view_place_changed(self, event: View.PlaceChanged) -> None:
-        if event.view is self.view:
+        if self.ready and event.view is self.view:
             self.place_changed()
 
     async def on_view_tabs_chosen(self, event: ViewTabs.Chosen) -> None:
         await self.show_view(event.view)
 
     async def on_keys_footer_chosen(self, event: KeysFooter.Chosen) -> None:
-        await self.app.run_command(event.command)  # type: ignore[attr-defined]
+        await self.console.run_command(event.command)
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         small = width < LEAST[0] or height < LEAST[1]
         self.set_class(small, "-small")
-        self._notice.update(f"{width}×{height} is small; {LEAST[0]}×{LEAST[1]} shows more." if small else "")
+        self._notice.update(_notice(width, height) if small else "")
 
     def _catch_up(self, topics: frozenset[str] = frozenset()) -> None:
         """Let the shown view read what has changed while it was hidden."""
+        if not self.ready:
+            return
         wanted = frozenset(self._stale.pop(self.view_name, set())) | topics
         if wanted:
             self.view.reload(wanted)
+
+
+def _notice(width: int, height: int) -> str:
+    said = f"{width}×{height} is small"
+    more = f"{said}; {LEAST[0]}×{LEAST[1]} shows more"
+    return more if len(more) <= width - 2 else said

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from textual.message import Message
 
+from mlops_console.core.errors import MlopsError
 from mlops_console.tui import commands
 from mlops_console.tui.messages import ReadFailed
 from mlops_console.tui.reader import Reader
@@ -71,6 +72,10 @@ class View(Reader):
         """Tell the header that `crumb` or `selection` is another."""
         self.post_message(self.PlaceChanged(self))
 
+    def read_failed(self, what: str, error: MlopsError) -> None:
+        """A read has failed in an expected way: by default a toast tells it."""
+        self.console.tell_error(error)
+
     def on_read_failed(self, event: ReadFailed) -> None:
         event.stop()
-        self.app.tell_error(event.error)  # type: ignore[attr-defined]
+        self.read_failed(event.what, event.error)

@@ -33,10 +33,20 @@ class TabLine(Widget):
         self.active = self.panes[0].id
 
     def render(self) -> Content:
-        return Content("  ").join(
-            line(("▸" if pane.id == self.active else " ", "accent"), (pane.title, "strong" if pane.id == self.active else "muted"))
-            for pane in self.panes
-        )
+        return Content("").join(part for part, _ in self.parts())
+
+    def parts(self) -> list[tuple[Content, str]]:
+        """Each title as it is drawn, with the id of its tab; shortened where they don't all fit."""
+        for gap, most in ((2, 99), (1, 99), (1, 4), (0, 3)):
+            parts = [(self._tab(pane, gap, most), pane.id) for pane in self.panes]
+            if sum(part.cell_length for part, _ in parts) - gap <= self.size.width:
+                break
+        return parts
+
+    def _tab(self, pane: Pane, gap: int, most: int) -> Content:
+        if pane.id == self.active:
+            return line(("▸", "accent"), (pane.title, "strong"), " " * gap)
+        return line(" ", (pane.title[:most], "muted"), " " * gap)
 
 
 class DetailPane(Widget, can_focus=False):
@@ -103,11 +113,11 @@ class DetailPane(Widget, can_focus=False):
     async def on_click(self, event: events.Click) -> None:
         if event.widget is self._tabs:
             x = event.get_content_offset_capture(self._tabs).x
-            for pane in self._panes:
-                if x < len(pane.title) + 1:
-                    await self.show(pane.id)
+            for part, id in self._tabs.parts():
+                if x < part.cell_length:
+                    await self.show(id)
                     return
-                x -= len(pane.title) + 3
+                x -= part.cell_length
 
     async def _bring(self, id: str) -> None:
         had_focus = self.has_focus_within

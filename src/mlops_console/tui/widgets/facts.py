@@ -59,7 +59,8 @@ class _Body(Widget):
         names += [""] * (rows - len(names))
         values += [""] * (rows - len(values))
         return [
-            line((name.ljust(wide + 2), "muted"), (value, fact.style)) for name, value in zip(names, values, strict=True)
+            line((name.ljust(wide + 2), "muted"), (value, fact.style))
+            for name, value in zip(names, values, strict=True)
         ]
 
 

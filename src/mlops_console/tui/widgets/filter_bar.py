@@ -1,9 +1,10 @@
 """The line under a list into which a filter is typed."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -14,7 +15,7 @@ from mlops_console.tui.paint import styled
 class FilterBar(Widget):
     """Hidden until it is asked for; follows every key; `enter` keeps the filter, `esc` brings the old one back."""
 
-    BINDINGS = [Binding("escape", "dismiss", "Leave", show=False)]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Leave", show=False)]
     DEFAULT_CSS = """
     FilterBar { height: auto; display: none; dock: bottom; }
     FilterBar > Input { background: $panel; padding: 0 1; }
@@ -41,6 +42,9 @@ class FilterBar(Widget):
         yield self._input
 
     def open(self) -> None:
+        """Let somebody type; nothing happens if it is open already."""
+        if self.display and self._input.has_focus:
+            return
         self._before = self.text
         self.display = True
         self._input.value = self.text

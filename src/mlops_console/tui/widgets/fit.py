@@ -10,7 +10,7 @@ from mlops_console.core.text import shorten
 from mlops_console.tui.widgets.rows import Align, Cell, Column
 
 GAP = 2  # cells between two columns
-_MORE = 6  # cells kept free at the right edge to say how many columns are left over
+_MORE = 5  # cells kept free at the right edge to say how many columns are left over
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +60,26 @@ def place(
     start: int,
     first: int,
     known: dict[int, tuple[int, int]],
+    order: str = "",
 ) -> tuple[list[Placed], int]:
     """Where the columns go in `width` cells, from `start` on; and how many are left over on the right.
 
     Column 0 always stays; of the others, those from number `first` on are shown, each as a whole or not at all. What
-    flexes gives way first. `known` keeps what each column has needed so far, so that columns don't jump while rows come
-    and go.
+    flexes gives way first; the column of the `order` has room for the arrow. `known` keeps what each column has needed
+    so far, so that columns don't jump while rows come and go.
     """
-    order = [0, *range(max(first, 1), len(columns))] if columns else []
-    widths = _widths(columns, rows, order, width - start, known)
+    indexes = [0, *range(max(first, 1), len(columns))] if columns else []
+    widths = _widths(columns, rows, indexes, width - start, known, order)
     room = width - start
     shown = _fitting(widths, room)
-    if shown < len(order):
+    if shown < len(indexes):
         room -= _MORE
         shown = _fitting(widths, room)
-    more = len(order) - shown
-    widths = _spread([columns[index].flex for index in order[:shown]], widths[:shown], room)
+    more = len(indexes) - shown
+    widths = _spread([columns[index].flex for index in indexes[:shown]], widths[:shown], room)
     placed: list[Placed] = []
     x = start
-    for index, wide in zip(order, widths, strict=False):
+    for index, wide in zip(indexes, widths, strict=False):
         wide = max(min(wide, width - x), 1)
         placed.append(Placed(index, x, wide, known[index][1]))
         x += wide + GAP
@@ -88,21 +89,22 @@ def place(
 def _widths(
     columns: Sequence[Column],
     rows: Sequence[Sequence[Cell]],
-    order: Sequence[int],
+    indexes: Sequence[int],
     room: int,
     known: dict[int, tuple[int, int]],
+    order: str,
 ) -> list[int]:
     """What each column needs, as far as it can matter; those that flex are narrowed where there is too little room."""
     widths: list[int] = []
-    for index in order:
-        wide, decimals = _needed(columns[index], index, rows)
+    for index in indexes:
+        wide, decimals = _needed(columns[index], index, rows, columns[index].key == order)
         before = known.get(index, (0, 0))
         known[index] = max(wide, before[0]), max(decimals, before[1])
         widths.append(known[index][0])
         if sum(widths) > 2 * room + 80:
             break  # the rest is far beyond the screen
     over = sum(widths) + GAP * (len(widths) - 1) - room
-    for at, index in reversed(list(enumerate(order[: len(widths)]))):
+    for at, index in reversed(list(enumerate(indexes[: len(widths)]))):
         if over > 0 and columns[index].flex:
             give = min(over, max(widths[at] - columns[index].least, 0))
             widths[at] -= give
@@ -130,18 +132,15 @@ def _spread(shares: Sequence[int], widths: Sequence[int], room: int) -> list[int
     return [wide + left * share // total for wide, share in zip(widths, shares, strict=True)]
 
 
-def _needed(column: Column, index: int, rows: Sequence[Sequence[Cell]]) -> tuple[int, int]:
+def _needed(column: Column, index: int, rows: Sequence[Sequence[Cell]], sorted_by: bool) -> tuple[int, int]:
     """The width a column needs for its title and these rows, and its decimals."""
     texts = [row[index].text for row in rows if index < len(row)]
     decimals = max((_decimals(text) for text in texts), default=0) if column.align == "decimal" else 0
     if column.width is not None:
         return column.width, decimals
-    title = cell_len(column.title) + 2  # room for the sort arrow
+    title = cell_len(column.title) + 2 * sorted_by
     wide = max(
-        (
-            cell_len(text) + max(0, decimals - _decimals(text)) if decimals else cell_len(text)
-            for text in texts
-        ),
+        (cell_len(text) + max(0, decimals - _decimals(text)) if decimals else cell_len(text) for text in texts),
         default=0,
     )
     return max(min(max(title, wide), column.most), column.least), decimals

@@ -3,16 +3,18 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mlops_console.core.text import safe_line
 from mlops_console.tui import commands, glyphs
 from mlops_console.tui.widgets.fit import Placed, cut, fit, place
 from mlops_console.tui.widgets.rows import Cell, ListSource, Row, RowSource
@@ -27,8 +29,8 @@ class Grid(ScrollView, can_focus=True):
     `update` compares what is on the screen with what should be, and repaints only the cells that differ.
     """
 
-    BINDINGS = commands.bindings("grid")
-    COMPONENT_CLASSES = {  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings("grid")]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
         "grid--header",
         "grid--cursor",
         "grid--cursor-blurred",
@@ -37,7 +39,8 @@ class Grid(ScrollView, can_focus=True):
         *(f"grid--{style}" for style in glyphs.STYLES),
     }
     DEFAULT_CSS = """
-    Grid { background: $background; color: $foreground; scrollbar-size: 1 1; scrollbar-gutter: stable; overflow-x: hidden; }
+    Grid { background: $background; color: $foreground; overflow-x: hidden; }
+    Grid { scrollbar-size: 1 1; scrollbar-gutter: stable; }
     Grid > .grid--header { color: $muted; }
     Grid > .grid--cursor { background: $cursor; color: $cursor-text; }
     Grid > .grid--cursor-blurred { background: $panel; }
@@ -103,6 +106,8 @@ class Grid(ScrollView, can_focus=True):
     def update(self, source: RowSource, *, order: str = "", descending: bool = False) -> None:
         """Show these rows. The cursor stays on its row, or at the top if it never left it."""
         columns_changed = tuple(source.columns) != tuple(self.source.columns)
+        if order != self.order:
+            self._known.clear()
         self.source, self.order, self.descending = source, order, descending
         self._read = True
         if columns_changed:
@@ -171,7 +176,10 @@ class Grid(ScrollView, can_focus=True):
             if sorted_by:
                 title = f"{cut(title, p.width - 2)} {'▼' if self.descending else '▲'}"
             text = fit(title, p.width, "left" if column.align == "left" else "right")
-            segments += [Segment(" " * (p.x - x), style), Segment(text, style + Style(bold=True) if sorted_by else style)]
+            segments += [
+                Segment(" " * (p.x - x), style),
+                Segment(text, style + Style(bold=True) if sorted_by else style),
+            ]
             x = p.x + p.width
         if self._more:
             segments.append(Segment(fit(f"+{self._more} ›", max(width - x, 0), "right"), style))
@@ -196,11 +204,11 @@ class Grid(ScrollView, can_focus=True):
         room = max(width - 4, 1)
         lines = [
             ("", ""),
-            *((line, "strong" if self._read else "muted") for line in textwrap.wrap(title, room)),
+            *((line, "strong" if self._read else "muted") for line in textwrap.wrap(safe_line(title, 2000), room)),
             ("", ""),
         ]
         for paragraph in rest:
-            lines += [(line, "muted") for line in textwrap.wrap(paragraph, room)] or [("", "")]
+            lines += [(line, "muted") for line in textwrap.wrap(safe_line(paragraph, 2000), room)] or [("", "")]
         text, style = lines[y] if y < len(lines) else ("", "")
         return Strip([Segment("  " + text, self.rich_style + self._style(style))]).adjust_cell_length(
             width, self.rich_style
@@ -227,7 +235,7 @@ class Grid(ScrollView, can_focus=True):
             return
         window = self._window()
         rows = [row.cells for row in window if row is not None]
-        placed, more = place(self.source.columns, rows, self._width, _GUTTER, self._first, self._known)
+        placed, more = place(self.source.columns, rows, self._width, _GUTTER, self._first, self._known, self.order)
         drawn = self._state(window)
         if force or placed != self._placed or more != self._more or len(drawn) != len(self._drawn):
             self.refresh()
@@ -282,13 +290,15 @@ class Grid(ScrollView, can_focus=True):
         if self._key != old:
             self.post_message(self.Moved(self, row))
 
-    def _bring_into_view(self) -> None:
+    def _bring_into_view(self, again: bool = True) -> None:
+        """Scroll to the cursor. After an update the reach of scrolling is known only with the next layout."""
         page = max(self.size.height - 1, 1)
         top = self.scroll_offset.y
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, immediate=True)
-        elif self.cursor >= top + page:
-            self.scroll_to(y=self.cursor - page + 1, animate=False, immediate=True)
+        wanted = min(max(top, self.cursor - page + 1), self.cursor)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, immediate=True)
+            if again and self.scroll_offset.y != wanted:
+                self.call_after_refresh(self._bring_into_view, False)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

@@ -79,7 +79,10 @@ class Header(Reader):
         crumbs = [safe_line(crumb) for crumb in (self.project, *self._crumbs) if crumb]
         while len(crumbs) > 1 and len(" ▸ ".join(crumbs)) > room and len(crumbs[-1]) < room:
             crumbs.pop(0)
-        texts = [styled(cut(crumb, max(room, 1)), "strong" if at == len(crumbs) - 1 else "") for at, crumb in enumerate(crumbs)]
+        texts = [
+            styled(cut(crumb, max(room, 1)), "strong" if at == len(crumbs) - 1 else "")
+            for at, crumb in enumerate(crumbs)
+        ]
         return styled(" ▸ ", "muted").join(texts)
 
     def _fitting_status(self, room: int) -> Content:
@@ -107,7 +110,9 @@ class Header(Reader):
         environment = status.environment
         if environment is not None and environment.desired is not None:
             health = glyphs.state(environment.health)
-            live = line(f"{environment.name} ", (environment.desired.model_ref, "strong"), (f" {health.glyph}", health.style))
+            live = line(
+                f"{environment.name} ", (environment.desired.model_ref, "strong"), (f" {health.glyph}", health.style)
+            )
             parts.append((0, live if health.word == "ready" else live + styled(f" {health.word}", health.style)))
         return parts
 

@@ -120,7 +120,7 @@ def line_chart_rows(data: LineData, width: int, height: int) -> tuple[Row, ...]:
         return message_rows(safe_line(data.empty), width, height)
     x_low, x_high, y_low, y_high = _domain(data, shown)
     legend = _legend(data, width)
-    y_ticks = ticks(y_low, y_high, max(height // 2 - 1, 1))
+    y_ticks = _y_ticks(shown, y_low, y_high, height)
     layout = _lay_out(data, width, height, bool(legend), tick_labels(y_ticks))
     frame = Frame(x_low, x_high, y_low, y_high, layout.width * 2, layout.height * 4)
     plot = _Plot(data, frame, layout.width, layout.height)
@@ -153,6 +153,14 @@ def _domain(data: LineData, shown: list[Series]) -> tuple[float, float, float, f
     if xs is None or ys is None:
         raise AssertionError("a shown series has a finite point")
     return *xs, *ys
+
+
+def _y_ticks(shown: list[Series], low: float, high: float, height: int) -> tuple[float, ...]:
+    """Round figures, whole ones for counts; both ends where there is no room for more."""
+    if height < 7:
+        return low, high
+    whole = all(y == math.floor(y) for series in shown for y in series.ys if math.isfinite(y))
+    return ticks(low, high, height // 2 - 1, whole)
 
 
 def _lay_out(data: LineData, width: int, height: int, legend: bool, labels: Sequence[str]) -> _Layout:

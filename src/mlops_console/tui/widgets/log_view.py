@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -32,7 +32,7 @@ class TailRead(Message, bubble=False):
 class LogView(ScrollView, Reader, can_focus=True):
     """Follows the end of a file until somebody scrolls up; `G` follows again. Lines are wrapped to the width."""
 
-    BINDINGS = [  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "scroll_down", "Down", show=False),
         Binding("k,up", "scroll_up", "Up", show=False),
         Binding("g,home", "scroll_home", "Top", show=False),
@@ -40,10 +40,11 @@ class LogView(ScrollView, Reader, can_focus=True):
         Binding("pagedown,ctrl+d", "page_down", "Page down", show=False),
         Binding("pageup,ctrl+u", "page_up", "Page up", show=False),
     ]
-    COMPONENT_CLASSES = {"log--note"}  # noqa: RUF012
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--note"}
     DEFAULT_CSS = """
     LogView > .log--note { color: $muted; }
-    LogView { height: 1fr; background: $background; scrollbar-size: 1 1; scrollbar-gutter: stable; overflow-x: hidden; padding: 0 1; }
+    LogView { height: 1fr; background: $background; overflow-x: hidden; padding: 0 1; }
+    LogView { scrollbar-size: 1 1; scrollbar-gutter: stable; }
     """
 
     def __init__(self) -> None:

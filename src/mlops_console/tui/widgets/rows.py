@@ -76,11 +76,7 @@ class ListSource:
         """`order` is the key of a column, or "" for the order given; `contains` must be in some cell of a row."""
         self.columns = tuple(columns)
         wanted = contains.casefold()
-        found = (
-            [row for row in rows if wanted in row.key.casefold() or _has(row, wanted)]
-            if wanted
-            else list(rows)
-        )
+        found = [row for row in rows if wanted in row.key.casefold() or _has(row, wanted)] if wanted else list(rows)
         self._rows = _sorted(found, self.columns, order, descending)
 
     @property

@@ -1,20 +1,18 @@
 """The environments above their revisions: cards where there is room, one line each where there is not."""
 
 import time
-from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual import events
 
 from mlops_console.core.text import safe_line
-from mlops_console.tui import glyphs
-from mlops_console.tui.screens.overview.cards import card_rows
+from mlops_console.tui.screens.overview.cards import card_line, card_rows
 from mlops_console.tui.screens.overview.reading import Card
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, beside, fit_row
 
 _GAP = 3
 _LEAST = 36
 _CARD_HEIGHT = 6
-_TALL = 24  # lines of the terminal from which there is room for cards
 
 
 class Cards(Painted):
@@ -49,11 +47,10 @@ class Cards(Painted):
         self._fit()
 
     def _fit(self) -> None:
-        height = 1
-        if self.parent is not None and self.cards and self.app.size.height >= _TALL:
-            a_row = _per_row(len(self.cards), self.size.width)
-            lines = -(-len(self.cards) // a_row)
-            height = min(lines * _CARD_HEIGHT, max(self.app.size.height // 3, _CARD_HEIGHT))
+        """Cards, if a third of the terminal holds them all; else a line each, if a quarter does."""
+        count, screen = len(self.cards), self.app.size.height
+        cards = -(-count // _per_row(count, self.size.width)) * _CARD_HEIGHT if count else 1
+        height = cards if cards <= max(screen // 3, 1) else min(count, max(screen // 4, 1))
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
 
@@ -63,12 +60,23 @@ class Cards(Painted):
         if not self.cards:
             text = "No environment yet: add [environments.production] to mlops.toml."
             rows = [fit_row([Ink(text, "muted")], width)]
-        elif height < _CARD_HEIGHT:
-            rows = [_line(self.cards, self.selected, width)]
+        elif height < _CARD_HEIGHT * -(-len(self.cards) // _per_row(len(self.cards), width)):
+            rows = self._lines(width, height)
         else:
             rows = self._card_lines(width)
         blank = (Ink(" " * width),)
         return tuple((rows + [blank] * height)[:height])
+
+    def _lines(self, width: int, height: int) -> list[Row]:
+        """As many environments as fit, the selected one among them."""
+        names = [safe_line(card.environment.name) for card in self.cards]
+        at = next((at for at, card in enumerate(self.cards) if card.environment.name == self.selected), 0)
+        start = max(min(at - height + 1, len(self.cards) - height), 0)
+        now, wide = time.time(), min(max(map(cell_len, names)), 24)
+        return [
+            card_line(card, card.environment.name == self.selected, wide, now, width)
+            for card in self.cards[start : start + height]
+        ]
 
     def _card_lines(self, width: int) -> list[Row]:
         now = time.time()
@@ -90,18 +98,3 @@ class Cards(Painted):
 
 def _per_row(count: int, width: int) -> int:
     return max(min((width + _GAP) // (_LEAST + _GAP), count), 1)
-
-
-def _line(cards: Sequence[Card], selected: str, width: int) -> Row:
-    """Every environment with what it serves, the selected one first marked."""
-    inks: list[Ink] = []
-    for card in cards:
-        here = card.environment.name == selected
-        health = glyphs.state(card.environment.health)
-        inks += [
-            Ink("▌" if here else " ", "accent"),
-            Ink(safe_line(card.environment.name, 40), "strong" if here else "muted"),
-            Ink(f" {safe_line(card.live.model_ref, 60)} r{card.live.revision}" if card.live else " nothing live"),
-            Ink(f" {health.text}   ", health.style),
-        ]
-    return fit_row(inks, width)

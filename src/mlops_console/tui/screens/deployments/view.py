@@ -82,10 +82,9 @@ class DeploymentsView(ListView):
             self._told = rows
             self.show_rows(rows)
 
-    def show_source_title(self, count: int) -> None:
-        super().show_source_title(count)
-        title = f"Revisions of {self.cards.selected}" if self.cards.selected else self.TITLE
-        self.frame.show_title(title, count, self.filter_bar.text)
+    @property
+    def list_title(self) -> str:
+        return f"Revisions of {self.cards.selected}" if self.cards.selected else self.TITLE
 
     # The selected environment
 

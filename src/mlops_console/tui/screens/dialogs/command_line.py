@@ -24,7 +24,7 @@ class CommandLine(Dialog[str]):
     CommandLine { align: center bottom; }
     CommandLine > Vertical { width: 100%; max-width: 100%; }
     CommandLine Input { background: $surface; }
-    CommandLine Static { height: auto; }
+    CommandLine Static { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     def __init__(self, commands: Sequence[Command]) -> None:
@@ -57,13 +57,15 @@ class CommandLine(Dialog[str]):
     def _matching(self, text: str) -> list[Command]:
         word = text.strip().split(" ")[0].lower()
         starts = [c for c in self._commands if c.id.startswith(word)]
-        return starts + [c for c in self._commands if c not in starts and word in f"{c.id} {c.title} {c.help}".lower()]
+        return starts + [c for c in self._commands if c not in starts and word in f"{c.id} {c.title}".lower()]
 
     def _show_offer(self, text: str) -> None:
         found = self._matching(text)[:_SHOWN]
         self._offer.update(
             Content("\n").join(
-                line((f"{c.id} {c.argument}".ljust(38), "strong"), (f"{shown_keys(c.keys):<6}", "key"), (c.help, "muted"))
+                line(
+                    (f"{c.id} {c.argument}".ljust(38), "strong"), (f"{shown_keys(c.keys):<6}", "key"), (c.help, "muted")
+                )
                 for c in found
             )
         )

@@ -16,7 +16,10 @@ from mlops_console.tui.screens.dialogs.dialog import Dialog
 class ErrorDialog(Dialog[None]):
     """An unexpected error. The console goes on; `c` copies the traceback for a bug report."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "copy", "Copy", show=False), Binding("enter", "cancel", "Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "copy", "Copy", show=False),
+        Binding("enter", "cancel", "Leave"),
+    ]
     DEFAULT_CSS = "ErrorDialog Static { height: auto; padding: 1 0; }"
 
     def __init__(self, error: BaseException, report: str, log: str) -> None:

@@ -46,5 +46,7 @@ class Help(Dialog[None]):
 
 def _group(title: str, commands: list[Command], keymap: Keymap) -> Content:
     lines = [styled(title, "strong")]
-    lines += [line((f"{shown_keys(keymap.of(c)):<12}", "key"), (f"{c.title:<15}", ""), (c.help, "muted")) for c in commands]
+    lines += [
+        line((f"{shown_keys(keymap.of(c)):<12}", "key"), (f"{c.title:<15}", ""), (c.help, "muted")) for c in commands
+    ]
     return Content("\n").join(lines)

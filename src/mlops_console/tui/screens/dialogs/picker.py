@@ -67,7 +67,9 @@ class Picker(Dialog[str]):
         self._grid.move_to(self._grid.cursor + by)
 
     def _narrow(self, text: str) -> None:
-        rows = [Row(c.key, (Cell(safe_line(c.title, 200)), Cell(safe_line(c.note, 100), "muted"))) for c in self._choices]
+        rows = [
+            Row(c.key, (Cell(safe_line(c.title, 200)), Cell(safe_line(c.note, 100), "muted"))) for c in self._choices
+        ]
         self._grid.update(ListSource(self._COLUMNS, rows, contains=text))
 
     def _take(self, row: Row | None) -> None:

@@ -57,7 +57,9 @@ class PlanDialog(Dialog[Plan]):
         self._plan = plan
         self.show_title(plan.title)
         self._text.update(plan_text(plan))
-        self.show_keys([_LEAVE, ("Y", "copy command")] if plan.refused else [("y", "do it"), _LEAVE, ("Y", "copy command")])
+        self.show_keys(
+            [_LEAVE, ("Y", "copy command")] if plan.refused else [("y", "do it"), _LEAVE, ("Y", "copy command")]
+        )
 
     def action_confirm(self) -> None:
         if self._plan is None:

@@ -95,10 +95,10 @@ class DriftView(ListView):
         self.show_detail()
         self.place_changed()
 
-    def show_source_title(self, count: int) -> None:
-        super().show_source_title(count)
+    @property
+    def list_title(self) -> str:
         name = self._state.environment
-        self.frame.show_title(f"Features in {name}" if name else self.TITLE, count, self.filter_bar.text)
+        return f"Features in {name}" if name else self.TITLE
 
     # What is selected
 

@@ -105,11 +105,12 @@ class LedgerView(ListView):
             self._told = rows
             self.show_rows(rows)
 
-    def show_source_title(self, count: int) -> None:
-        super().show_source_title(count)
-        if self._count > len(self._entries):
-            shown = f"{self.filter_bar.text} of the newest {len(self._entries):,} of {self._count:,}".strip()
-            self.frame.show_title(self.TITLE, count, shown)
+    @property
+    def list_title(self) -> str:
+        """A list that is not whole says so."""
+        if self._count <= len(self._entries):
+            return self.TITLE
+        return f"{self.TITLE}, the newest {len(self._entries):,} of {self._count:,}"
 
     def row_selected(self, row: Row | None) -> None:
         self.show_detail()

@@ -14,7 +14,7 @@ def comparison(rows: Sequence[VersionRow], goals: Mapping[str, str]) -> ListSour
     """Metrics, then the params that differ, then those that don't; the best figure of a metric has a ▲."""
     if len(rows) < 2:
         return ListSource(())
-    columns = [Column("name", "", least=8, most=28)]
+    columns = [Column("name", "", least=10, most=28, flex=1)]
     columns += [Column(row.version.ref, safe_line(row.version.ref), "right", least=9, most=24) for row in rows]
     metrics = sorted({name for row in rows if row.run for name in row.run.metrics})
     params = sorted({name for row in rows if row.run for name in row.run.params})
@@ -37,9 +37,14 @@ def _figure(value: float | None, best: bool) -> Cell:
 
 
 def _param(name: str, rows: Sequence[VersionRow]) -> Row:
-    values = [param(row.run.params[name]) if row.run and name in row.run.params else "–" for row in rows]
+    values = [_short(row.run.params[name]) if row.run and name in row.run.params else "–" for row in rows]
     cells = [Cell(safe_line(value, 200), "strong") for value in values]
     return Row(f"param {name}", (Cell(safe_line(name, 200), "muted"), *cells))
+
+
+def _short(value: object) -> str:
+    """As in the params, but 0.6000000000000001 is 0.6."""
+    return param(float(f"{value:.9g}") if isinstance(value, float) else value)
 
 
 def _muted(row: Row) -> Row:

@@ -8,6 +8,8 @@ from mlops_console.tui.screens.overview.reading import TREND_MINUTES, Card
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, split_row
 from mlops_console.tui.widgets.sparkline import sparkline
 
+_UNSETTLED = (RevisionState.LOADING, RevisionState.WAITING, RevisionState.FAILED)
+
 
 def card_rows(card: Card, selected: bool, has_models: bool, now: float, width: int) -> list[Row]:
     """Six rows of `width` cells; the selected card is the one that keys act on."""
@@ -23,8 +25,9 @@ def card_line(card: Card, selected: bool, names: int, now: float, width: int) ->
         Ink("▌ " if selected else "│ ", "accent" if selected else "axis"),
         Ink(fit(safe_line(card.environment.name), names), "strong" if selected else "text"),
     ]
+    change = _change(card)
     if card.live is None:
-        return fit_row([*inks, Ink("  nothing is deployed", "muted")], width)
+        return fit_row([*inks, Ink("  "), *(change or [Ink("nothing is deployed", "muted")])], width)
     inks += [
         Ink(f"  {safe_line(card.live.model_ref)} r{card.live.revision} "),
         Ink(f" {health.text} ", health.style),
@@ -32,6 +35,8 @@ def card_line(card: Card, selected: bool, names: int, now: float, width: int) ->
     if card.report is not None:
         drifted = glyphs.state("drifted" if card.report.drifted else "stable")
         inks.append(Ink(f" {drifted.text}", drifted.style))
+    if change:
+        return fit_row([*inks, Ink("  "), *change], width)
     return fit_row([*inks, Ink(f"  {card.per_minute:,}/min  {age(card.live.live_at, now)}", "muted")], width)
 
 
@@ -67,17 +72,22 @@ def _reason(live: Revision) -> list[Ink]:
 
 
 def _server(card: Card) -> list[Ink]:
-    newest, environment = card.newest, card.environment
-    if newest and card.live and newest.revision != card.live.revision:
-        state = glyphs.state(newest.state)
-        if newest.state in (RevisionState.LOADING, RevisionState.WAITING):
-            return [Ink(f"{state.text} ", state.style), Ink(f"{safe_line(newest.model_ref)} r{newest.revision}")]
-        if newest.state is RevisionState.FAILED:
-            why = safe_line(newest.error or "", 300)
-            return [Ink(f"{state.glyph} r{newest.revision} failed: ", state.style), Ink(why)]
+    if change := _change(card):
+        return change
+    environment = card.environment
     if environment.error:
         return [Ink(safe_line(environment.error, 300), "bad")]
     return [Ink(environment.url, "muted")]
+
+
+def _change(card: Card) -> list[Ink]:
+    """The newest revision where it is not the live one: it loads, waits or has failed; else nothing."""
+    newest = card.newest
+    if newest is None or newest.state not in _UNSETTLED:
+        return []
+    state = glyphs.state(newest.state)
+    told = [Ink(f"{state.text} ", state.style), Ink(f"{safe_line(newest.model_ref)} r{newest.revision}")]
+    return [*told, Ink(f": {safe_line(newest.error, 300)}", "muted")] if newest.error else told
 
 
 def _traffic(card: Card, width: int) -> list[Ink]:
@@ -102,13 +112,10 @@ def _drift(report: DriftReport | None, now: float) -> list[Ink]:
 
 
 def _nothing_live(card: Card, has_models: bool) -> list[list[Ink]]:
-    environment, newest = card.environment, card.newest
-    lines = [[Ink("nothing is deployed", "muted")], [Ink(environment.url, "muted")]]
-    if newest is not None:
-        state = glyphs.state(newest.state)
-        lines[0] = [Ink(f"{state.text} ", state.style), Ink(f"{safe_line(newest.model_ref)} r{newest.revision}")]
-        if newest.error:
-            lines.append([Ink(safe_line(newest.error, 300), "bad")])
     key, what = ("d", "deploys a version") if has_models else ("t", "trains a model to deploy")
-    lines.append([Ink(key, "accent"), Ink(f" {what}", "muted")])
-    return [*lines, *([[]] * (5 - len(lines)))]
+    lines = [
+        _change(card) or [Ink("nothing is deployed", "muted")],
+        [Ink(card.environment.url, "muted")],
+        [Ink(key, "accent"), Ink(f" {what}", "muted")],
+    ]
+    return [*lines, [], []]

@@ -1,11 +1,11 @@
 """The overview as rows of text: a pure function of what was read, the time and the size."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
 from mlops_console.core.alerts import Alert, Severity
-from mlops_console.core.deployments import ServerHealth
+from mlops_console.core.deployments import RevisionState, ServerHealth
 from mlops_console.core.jobs import Job
 from mlops_console.core.runs import Run
 from mlops_console.core.text import age, duration, number, safe_line
@@ -28,6 +28,7 @@ _INDENT = Ink("  ")
 _ALERT_KEYS = {
     "drift": (("6", "look"), ("t", "train"), ("r", "rollback")),
     "server": (("5", "look"), ("r", "rollback")),
+    "deploy": (("5", "look"), ("d", "deploy")),
     "job": (("7", "look"),),
 }
 
@@ -83,7 +84,7 @@ def _card_lines(cards: Sequence[Card], selected: str, now: float, width: int) ->
 def _card_line(
     cards: Sequence[Card], overview: Overview, selected: str, now: float, each: int, width: int
 ) -> list[Row]:
-    drawn = [card_rows(card, card.environment.name == selected, overview.model_count > 0, now, each) for card in cards]
+    drawn = [card_rows(card, card.environment.name == selected, overview.has_models, now, each) for card in cards]
     line, used = list(drawn[0]), each
     for block in drawn[1:]:
         line = beside(line, block, used, _GAP, each)
@@ -109,7 +110,9 @@ def _stacked(overview: Overview, now: float, width: int, room: int) -> list[Row]
     rows = [*_needs(overview, now, width, max(room - 7, 4)), fit_row([], width)]
     if overview.jobs or room - len(rows) > 12:
         rows += [*_running(overview, now, width, max(room - len(rows) - 4, 3)), fit_row([], width)]
-    return rows + _recent(overview, now, width, room - len(rows))
+    left = room - len(rows)
+    rows += _recent(overview, now, width, left // 2 if left >= 2 * _CHART + 6 else left)
+    return rows + _trend_chart(overview, width, room - len(rows))
 
 
 def _traffic_chart(overview: Overview, selected: str, now: float, width: int, room: int) -> list[Row]:
@@ -139,24 +142,28 @@ def _chart(title: str, data: LineData, width: int, room: int) -> list[Row]:
 
 
 def needs(overview: Overview) -> list[Alert]:
-    """What wants a person: the open alerts, and servers that fail or stand still with no alert of their own."""
-    found = list(overview.alerts)
-    told = {alert.subject for alert in found if alert.kind == "server"}
-    for card in overview.cards:
-        environment = card.environment
-        if environment.name in told or card.live is None:
-            continue
-        if environment.health is ServerHealth.FAILED:
-            why = environment.error or "its server has failed"
-            found.append(_derived(environment.name, f"{card.live.model_ref} is not served: {why}", card))
-        elif environment.health is ServerHealth.STOPPED:
-            hint = f"{card.live.model_ref} is not served: start a worker with 'mlops-console worker start'"
-            found.append(_derived(environment.name, hint, card))
-    return found
+    """What wants a person: the open alerts, and what is wrong with an environment that has no alert of its own."""
+    told = {(alert.kind, alert.subject) for alert in overview.alerts}
+    derived = [alert for card in overview.cards for alert in _derived(card)]
+    return [*overview.alerts, *(alert for alert in derived if (alert.kind, alert.subject) not in told)]
 
 
-def _derived(environment: str, message: str, card: Card) -> Alert:
-    return Alert(0, "server", environment, Severity.CRITICAL, message, card.environment.heartbeat_at or 0.0)
+def _derived(card: Card) -> Iterator[Alert]:
+    environment, live, newest = card.environment, card.live, card.newest
+    if live is not None and environment.health is ServerHealth.FAILED:
+        why = environment.error or "its server has failed"
+        yield _alert("server", Severity.CRITICAL, card, f"{live.model_ref} is not served: {why}")
+    elif live is not None and environment.health is ServerHealth.STOPPED:
+        hint = f"{live.model_ref} is not served: start a worker with 'mlops-console worker start'"
+        yield _alert("server", Severity.CRITICAL, card, hint)
+    if newest is not None and newest.state is RevisionState.FAILED:
+        text = f"{newest.model_ref} could not be loaded: {newest.error or 'no reason was given'}"
+        yield _alert("deploy", Severity.WARNING, card, text)
+
+
+def _alert(kind: str, severity: Severity, card: Card, message: str) -> Alert:
+    at = card.newest.created_at if kind == "deploy" and card.newest else card.environment.heartbeat_at
+    return Alert(0, kind, card.environment.name, severity, message, at or 0.0)
 
 
 def _needs(overview: Overview, now: float, width: int, room: int) -> list[Row]:

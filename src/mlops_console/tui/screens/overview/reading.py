@@ -62,7 +62,7 @@ class Overview:
     jobs: tuple[Job, ...]
     runs: tuple[Run, ...]
     run_count: int
-    model_count: int
+    has_models: bool
     trend: Trend | None
     pipelines: tuple[str, ...] = ()
 
@@ -96,7 +96,7 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
             tuple(jobs.open_jobs(db)),
             page.runs,
             page.total,
-            len(models.versions(db)),
+            bool(models.model_names(db)),
             trend(page.runs, config),
             tuple(config.pipelines) if config else (),
         )

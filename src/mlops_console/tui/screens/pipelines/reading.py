@@ -57,6 +57,7 @@ def _state(workspace: "Workspace", name: str, pipeline: "Pipeline") -> PipelineS
     except ConfigError as error:
         return PipelineState(name, run, (), error.message)
     planned = (
-        StageRun(stage.name, at, RunStatus.QUEUED, stage.stage.run, "", stage.waits_for) for at, stage in enumerate(ordered)
+        StageRun(stage.name, at, RunStatus.QUEUED, stage.stage.run, "", stage.waits_for)
+        for at, stage in enumerate(ordered)
     )
     return PipelineState(name, run, tuple(planned))

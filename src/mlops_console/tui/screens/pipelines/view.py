@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from mlops_console.core.errors import ConfigError
 from mlops_console.core.runs import StageRun
 from mlops_console.core.text import age, clock, duration, safe_line
 from mlops_console.tui import glyphs
@@ -14,7 +15,6 @@ from mlops_console.tui.screens.stage_logs import chosen_log
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.detail import DetailPane, Pane
 from mlops_console.tui.widgets.facts import Fact, Facts
-from mlops_console.tui.widgets.grid import Grid
 from mlops_console.tui.widgets.log_view import LogView
 from mlops_console.tui.widgets.rows import Cell, Column, Row
 
@@ -43,6 +43,7 @@ class PipelinesView(ListView):
     def __init__(self) -> None:
         super().__init__()
         self._pipelines: dict[str, PipelineState] = {}
+        self._problem: ConfigError | None = None
 
     def make_detail(self) -> DetailPane:
         return DetailPane(Pane("log", "Log", LogView), Pane("stage", "Stage", Facts))
@@ -51,8 +52,7 @@ class PipelinesView(ListView):
         self.read("pipelines", read_pipelines)
 
     def on_pipelines_loaded(self, event: PipelinesLoaded) -> None:
-        if event.problem is not None:
-            self.EMPTY = ("mlops.toml can't be used", event.problem.message, event.problem.hint)
+        self._problem = event.problem
         self._pipelines = {pipeline.name: pipeline for pipeline in event.pipelines}
         self.tick()
         self._show_detail()
@@ -63,6 +63,8 @@ class PipelinesView(ListView):
 
     def show_source_title(self, count: int) -> None:
         super().show_source_title(len(self._pipelines))
+        if self._problem is not None:
+            self.grid.empty = ("mlops.toml can't be used", self._problem.message, self._problem.hint)
 
     def row_selected(self, row: Row | None) -> None:
         self._show_detail()
@@ -70,8 +72,7 @@ class PipelinesView(ListView):
     def pane_shown(self, pane: str) -> None:
         self._show_detail()
 
-    async def on_grid_opened(self, event: Grid.Opened) -> None:
-        event.stop()
+    async def row_opened(self, row: Row) -> None:
         await self.open_detail("log")
 
     async def show_logs(self) -> bool:
@@ -129,7 +130,11 @@ def _rows(pipeline: PipelineState, now: float) -> list[Row]:
     """The pipeline's own row, then one for each stage."""
     run = pipeline.run
     state = glyphs.state(run.status) if run else None
-    what = Cell(safe_line(pipeline.problem), "bad") if pipeline.problem else Cell(safe_line(run.name) if run else "it never ran", "muted")
+    what = (
+        Cell(safe_line(pipeline.problem), "bad")
+        if pipeline.problem
+        else Cell(safe_line(run.name) if run else "it never ran", "muted")
+    )
     head = Row(
         pipeline.name,
         (
@@ -145,7 +150,11 @@ def _rows(pipeline: PipelineState, now: float) -> list[Row]:
 
 def _stage_row(pipeline: PipelineState, stage: StageRun, now: float) -> Row:
     last = stage.position == len(pipeline.stages) - 1
-    state = glyphs.state("waiting") if stage.started_at is None and not stage.status.is_final else glyphs.state(stage.status)
+    state = (
+        glyphs.state("waiting")
+        if stage.started_at is None and not stage.status.is_final
+        else glyphs.state(stage.status)
+    )
     if pipeline.run is None:
         state = glyphs.state("none")._replace(word="not run")
     return Row(

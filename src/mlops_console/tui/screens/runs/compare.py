@@ -55,7 +55,13 @@ def comparison(runs: Sequence[Run]) -> ListSource:
     ]
     rows = [
         Row("status", (Cell("status", "muted"), *(Cell(*glyphs.state(run.status).cell) for run in runs))),
-        Row("took", (Cell("took", "muted"), *(Cell(duration(run.duration(run.heartbeat_at or run.created_at))) for run in runs))),
+        Row(
+            "took",
+            (
+                Cell("took", "muted"),
+                *(Cell(duration(run.duration(run.heartbeat_at or run.created_at))) for run in runs),
+            ),
+        ),
         *_metric_rows(runs),
         *_param_rows(runs),
     ]
@@ -66,7 +72,10 @@ def _metric_rows(runs: Sequence[Run]) -> list[Row]:
     names = dict.fromkeys(name for run in runs for name in run.metrics)
     rows = [_heading("Metrics (last)", len(runs))] if names else []
     for name in names:
-        cells = [Cell(number(run.metrics[name].last), "strong") if name in run.metrics else Cell("–", "muted") for run in runs]
+        cells = [
+            Cell(number(run.metrics[name].last), "strong") if name in run.metrics else Cell("–", "muted")
+            for run in runs
+        ]
         rows.append(Row(f"metric {name}", (Cell(f"  {safe_line(name)}"), *cells)))
     return rows
 

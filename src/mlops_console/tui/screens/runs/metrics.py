@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widget import Widget
 
-from mlops_console.core.runs import Point, SeriesSummary
+from mlops_console.core.runs import Point, Run, SeriesSummary
 from mlops_console.core.text import number, safe_line
 from mlops_console.tui.widgets.grid import Grid
 from mlops_console.tui.widgets.line_chart import LineChart, LineData, Series
@@ -60,7 +60,10 @@ class MetricsPane(Widget):
         """Into how many pieces the points of a long series may be put: two dots of the chart each."""
         return max(2 * self._chart.size.width, 200)
 
-    def show_summaries(self, metrics: Sequence[SeriesSummary]) -> None:
+    def show_run(self, run: Run | None) -> None:
+        """The figures of a run. One that has failed before its first metric says why instead."""
+        metrics = tuple(run.metrics.values()) if run else ()
+        self._grid.empty = ("It has failed", run.error, "l shows its log.") if run and run.error else _EMPTY
         self._grid.update(ListSource(_COLUMNS, [_row(metric) for metric in metrics]))
         self._chart.display = bool(metrics)
 
@@ -79,5 +82,9 @@ def _row(metric: SeriesSummary) -> Row:
     figures = (metric.last, metric.min, metric.max)
     return Row(
         metric.name,
-        (Cell(safe_line(metric.name), "strong"), *(Cell(number(figure)) for figure in figures), Cell(f"{metric.count:,}", "muted")),
+        (
+            Cell(safe_line(metric.name), "strong"),
+            *(Cell(number(figure)) for figure in figures),
+            Cell(f"{metric.count:,}", "muted"),
+        ),
     )

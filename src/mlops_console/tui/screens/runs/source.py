@@ -43,8 +43,14 @@ class Names:
             self.params |= dict.fromkeys(run.params)
 
     def columns(self) -> tuple[Column, ...]:
-        metrics = (Column(f"metrics.`{name}`", _title(name), "decimal", most=18, sortable="`" not in name) for name in self.metrics)
-        params = (Column(f"params.`{name}`", _title(name), "decimal", most=20, sortable="`" not in name) for name in self.params)
+        metrics = (
+            Column(f"metrics.`{name}`", _title(name), "decimal", most=18, sortable="`" not in name)
+            for name in self.metrics
+        )
+        params = (
+            Column(f"params.`{name}`", _title(name), "decimal", most=20, sortable="`" not in name)
+            for name in self.params
+        )
         return (*_OWN, *metrics, *params)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlops_console.core.errors import MlopsError, UsageError
 from mlops_console.core.runs import Run
-from mlops_console.tui.messages import ReadFailed
 from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.runs import facts, reading
 from mlops_console.tui.screens.runs.metrics import MetricsPane
@@ -134,6 +134,8 @@ class RunsView(ListView):
         self._window = event.window
         self._names.meet(event.window.runs)
         self._show_window()
+        if not event.window.total and self._metrics is not None:
+            self._metrics.show_run(None)
         if self._wanted and self.grid.select(self._wanted):
             self._wanted = ""
         self._read_detail()
@@ -143,12 +145,12 @@ class RunsView(ListView):
         if self._window.runs:
             self._show_window()
 
-    def on_read_failed(self, event: ReadFailed) -> None:
-        if event.what == "runs" and self.filter_bar.display:
-            event.stop()
-            self.filter_bar.show_problem(event.error.message)
-        elif event.what != "metric names":  # mlops.toml is told of elsewhere
-            super().on_read_failed(event)
+    def read_failed(self, what: str, error: MlopsError) -> None:
+        if what == "runs" and self.filter_bar.text and isinstance(error, UsageError):
+            self.filter_bar.open()
+            self.filter_bar.show_problem(error.message)
+        elif what != "metric names":  # mlops.toml is told of elsewhere
+            super().read_failed(what, error)
 
     def on_run_loaded(self, event: reading.RunLoaded) -> None:
         if self._selected is not None and event.run.id == self._selected.id:
@@ -159,7 +161,12 @@ class RunsView(ListView):
 
     def on_points_loaded(self, event: reading.PointsLoaded) -> None:
         pane = self._metrics
-        if pane is not None and self._selected is not None and event.run_id == self._selected.id and event.metric == pane.metric:
+        if (
+            pane is not None
+            and self._selected is not None
+            and event.run_id == self._selected.id
+            and event.metric == pane.metric
+        ):
             pane.show_points(event.metric, event.points)
 
     def on_metrics_pane_chosen(self, event: MetricsPane.Chosen) -> None:
@@ -180,7 +187,7 @@ class RunsView(ListView):
         pane = detail.widget
         match detail.active:
             case "metrics" if isinstance(pane, MetricsPane):
-                pane.show_summaries(tuple(loaded.run.metrics.values()))
+                pane.show_run(loaded.run)
             case "params" if isinstance(pane, Facts):
                 pane.show(facts.param_facts(loaded.run))
             case "artifacts" if isinstance(pane, Facts):

@@ -1,0 +1,48 @@
+"""A dataset as the store keeps it: fingerprint, size, schema, profile and sample."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One state of a dataset. `sample` is the content of an object (see `data.samples`)."""
+
+    sha256: str
+    rows: int
+    columns: int
+    schema: dict[str, str]
+    profile: dict[str, dict[str, Any]]
+    sample: bytes
+
+    def facts(self) -> dict[str, Any]:
+        """All but the sample, ready for JSON."""
+        return {
+            "sha256": self.sha256,
+            "rows": self.rows,
+            "columns": self.columns,
+            "schema": self.schema,
+            "profile": self.profile,
+        }
+
+
+def describe(data: Any) -> Description:
+    """Describe what `data.frames.as_frame` takes.
+
+    Raises:
+        TypeError, UsageError, NotFoundError: as `as_frame` does.
+    """
+    from mlops_console.data.fingerprint import hash_frame
+    from mlops_console.data.frames import as_frame
+    from mlops_console.data.profile import profile, schema
+    from mlops_console.data.samples import pack_sample, take_sample
+
+    frame = as_frame(data)
+    return Description(
+        hash_frame(frame),
+        len(frame),
+        frame.shape[1],
+        schema(frame),
+        profile(frame),
+        pack_sample(take_sample(frame)),
+    )

@@ -1,0 +1,116 @@
+"""What a training would do, shown before it is confirmed; and what is wrong with a project, in one sentence each."""
+
+from typing import Any
+
+import pytest
+
+from mlops_console import actions
+from mlops_console.core.errors import ConfigError, UsageError
+from mlops_console.core.plans import Change, Difference
+from mlops_console.core.runs import RunStatus
+from mlops_console.store import jobs, runs
+from mlops_console.store.identity import current_process
+from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
+
+CONFIG = """
+[project]
+name = "fraud"
+
+[pipelines.train]
+params = "params.toml"
+[pipelines.train.stages.fit]
+run = "python fit.py"
+deps = ["fit.py", "rows.csv"]
+params = ["fit"]
+[pipelines.train.stages.prepare]
+run = "python prepare.py"
+outs = ["rows.csv"]
+"""
+
+
+@pytest.fixture
+def project(workspace: Workspace) -> Workspace:
+    (workspace.root / "mlops.toml").write_text(CONFIG)
+    (workspace.root / "params.toml").write_text("[fit]\nlr = 0.1\nkernel = 'rbf'\n")
+    (workspace.root / "fit.py").touch()
+    return workspace
+
+
+def test_the_plan_of_a_training(project: Workspace) -> None:
+    plan = actions.plan(project, "train", {"params": {"fit.lr": 0.3, "fit.kernel": "a b"}})
+    assert (plan.subject, plan.refused, plan.notes) == ("train", None, ())
+    assert plan.changes == (Change("stage prepare", "", "python prepare.py"), Change("stage fit", "", "python fit.py"))
+    assert plan.params == (Difference("fit.lr", "0.1", "0.3"), Difference("fit.kernel", "rbf", "a b"))
+    assert plan.command == "mlops-console train train -p fit.lr=0.3 -p 'fit.kernel=a b'"
+
+
+def test_the_plan_tells_how_long_it_took_the_last_time(project: Workspace) -> None:
+    with project.store.write() as tx:
+        run_id = runs.create(
+            tx, name="a", experiment="e", pipeline="train", status=RunStatus.RUNNING, started_at=1000.0
+        )
+        runs.finish(tx, run_id, RunStatus.SUCCEEDED, ended_at=1192.0)
+    assert actions.plan(project, "train", {}).notes == ("The last time it took 3m12s.",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "request_", "told"),
+    [
+        ("", "", {"pipeline": "trian"}, "There is no pipeline 'trian', did you mean 'train'?"),
+        ("", "", {"params": {"fit.lrr": 1}}, "There is no param 'fit.lrr' in params.toml, did you mean 'fit.lr'?"),
+        ("", "", {"params": {"fit.lr": "x"}}, "Param 'fit.lr' is a number in params.toml (0.1), and 'x' is a text."),
+        ('outs = ["rows.csv"]', 'outs = ["rows.csv"]\ndeps = ["rows.csv"]', {}, "prepare → prepare."),
+        (
+            '"rows.csv"]\nparams',
+            '"rows.csv", "more.csv"]\nparams',
+            {},
+            "deps names 'more.csv', which is not there and no stage makes.",
+        ),
+        ('params = ["fit"]', 'params = ["fitt"]', {}, "names 'fitt', which is not in params.toml, did you mean 'fit'?"),
+        ("outs =", "out =", {}, "unknown key pipelines.train.stages.prepare.out, did you mean 'outs'?"),
+        ("[pipelines.train]", "[pipelines.train", {}, "mlops.toml is not valid TOML: "),
+        (CONFIG, "[project]\nname = 'x'", {}, "mlops.toml has no pipeline."),
+        ("pipelines.train", "pipelines.other", {"pipeline": "train"}, "There is no pipeline 'train'."),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_sentence_and_nothing_is_queued(
+    project: Workspace, old: str, new: str, request_: dict[str, Any], told: str
+) -> None:
+    (project.root / "mlops.toml").write_text(CONFIG.replace(old, new) if old else CONFIG)
+    with pytest.raises(UsageError) as caught:
+        client.execute(project, "train", request_)
+    assert told in caught.value.message
+    assert caught.value.hint
+    with project.store.read() as db:
+        assert not jobs.listing(db)
+        assert not runs.open_runs(db)
+
+
+def test_two_pipelines_of_which_none_is_called_train(project: Workspace) -> None:
+    second = "\n[pipelines.two.stages.s]\nrun = 'true'\n"
+    (project.root / "mlops.toml").write_text(CONFIG.replace("pipelines.train", "pipelines.one") + second)
+    with pytest.raises(UsageError, match="more than one pipeline"):
+        actions.plan(project, "train", {})
+    assert actions.plan(project, "train", {"pipeline": "two"}).subject == "two"
+
+
+def test_without_mlops_toml(workspace: Workspace) -> None:
+    with pytest.raises(ConfigError, match=r"There is no mlops\.toml"):
+        actions.plan(workspace, "train", {})
+
+
+def test_a_queued_training_has_its_run_and_both_can_be_stopped(project: Workspace) -> None:
+    with project.store.write() as tx:  # a worker that never looks
+        jobs.register_worker(tx, current_process(), "0")
+    job_id = client.execute(project, "train", {"params": {"fit.lr": 0.3}}).job_id
+    assert job_id is not None
+    with project.store.read() as db:
+        run = runs.of_job(db, job_id)
+    assert run is not None
+    assert (run.status, run.experiment, run.pipeline) == (RunStatus.QUEUED, "fraud", "train")
+    assert run.params == {"fit.kernel": "rbf", "fit.lr": 0.3}
+    client.execute(project, "stop_run", {"run": run.id})
+    with project.store.read() as db:
+        assert runs.get(db, run.id).status is RunStatus.STOPPED
+        assert jobs.get(db, job_id).state == "stopped"

@@ -1,0 +1,196 @@
+"""What the plans of deployments and rollbacks say."""
+
+import socket
+
+import pytest
+
+from mlops_console.core.errors import MlopsError, NotFoundError, UsageError
+from mlops_console.core.models import Column, Signature
+from mlops_console.core.plans import Change, Difference
+from mlops_console.delivery.plans import plan_deploy, plan_rollback
+from mlops_console.store import deployments, models
+from mlops_console.store.workspace import Workspace
+from tests.delivery.helpers import add_version, make_live, write_config
+
+
+@pytest.fixture
+def two_versions(workspace: Workspace) -> Workspace:
+    """fraud:1 is live in both environments, fraud:2 is better and live in staging."""
+    write_config(workspace)
+    first = add_version(workspace, {"test/auc": 0.85, "test/loss": 0.4}, {"lr": 0.1, "depth": 3})
+    second = add_version(workspace, {"test/auc": 0.9, "test/recall": 0.7}, {"lr": 0.2, "depth": 3})
+    make_live(workspace, "staging", first, 8101)
+    make_live(workspace, "production", first)
+    make_live(workspace, "staging", second, 8101)
+    return workspace
+
+
+def test_the_plan_of_a_deployment(two_versions: Workspace) -> None:
+    plan = plan_deploy(two_versions, "fraud:2", "production", "it's better")
+    assert plan.title == "Deploy fraud:2 to production"
+    assert plan.command == """mlops-console deploy fraud:2 production --reason 'it'"'"'s better'"""
+    assert plan.changes == (Change("model", "fraud:1", "fraud:2"), Change("revision", "1", "2"))
+    assert plan.metrics == (
+        Difference("test/auc", 0.85, 0.9, True),
+        Difference("test/loss", 0.4, None),
+        Difference("test/recall", None, 0.7),
+    )
+    assert plan.params == (Difference("lr", "0.1", "0.2"),)
+    assert [(gate.gate, gate.passed) for gate in plan.gates] == [
+        ('requires = "staging"', True),
+        ("test/auc >= 0.80", True),
+        ("test/auc >= live - 0.01", True),
+    ]
+    assert plan.notes == ()
+    assert plan.refused is None
+
+
+def test_the_first_deployment_names_the_address(workspace: Workspace) -> None:
+    write_config(workspace)
+    add_version(workspace, {"test/auc": 0.85})
+    plan = plan_deploy(workspace, "fraud:1", "staging")
+    assert plan.changes == (
+        Change("model", "", "fraud:1"),
+        Change("revision", "", "1"),
+        Change("address", "", "http://127.0.0.1:8101"),
+    )
+    assert plan.command == "mlops-console deploy fraud:1 staging"
+
+
+def test_gates_refuse_with_their_figures(two_versions: Workspace) -> None:
+    add_version(two_versions, {"test/auc": 0.7})
+    plan = plan_deploy(two_versions, "fraud:3", "production")
+    assert plan.refused == (
+        'fraud:3 does not pass 3 of 3 gates of production: requires = "staging" (fraud:3 was never live in staging); '
+        "test/auc >= 0.80 (0.7000); test/auc >= live - 0.01 (0.7000, live 0.8500)."
+    )
+    assert plan.metrics[0].better is False
+
+
+def test_an_alias_is_resolved_in_the_plan(two_versions: Workspace) -> None:
+    with two_versions.store.write() as tx:
+        models.set_alias(tx, "fraud", "champion", 2)
+    plan = plan_deploy(two_versions, "fraud@champion", "production")
+    assert plan.command == "mlops-console deploy fraud:2 production"
+
+
+@pytest.mark.parametrize(
+    ("model_ref", "environment", "message"),
+    [
+        ("fraud", "production", "'fraud' names a model without a version."),
+        ("fraud:9", "production", "There is no version 'fraud:9'."),
+        ("frod:1", "production", "There is no model 'frod'."),
+        ("churn:1", "production", "production serves the model 'fraud', not 'churn'."),
+        ("fraud:1", "prodution", "There is no environment 'prodution' in mlops.toml, did you mean 'production'?"),
+    ],
+)
+def test_what_makes_no_sense_is_said(two_versions: Workspace, model_ref: str, environment: str, message: str) -> None:
+    add_version(two_versions, model="churn")
+    with pytest.raises(UsageError) as caught:
+        plan_deploy(two_versions, model_ref, environment)
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+def test_notes_tell_what_else_to_know(two_versions: Workspace) -> None:
+    signature = Signature(
+        (Column("amount", "int64", "numeric"), Column("country", "object", "categorical")), "regression"
+    )
+    third = add_version(two_versions, {"test/auc": 0.9}, signature=signature)
+    with two_versions.store.write() as tx:
+        deployments.add_revision(tx, "production", third, kind="deploy", actor="ann", reason="")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        write_config(two_versions, production=other.getsockname()[1])
+        plan = plan_deploy(two_versions, "fraud:3", "production")
+        port = other.getsockname()[1]
+    assert plan.notes == (
+        "Revision 2 (fraud:3) is still loading: this one takes its place.",
+        "fraud:3 needs country too: requests without it are refused.",
+        "fraud:3 takes another type for amount.",
+        f"Port {port} of 127.0.0.1 is in use by another program: the server can't start before it is free.",
+    )
+    assert plan.changes[-1] == Change("address", "http://127.0.0.1:8100", f"http://127.0.0.1:{port}")
+
+
+def test_the_live_version_again_is_noted(two_versions: Workspace) -> None:
+    assert (
+        "fraud:1 is live in production already, as revision 1."
+        in plan_deploy(two_versions, "fraud:1", "production").notes
+    )
+
+
+def test_the_plan_of_a_rollback(two_versions: Workspace) -> None:
+    plan = plan_rollback(two_versions, "staging")
+    assert plan.title == "Roll staging back to fraud:1, as in revision 1"
+    assert plan.command == "mlops-console rollback staging --to 1"
+    assert plan.changes == (Change("model", "fraud:2", "fraud:1"), Change("revision", "2", "3"))
+    assert plan.metrics[0] == Difference("test/auc", 0.9, 0.85, False)
+    assert plan.gates == ()
+    assert plan.refused is None
+
+
+def test_a_rollback_needs_no_configuration(two_versions: Workspace) -> None:
+    two_versions.config_path.write_text("[project")
+    plan = plan_rollback(two_versions, "staging")
+    assert plan.metrics[0].better is None
+
+
+def test_a_rollback_passes_over_the_same_version(two_versions: Workspace) -> None:
+    """Deployed twice, a bad version must not be its own way out."""
+    with two_versions.store.read() as db:
+        second = deployments.revisions(db, "staging")[0]
+    make_live(two_versions, "staging", models_ref(second.model_ref), 8101)
+    assert plan_rollback(two_versions, "staging").changes[0] == Change("model", "fraud:2", "fraud:1")
+
+
+def test_a_rollback_of_a_rollback_goes_forward_again(two_versions: Workspace) -> None:
+    with two_versions.store.write() as tx:
+        revision = deployments.add_revision(
+            tx,
+            "staging",
+            models.get(tx, models_ref("fraud:1")),
+            kind="rollback",
+            actor="ann",
+            reason="",
+            restores=1,
+        )
+        deployments.mark_live(tx, "staging", revision.revision)
+    assert plan_rollback(two_versions, "staging").title == "Roll staging back to fraud:2, as in revision 2"
+
+
+def test_a_rollback_to_a_chosen_revision(two_versions: Workspace) -> None:
+    third = add_version(two_versions, {"test/auc": 0.9})
+    make_live(two_versions, "staging", third, 8101)
+    assert plan_rollback(two_versions, "staging", to=1).title == "Roll staging back to fraud:1, as in revision 1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "to", "message"),
+    [
+        ("production", None, "production has no earlier revision that was live: there is nothing to go back to."),
+        ("nowhere", None, "nowhere has no earlier revision that was live: there is nothing to go back to."),
+        ("staging", 9, "staging has no revision 9."),
+        ("staging", 2, "Revision 2 of staging is live now."),
+        ("staging", 3, "Revision 3 of staging was never live, so there is no going back to it."),
+    ],
+)
+def test_a_rollback_to_nothing_is_said(
+    two_versions: Workspace, environment: str, to: int | None, message: str
+) -> None:
+    with two_versions.store.write() as tx:
+        version = models.get(tx, models_ref("fraud:1"))
+        deployments.add_revision(tx, "staging", version, kind="deploy", actor="ann", reason="")
+        deployments.mark_failed(tx, "staging", 3, "it was damaged")
+    with pytest.raises(MlopsError) as caught:
+        plan_rollback(two_versions, environment, to)
+    assert caught.value.message == message
+
+
+def test_an_environment_that_is_not_configured_is_not_found(workspace: Workspace) -> None:
+    workspace.config_path.write_text('[project]\nname = "x"\n')
+    with pytest.raises(NotFoundError, match="There is no environment 'production'"):
+        plan_deploy(workspace, "fraud:1", "production")
+
+
+def models_ref(text: str) -> models.ModelRef:
+    return models.ModelRef.parse(text)

@@ -1,0 +1,129 @@
+"""Stages as real child processes."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlops_console.core.config import Pipeline, Stage
+from mlops_console.core.errors import JobError
+from mlops_console.core.runs import RunStatus, StageRun
+from mlops_console.pipelines.graph import order
+from mlops_console.pipelines.runner import PipelineRun, describe_exit, last_line, run_stages, stage_rows
+from mlops_console.store import runs, stages
+from mlops_console.store.workspace import Workspace
+
+Start = Callable[..., PipelineRun]
+
+
+@pytest.fixture
+def start(workspace: Workspace) -> Start:
+    """Make a run with these stages, ready to go."""
+
+    def make(stopping: Callable[[], bool] = lambda: False, **made: Stage) -> PipelineRun:
+        with workspace.store.write() as tx:
+            run_id = runs.create(tx, name="a-run", experiment="e")
+        ordered = order("train", Pipeline(stages=made))
+        logs = workspace.logs_dir / "1"
+        run = PipelineRun(workspace, run_id, ordered, {"fit": {"lr": 0.5}}, logs, lambda *_: None, stopping)
+        with workspace.store.write() as tx:
+            stages.plan_stages(tx, run_id, stage_rows(run))
+        return run
+
+    return make
+
+
+def rows(run: PipelineRun) -> list[StageRun]:
+    with run.workspace.store.read() as db:
+        return stages.listing(db, run.run_id)
+
+
+def test_stages_run_in_order_in_the_project_with_their_params_and_logs(start: Start, workspace: Workspace) -> None:
+    (workspace.root / "fit.py").write_text(
+        "import os, sys\nprint(sys.executable)\nprint(open('rows').read().strip(), file=sys.stderr)\n"
+        "print(open(os.environ['MLOPS_PARAMS']).read(), os.environ['MLOPS_RUN_ID'], os.environ['MLOPS_WORKSPACE'])\n"
+    )
+    run = start(
+        fit=Stage(run="python fit.py", deps=("rows", "fit.py"), params=("fit",)),
+        prepare=Stage(run="echo 10 > rows && pwd", outs=("rows",)),
+    )
+    assert run_stages(run)
+    assert [(row.stage, row.status, row.exit_code, row.deps) for row in rows(run)] == [
+        ("prepare", RunStatus.SUCCEEDED, 0, ()),
+        ("fit", RunStatus.SUCCEEDED, 0, ("prepare",)),
+    ]
+    assert (workspace.root / ".mlops/logs/1/prepare.log").read_text().strip() == str(workspace.root)
+    executable, figure, given = (workspace.root / ".mlops/logs/1/fit.log").read_text().splitlines()
+    assert Path(executable) == Path(sys.executable)
+    assert figure == "10"
+    assert given == f"{json.dumps({'fit': {'lr': 0.5}})} {run.run_id} {workspace.root}"
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        (Stage(run="echo one; echo 'no rows' >&2; exit 3"), "stage 'fit' failed with exit code 3: no rows."),
+        (Stage(run="exit 1"), "stage 'fit' failed with exit code 1."),
+        (Stage(run="kill -9 $$"), "stage 'fit' failed with signal SIGKILL."),
+        (Stage(run="sh -c 'kill -9 $$'"), "stage 'fit' failed with signal SIGKILL: Killed."),
+        (Stage(run="true", outs=("model",)), "stage 'fit' ended without writing 'model', one of its outs."),
+        (Stage(run="true", deps=("rows",)), "stage 'fit' needs 'rows', which is not there."),
+    ],
+)
+def test_a_failure_is_one_sentence(start: Start, stage: Stage, told: str) -> None:
+    run = start(fit=stage)
+    with pytest.raises(JobError) as caught:
+        run_stages(run)
+    assert caught.value.message == told
+    assert rows(run)[0].status is RunStatus.FAILED
+    assert rows(run)[0].error == told.removeprefix("stage 'fit' ").rstrip(".")
+
+
+def test_a_command_that_is_not_found(start: Start) -> None:
+    with pytest.raises(JobError, match=r"stage 'fit' failed with exit code 127: .*nonsense: not found\.") as caught:
+        run_stages(start(fit=Stage(run="nonsense")))
+    assert caught.value.hint == "The log is .mlops/logs/1/fit.log."
+
+
+def test_the_error_that_a_script_has_recorded_on_its_run_is_told(start: Start, workspace: Workspace) -> None:
+    run = start(fit=Stage(run="echo something else; exit 1"))
+    with workspace.store.write() as tx:
+        runs.set_error(tx, run.run_id, "ValueError: 0 rows")
+    with pytest.raises(JobError, match=r"stage 'fit' failed with exit code 1: ValueError: 0 rows\."):
+        run_stages(run)
+
+
+def test_stages_after_a_failed_one_do_not_run(start: Start, workspace: Workspace) -> None:
+    run = start(prepare=Stage(run="exit 1"), fit=Stage(run="touch fitted"))
+    with pytest.raises(JobError):
+        run_stages(run)
+    assert not (workspace.root / "fitted").exists()
+    assert [row.status for row in rows(run)] == [RunStatus.FAILED, RunStatus.QUEUED]
+
+
+def test_nothing_runs_after_a_stop(start: Start, workspace: Workspace) -> None:
+    run = start(
+        stopping=lambda: (workspace.root / "prepared").exists(), a=Stage(run="touch prepared"), b=Stage(run="touch b")
+    )
+    assert not run_stages(run)
+    assert not (workspace.root / "b").exists()
+
+
+def test_the_last_line_of_a_hostile_log_is_safe_and_short(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"x" * 10_000_000 + b"\n\x1b[31m[/markup]\xff" + b"y" * 1000 + b"\n\n  \n")
+    line = last_line(log)
+    assert line.startswith("␛[31m[/markup]�yyy")
+    assert len(line) < 400
+    assert last_line(tmp_path / "none") == ""
+
+
+def test_exit_codes_in_words() -> None:
+    assert [describe_exit(code) for code in (1, -9, 137, 255)] == [
+        "exit code 1",
+        "signal SIGKILL",
+        "signal SIGKILL",
+        "exit code 255",
+    ]

@@ -1,0 +1,158 @@
+"""Small models in a workspace, and real server processes that serve them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from mlops_console.core.deployments import Environment, Revision
+from mlops_console.core.models import Column, ModelVersion, Signature
+from mlops_console.store import deployments, models
+from mlops_console.store.workspace import Workspace
+from tests.support import free_port, wait_for
+
+FRAUD = Signature(
+    (
+        Column("amount", "float64", "numeric"),
+        Column("count", "int64", "numeric"),
+        Column("country", "object", "categorical", nullable=True),
+    ),
+    "classification",
+    (0, 1),
+    True,
+)
+ROW = {"amount": 12.5, "count": 3, "country": "NO"}
+
+
+def fraud_model() -> Any:
+    """A pipeline on a number, a whole number and a category that may be missing."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "amount": rng.normal(size=200),
+            "count": rng.integers(0, 9, 200),
+            "country": rng.choice(["NO", "SE", None], 200),
+        }
+    )
+    encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["country"]), remainder="passthrough")
+    return make_pipeline(encoder, LogisticRegression()).fit(frame, (frame.amount > 0).astype(int))
+
+
+def constant_model(label: int) -> Any:
+    """A model that answers its own number, so that an answer tells which model gave it."""
+    return DummyClassifier(strategy="constant", constant=label).fit([[0.0], [1.0]], [label, label + 1])
+
+
+def constant_signature(label: int) -> Signature:
+    return Signature((Column("x", "float64", "numeric"),), "classification", (label, label + 1), True)
+
+
+def add_version(
+    workspace: Workspace, estimator: Any, signature: Signature, example: Any = None, name: str = "fraud"
+) -> ModelVersion:
+    content = skops.io.dumps(estimator)
+    sha256 = workspace.objects.put_bytes(content)
+    with workspace.store.write() as tx:
+        return models.add_version(
+            tx,
+            name,
+            sha256=sha256,
+            size=len(content),
+            estimator=type(estimator).__name__,
+            signature=signature,
+            input_example=None if example is None else workspace.objects.put_bytes(json.dumps(example).encode()),
+        )
+
+
+def add_constant(workspace: Workspace, label: int) -> ModelVersion:
+    return add_version(workspace, constant_model(label), constant_signature(label), [{"x": 1.0}])
+
+
+def add_revision(workspace: Workspace, version: ModelVersion, port: int, kind: str = "deploy") -> Revision:
+    """The next revision of production, in state `loading`."""
+    with workspace.store.write() as tx:
+        deployments.ensure_environment(tx, "production", version.model, "127.0.0.1", port)
+        return deployments.add_revision(tx, "production", version, kind=kind, actor="ann", reason="")
+
+
+def environment(workspace: Workspace) -> Environment:
+    with workspace.store.read() as db:
+        found = deployments.environment(db, "production")
+    assert found is not None
+    return found
+
+
+def revision(workspace: Workspace, number: int) -> Revision:
+    with workspace.store.read() as db:
+        return deployments.revision(db, "production", number)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    workspace: Workspace
+    process: "subprocess.Popen[bytes]"
+    url: str
+
+    def swap(self, version: ModelVersion) -> Revision:
+        """Make the server serve a version; returns when it does, or has failed."""
+        port = int(self.url.rsplit(":", 1)[1])
+        number = add_revision(self.workspace, version, port).revision
+        return wait_for(lambda: self.settled(number), 20, f"revision {number}")
+
+    def settled(self, number: int) -> Revision | None:
+        found = revision(self.workspace, number)
+        return None if found.state == "loading" else found
+
+
+@contextmanager
+def serving(workspace: Workspace, version: ModelVersion) -> Iterator[Server]:
+    """A server process that answers with `version`, as revision 1 of production."""
+    port = free_port()
+    add_revision(workspace, version, port)
+    process = start(workspace)
+    server = Server(workspace, process, f"http://127.0.0.1:{port}")
+    try:
+        wait_for(lambda: server.settled(1) or process.poll() is not None, 30, "the server")
+        assert process.poll() is None, (workspace.logs_dir / "server.log").read_text()
+        yield server
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def start(workspace: Workspace) -> "subprocess.Popen[bytes]":
+    """The server process of production; its log is in the workspace."""
+    source = Path(__file__).parents[2] / "src"
+    path = os.pathsep.join([str(source), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with (workspace.logs_dir / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mlops_console.serving", str(workspace.root), "production"],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+
+
+def error_of(response: httpx.Response) -> str:
+    """The one sentence of an error."""
+    content = response.json()
+    assert list(content) == ["error"]
+    sentence: str = content["error"]
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    return sentence

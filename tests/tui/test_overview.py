@@ -1,0 +1,152 @@
+"""The overview: one look at what is live, what runs and what needs a person."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import HOSTILE, seed
+
+from mlops_console.core.alerts import Severity
+from mlops_console.core.deployments import ServerHealth
+from mlops_console.core.models import ModelRef
+from mlops_console.store import alerts, deployments, models
+from mlops_console.store.workspace import Workspace
+from mlops_console.tui.screens.overview.painting import needs, overview_rows
+from mlops_console.tui.screens.overview.reading import Overview, read_overview
+from mlops_console.tui.widgets.chart_paint import plain
+
+EMPTY = Overview("p", (), (), (), (), 0, False, None)
+
+
+def overview(workspace: Workspace) -> Overview:
+    return read_overview(workspace).overview
+
+
+class TestRows:
+    def test_tells_what_is_live_where_and_how_it_is(self, workspace: Workspace) -> None:
+        seed(workspace)
+        text = plain(overview_rows(overview(workspace), "production", time.time(), 78, 21))
+        for part in (
+            "production ─",
+            "fraud:3  revision 2  deploy",
+            "by ana",
+            "✓ ready",
+            "requests/min",
+            "▲ drifted",
+            "3 of 7",
+            "Needs you 2",
+            "✗ critical  job train",
+            "Running 2",
+            "42%",
+            "stage fit",
+            "best 0.8",
+        ):
+            assert part in text, part
+
+    def test_each_alert_has_the_key_to_press_next(self, workspace: Workspace) -> None:
+        seed(workspace)
+        lines = plain(overview_rows(overview(workspace), "production", time.time(), 100, 30)).splitlines()
+        drift = next(line for line in lines if "drift production" in line)
+        assert "6 look" in drift
+        assert "t train" in drift
+        assert "r rollback" in drift
+        assert "7 look" in next(line for line in lines if "job train" in line)
+
+    def test_a_server_that_stands_still_needs_a_person_once(self, workspace: Workspace) -> None:
+        seed(workspace)
+        with workspace.store.write() as tx:
+            deployments.report_server(tx, "production", ServerHealth.FAILED, None, "port 8100 is in use")
+        assert any("port 8100 is in use" in alert.message for alert in needs(overview(workspace)))
+        with workspace.store.write() as tx:
+            alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "port 8100 is in use")
+        assert len([alert for alert in needs(overview(workspace)) if alert.kind == "server"]) == 1
+
+    @pytest.mark.parametrize("height", [14, 40])
+    def test_a_revision_that_failed_is_told_beside_what_is_live(self, workspace: Workspace, height: int) -> None:
+        seed(workspace)
+        with workspace.store.write() as tx:
+            version = models.get(tx, ModelRef("fraud", 2))
+            revision = deployments.add_revision(tx, "production", version, kind="deploy", actor="bo", reason="")
+            deployments.mark_failed(tx, "production", revision.revision, "its file is damaged")
+        text = plain(overview_rows(overview(workspace), "production", time.time(), 100, height))
+        assert "✗ failed fraud:2 r3" in text
+        assert "fraud:2 could not be loaded: its file is damaged" in text or height == 14
+        assert "fraud:3" in text
+
+    def test_an_empty_store_teaches_the_first_step(self) -> None:
+        text = plain(overview_rows(EMPTY, "", 0.0, 78, 21))
+        assert "No run yet." in text
+        assert "[environments.production]" in text
+        assert "press t" in text
+
+    def test_many_alerts_are_counted_not_dropped(self, workspace: Workspace) -> None:
+        seed(workspace)
+        with workspace.store.write() as tx:
+            for number in range(30):
+                alerts.open_alert(tx, "job", f"j{number}", Severity.WARNING, "failed")
+        assert "more" in plain(overview_rows(overview(workspace), "production", time.time(), 78, 21))
+
+    @pytest.mark.parametrize("hostile", [False, True])
+    def test_fills_any_size_exactly_and_lets_nothing_hostile_through(self, workspace: Workspace, hostile: bool) -> None:
+        seed(workspace, hostile=hostile)
+        found = overview(workspace)
+        for width, height in ((0, 0), (1, 1), (5, 3), (20, 5), (58, 12), (78, 21), (130, 30), (198, 47)):
+            rows = overview_rows(found, "production", time.time(), width, height)
+            assert len(rows) == (height if width else 0)
+            assert all(sum(cell_len(ink.text) for ink in row) == width for row in rows)
+            assert not set("\x1b\x07\u202e") & set(plain(rows))
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(0, 220), st.integers(0, 60))
+    def test_an_empty_overview_fills_any_size(self, width: int, height: int) -> None:
+        rows = overview_rows(EMPTY, "", 0.0, width, height)
+        assert all(sum(cell_len(ink.text) for ink in row) == width for row in rows)
+
+
+class TestView:
+    async def test_shows_the_store_and_follows_it(self, workspace: Workspace) -> None:
+        seed(workspace)
+        async with console(workspace, "overview") as pilot:
+            await until(pilot, "Needs you 2")
+            with workspace.store.write() as tx:
+                alerts.resolve(tx, "job", "train")
+            await until(pilot, "Needs you 1")
+
+    async def test_keys_choose_the_environment_they_act_on(self, workspace: Workspace) -> None:
+        seed(workspace)
+        async with console(workspace, "overview") as pilot:
+            await until(pilot, "Needs you")
+            assert pilot.app.main.view.selection.environment == "production"  # type: ignore[attr-defined]
+            await pilot.press("e")
+            assert pilot.app.main.view.selection.environment == "staging"  # type: ignore[attr-defined]
+            await pilot.press("enter")
+            await until(pilot, "Revisions of staging")
+
+    async def test_an_idle_overview_draws_nothing(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        seed(workspace)
+        async with console(workspace, "overview") as pilot:
+            await until(pilot, "Needs you")
+            board = pilot.app.main.view.board  # type: ignore[attr-defined]
+            asked: list[object] = []
+            now = time.time()
+            monkeypatch.setattr("mlops_console.tui.screens.overview.view.time.time", lambda: now)
+            board.repaint()
+            await pilot.pause()
+            monkeypatch.setattr(board, "refresh", lambda *regions, **_: asked.append(regions))
+            board.repaint()
+            assert asked == []
+
+    @pytest.mark.parametrize("size", [(20, 5), (60, 15), (80, 24), (200, 50)])
+    async def test_hostile_text_in_any_terminal(self, workspace: Workspace, size: tuple[int, int]) -> None:
+        seed(workspace, hostile=True)
+        async with console(workspace, "overview", size) as pilot:
+            await until(pilot, "production")
+            assert not set("\x1b\x07\u202e") & set(screen_text(pilot))
+            assert HOSTILE not in screen_text(pilot)
+
+    async def test_an_empty_workspace(self, workspace: Workspace) -> None:
+        async with console(workspace, "overview") as pilot:
+            await until(pilot, "No run yet.")
