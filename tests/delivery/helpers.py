@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support import free_port
+
 from mlops_console.core.deployments import Revision
 from mlops_console.core.models import Column, ModelRef, ModelVersion, Signature
 from mlops_console.core.runs import RunStatus
@@ -30,8 +32,14 @@ gates = ["test/auc >= 0.80", "test/auc >= live - 0.01"]
 """
 
 
-def write_config(workspace: Workspace, staging: int = 8101, production: int = 8100) -> None:
-    workspace.config_path.write_text(TOML.format(staging=staging, production=production))
+def write_config(workspace: Workspace, production: int | None = None) -> None:
+    """An mlops.toml whose ports nobody listens on."""
+    text = TOML.format(staging=free_port(), production=production or free_port())
+    workspace.config_path.write_text(text)
+
+
+def port_of(workspace: Workspace, environment: str) -> int:
+    return workspace.config().environments[environment].port
 
 
 def add_version(
@@ -51,8 +59,9 @@ def add_version(
         )
 
 
-def make_live(workspace: Workspace, environment: str, version: ModelVersion | ModelRef, port: int = 8100) -> Revision:
+def make_live(workspace: Workspace, environment: str, version: ModelVersion | ModelRef) -> Revision:
     """A revision that a server has made live."""
+    port = port_of(workspace, environment)
     with workspace.store.write() as tx:
         found = models.get(tx, ModelRef(version.model, version.version))
         deployments.ensure_environment(tx, environment, found.model, "127.0.0.1", port)

@@ -21,7 +21,9 @@ def test_a_gate_on_a_number_says_what_python_says(
     name: str, operator: str, bound: float, value: float, gap: str
 ) -> None:
     result = evaluate(parse_gate(f"{name}{gap}{operator}{gap}{bound!r}"), {name: value}, None)
-    assert result.passed == {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[operator]
+    assert (
+        result.passed == {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[operator]
+    )
 
 
 @given(st.integers(-99, 99), st.integers(0, 50), st.integers(-99, 99), st.sampled_from("+-"), operators)
@@ -33,7 +35,9 @@ def test_a_gate_on_the_live_version_is_reckoned_in_decimals(
         parse_gate(f"auc {operator} live {sign} {offset / 100}"), {"auc": value / 100}, {"auc": live / 100}
     )
     bound = live + offset if sign == "+" else live - offset
-    assert result.passed == {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[operator]
+    assert (
+        result.passed == {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[operator]
+    )
 
 
 @given(st.text(max_size=40))
@@ -45,7 +49,8 @@ def test_any_other_text_is_refused_with_one_sentence(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "auc", "auc >=", ">= 0.9", "auc == 0.9", "auc >= 0.9 live", "auc >= live * 2", "auc >= best", "a b > 1"]
+    "text",
+    ["", "auc", "auc >=", ">= 0.9", "auc == 0.9", "auc >= 0.9 live", "auc >= live * 2", "auc >= best", "a b > 1"],
 )
 def test_a_wrong_gate_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
@@ -87,3 +92,7 @@ def test_a_required_environment_has_to_have_had_the_version_live() -> None:
         False,
         "fraud:3 was never live in staging",
     )
+
+
+def holds(value: float, operator: str, bound: float) -> bool:
+    return {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[operator]

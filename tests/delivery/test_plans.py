@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from tests.delivery.helpers import add_version, make_live, port_of, write_config
 
 from mlops_console.core.errors import MlopsError, NotFoundError, UsageError
 from mlops_console.core.models import Column, Signature
@@ -10,7 +11,6 @@ from mlops_console.core.plans import Change, Difference
 from mlops_console.delivery.plans import plan_deploy, plan_rollback
 from mlops_console.store import deployments, models
 from mlops_console.store.workspace import Workspace
-from tests.delivery.helpers import add_version, make_live, write_config
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def two_versions(workspace: Workspace) -> Workspace:
     write_config(workspace)
     first = add_version(workspace, {"test/auc": 0.85, "test/loss": 0.4}, {"lr": 0.1, "depth": 3})
     second = add_version(workspace, {"test/auc": 0.9, "test/recall": 0.7}, {"lr": 0.2, "depth": 3})
-    make_live(workspace, "staging", first, 8101)
+    make_live(workspace, "staging", first)
     make_live(workspace, "production", first)
-    make_live(workspace, "staging", second, 8101)
+    make_live(workspace, "staging", second)
     return workspace
 
 
@@ -52,7 +52,7 @@ def test_the_first_deployment_names_the_address(workspace: Workspace) -> None:
     assert plan.changes == (
         Change("model", "", "fraud:1"),
         Change("revision", "", "1"),
-        Change("address", "", "http://127.0.0.1:8101"),
+        Change("address", "", f"http://127.0.0.1:{port_of(workspace, 'staging')}"),
     )
     assert plan.command == "mlops-console deploy fraud:1 staging"
 
@@ -99,17 +99,18 @@ def test_notes_tell_what_else_to_know(two_versions: Workspace) -> None:
     third = add_version(two_versions, {"test/auc": 0.9}, signature=signature)
     with two_versions.store.write() as tx:
         deployments.add_revision(tx, "production", third, kind="deploy", actor="ann", reason="")
+    before = port_of(two_versions, "production")
     with socket.create_server(("127.0.0.1", 0)) as other:
-        write_config(two_versions, production=other.getsockname()[1])
-        plan = plan_deploy(two_versions, "fraud:3", "production")
         port = other.getsockname()[1]
+        write_config(two_versions, production=port)
+        plan = plan_deploy(two_versions, "fraud:3", "production")
     assert plan.notes == (
         "Revision 2 (fraud:3) is still loading: this one takes its place.",
         "fraud:3 needs country too: requests without it are refused.",
         "fraud:3 takes another type for amount.",
         f"Port {port} of 127.0.0.1 is in use by another program: the server can't start before it is free.",
     )
-    assert plan.changes[-1] == Change("address", "http://127.0.0.1:8100", f"http://127.0.0.1:{port}")
+    assert plan.changes[-1] == Change("address", f"http://127.0.0.1:{before}", f"http://127.0.0.1:{port}")
 
 
 def test_the_live_version_again_is_noted(two_versions: Workspace) -> None:
@@ -139,7 +140,7 @@ def test_a_rollback_passes_over_the_same_version(two_versions: Workspace) -> Non
     """Deployed twice, a bad version must not be its own way out."""
     with two_versions.store.read() as db:
         second = deployments.revisions(db, "staging")[0]
-    make_live(two_versions, "staging", models_ref(second.model_ref), 8101)
+    make_live(two_versions, "staging", models_ref(second.model_ref))
     assert plan_rollback(two_versions, "staging").changes[0] == Change("model", "fraud:2", "fraud:1")
 
 
@@ -160,7 +161,7 @@ def test_a_rollback_of_a_rollback_goes_forward_again(two_versions: Workspace) ->
 
 def test_a_rollback_to_a_chosen_revision(two_versions: Workspace) -> None:
     third = add_version(two_versions, {"test/auc": 0.9})
-    make_live(two_versions, "staging", third, 8101)
+    make_live(two_versions, "staging", third)
     assert plan_rollback(two_versions, "staging", to=1).title == "Roll staging back to fraud:1, as in revision 1"
 
 
@@ -174,9 +175,7 @@ def test_a_rollback_to_a_chosen_revision(two_versions: Workspace) -> None:
         ("staging", 3, "Revision 3 of staging was never live, so there is no going back to it."),
     ],
 )
-def test_a_rollback_to_nothing_is_said(
-    two_versions: Workspace, environment: str, to: int | None, message: str
-) -> None:
+def test_a_rollback_to_nothing_is_said(two_versions: Workspace, environment: str, to: int | None, message: str) -> None:
     with two_versions.store.write() as tx:
         version = models.get(tx, models_ref("fraud:1"))
         deployments.add_revision(tx, "staging", version, kind="deploy", actor="ann", reason="")

@@ -3,14 +3,14 @@
 import threading
 
 import pytest
+from tests.delivery.helpers import FakeJob, add_version, make_live, port_of, write_config
+from tests.support import wait_for
 
 from mlops_console.core.deployments import RevisionState
 from mlops_console.core.errors import JobError, RefusedError
 from mlops_console.delivery import rollout
 from mlops_console.store import deployments, jobs
 from mlops_console.store.workspace import Workspace
-from tests.delivery.helpers import FakeJob, add_version, make_live, write_config
-from tests.support import wait_for
 
 
 def serve_next(workspace: Workspace, environment: str, error: str | None = None) -> threading.Thread:
@@ -55,7 +55,7 @@ def test_a_deployment_ends_when_its_revision_is_live(workspace: Workspace) -> No
         environment = deployments.environment(db, "staging")
         revision = deployments.revision(db, "staging", 1)
     assert environment is not None
-    assert (environment.port, environment.observed) == (8101, 1)
+    assert (environment.port, environment.observed) == (port_of(workspace, "staging"), 1)
     assert (revision.actor, revision.reason, revision.state) == ("ann", "first", RevisionState.LIVE)
 
 

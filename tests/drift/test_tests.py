@@ -69,7 +69,9 @@ def test_chi_squared_of_a_published_table() -> None:
 
 def test_psi_of_hand_reckoned_shares() -> None:
     """(0.6 - 0.5) ln(0.6 / 0.5) + (0.4 - 0.5) ln(0.4 / 0.5)."""
-    assert drift_tests.population_stability(np.array([50, 50]), np.array([60, 40])) == pytest.approx(0.0405465, abs=1e-7)
+    assert drift_tests.population_stability(np.array([50, 50]), np.array([60, 40])) == pytest.approx(
+        0.0405465, abs=1e-7
+    )
 
 
 @settings(deadline=None)

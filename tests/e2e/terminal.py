@@ -23,10 +23,12 @@ _KEYS = {
     "enter": "\r",
     "esc": "\x1b",
     "tab": "\t",
-    "down": "\x1b[B",
+    "backspace": "\x7f",
     "up": "\x1b[A",
-    "left": "\x1b[D",
+    "down": "\x1b[B",
     "right": "\x1b[C",
+    "left": "\x1b[D",
+    "end": "\x1b[F",
 }
 
 
@@ -68,8 +70,9 @@ class Terminal:
             return "\n".join(line.rstrip() for line in self.screen.display)
 
     def press(self, *keys: str) -> None:
-        """Press keys: a character each, or `enter`, `esc`, `tab`, `up`, `down`, `left`, `right`."""
+        """Press keys: a character each, or one of `_KEYS` by its name."""
         for key in keys:
+            assert len(key) == 1 or key in _KEYS, key
             os.write(self._master, _KEYS.get(key, key).encode())
 
     def type(self, text: str) -> None:

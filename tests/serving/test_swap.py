@@ -10,11 +10,6 @@ import httpx
 import skops.io
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-
-from mlops_console.core.deployments import RevisionState, ServerHealth
-from mlops_console.core.models import ModelVersion
-from mlops_console.store.predictions import PredictionLog
-from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import (
     Server,
     add_constant,
@@ -27,6 +22,11 @@ from tests.serving.helpers import (
     start,
 )
 from tests.support import free_port, wait_for
+
+from mlops_console.core.deployments import RevisionState, ServerHealth
+from mlops_console.core.models import ModelVersion
+from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.workspace import Workspace
 
 BODY = {"instances": [[1.0]]}
 
@@ -129,9 +129,7 @@ def test_untrusted_types_are_refused_until_mlops_toml_trusts_them(workspace: Wor
         assert failed.state is RevisionState.FAILED
         assert "textwrap.dedent" in str(failed.error)
         assert_serves(server, good, revision=1, answer=1)
-        workspace.config_path.write_text(
-            '[project]\nname = "x"\n[models.fraud]\ntrusted_types = ["textwrap.dedent"]\n'
-        )
+        workspace.config_path.write_text('[project]\nname = "x"\n[models.fraud]\ntrusted_types = ["textwrap.dedent"]\n')
         assert server.swap(version).state is RevisionState.LIVE
 
 
@@ -249,5 +247,3 @@ def assert_serves(server: Server, version: ModelVersion, revision: int, answer: 
     response = httpx.post(f"{server.url}/invocations", json=BODY)
     assert response.json() == {"predictions": [answer]}
     assert (response.headers["x-model"], response.headers["x-revision"]) == (version.ref, str(revision))
-
-

@@ -85,7 +85,20 @@ def test_nan_is_kept(journal: Journal) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["1.0", None, [1.0], (), {}, b"1", 1j, np.complex64(1), np.array([1.0]), np.str_("1"), np.datetime64("2020"), object()],
+    [
+        "1.0",
+        None,
+        [1.0],
+        (),
+        {},
+        b"1",
+        1j,
+        np.complex64(1),
+        np.array([1.0]),
+        np.str_("1"),
+        np.datetime64("2020"),
+        object(),
+    ],
 )
 def test_what_is_no_number_is_refused_at_once(journal: Journal, value: Any) -> None:
     for _ in range(2):  # with a name that is new, and with one that is known
@@ -108,13 +121,17 @@ def test_names_are_checked(journal: Journal, name: Any, kind: type[Exception]) -
     assert _points(journal) == []
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "\x1b[31mred", "[/bold]", "a\0b", "名前", "'; DROP TABLE runs; --", "x" * 250])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "\x1b[31mred", "[/bold]", "a\0b", "名前", "'; DROP TABLE runs; --", "x" * 250]
+)
 def test_hostile_names_are_only_names(journal: Journal, name: str) -> None:
     journal.log({name: 1.0}, None)
     assert _values(journal) == [(name, 0, 1.0)]
 
 
-@pytest.mark.parametrize(("step", "kind"), [("1", TypeError), (1.0, TypeError), (2**63, ValueError), (-(2**63) - 1, ValueError)])
+@pytest.mark.parametrize(
+    ("step", "kind"), [("1", TypeError), (1.0, TypeError), (2**63, ValueError), (-(2**63) - 1, ValueError)]
+)
 def test_steps_are_checked(journal: Journal, step: Any, kind: type[Exception]) -> None:
     journal.log({"a": 1.0}, 0)
     with pytest.raises(kind, match="step"):
@@ -180,7 +197,10 @@ def test_threads_share_a_run(journal: Journal) -> None:
     assert len(set(_values(journal))) == 4 * 2 * 5000
 
 
-def test_where_no_file_can_be_had_memory_serves_for_a_while(tmp_path: Path, keeper: _Keeper) -> None:
+def test_where_no_file_can_be_had_memory_serves_for_a_while(
+    tmp_path: Path, keeper: _Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "MEMORY_SEGMENTS", 2)
     journal = Journal(tmp_path / "missing", "0123", lambda: keeper, owns_run=True)
     journal.log({"a": 1.0}, None)
     assert _values(journal) == [("a", 0, 1.0)]

@@ -229,7 +229,9 @@ async def test_any_terminal_is_usable(workspace: Workspace, size: tuple[int, int
         await pilot.pause(0.3)
         for number in range(1, 9):
             await pilot.press(str(number), "j", "enter", "tab", "escape")
-        await pilot.press("question_mark", "escape", "colon", "escape", "T", "escape", "2", "s", "escape", "slash", "escape")
+        await pilot.press(
+            "question_mark", "escape", "colon", "escape", "T", "escape", "2", "s", "escape", "slash", "escape"
+        )
         await pilot.pause(0.1)
         if size == (20, 5):
             assert "20×5 is small" in screen_text(pilot)

@@ -26,7 +26,7 @@ FAILED = replace(LIVE, revision=3, state=RevisionState.FAILED, live_at=None, err
 def test_rows_tell_state_by_glyph_and_word_and_the_error() -> None:
     rows = revision_rows([FAILED, LIVE, RETIRED], 170.0)
     assert [row.cells[2].text for row in rows] == ["✗ failed", "▲ live", "▽ retired"]
-    assert rows[0].cells[-1].text == "file is damaged"
+    assert rows[0].cells[-2].text == "file is damaged"
     assert (live_for(LIVE, 170.0), live_for(RETIRED, 170.0), live_for(FAILED, 170.0)) == (60.0, 30.0, None)
 
 

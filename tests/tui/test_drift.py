@@ -61,7 +61,7 @@ def test_without_a_report_the_next_step_is_told(workspace: Workspace) -> None:
     (workspace.root / "mlops.toml").write_text(CONFIG)
     assert "d deploys" in verdict(state(workspace))[1]
     seed(workspace, reports=0)
-    assert "v compares the traffic of fraud:3" in verdict(state(workspace))[1]
+    assert "press v to compare" in verdict(state(workspace))[1]
 
 
 def test_drifted_features_come_first(workspace: Workspace) -> None:

@@ -1,5 +1,7 @@
 """Making text fit a screen."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -43,7 +45,7 @@ def test_columns_never_overlap_nor_leave_the_screen(shapes: list[tuple[int, bool
     placed, more = place(columns, rows, width, 3, first, {})
     assert placed[0].index == 0
     assert len(placed) + more == 1 + len(columns[max(first, 1) :])
-    for one, other in zip(placed, placed[1:], strict=False):
+    for one, other in itertools.pairwise(placed):
         assert one.x + one.width + GAP <= other.x
     if len(placed) > 1:
         assert placed[-1].x + placed[-1].width <= width

@@ -34,7 +34,7 @@ class TestRows:
             "fraud:3  revision 2  deploy",
             "by ana",
             "✓ ready",
-            "requests/min",
+            "predictions/min",
             "▲ drifted",
             "3 of 7",
             "Needs you 2",

@@ -4,6 +4,7 @@ import re
 import shutil
 import socket
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import typer
 
 from mlops_console.cli.output import show
 from mlops_console.cli.status import show_overview
+from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.errors import JobError, StoreError, UsageError
 from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments, jobs, models
@@ -24,6 +26,7 @@ from mlops_console.worker import client
 
 DEFAULT = "breast_cancer"
 SCRIPT = "demo.toml"
+_START = 30.0  # seconds within which a model server must answer
 _LEFT_BEHIND = shutil.ignore_patterns("__pycache__", ".mlops", "build", "data", "*.pyc")
 
 
@@ -83,10 +86,11 @@ def prepare(folder: Path, project: str) -> Workspace:
                 ref = f"{script.model}:{version}"
                 request = {"model_ref": ref, "environment": environment, "reason": "the demo"}
                 _do(workspace, f"deploy {ref} to {environment}", "deploy", request)
+    client.start_worker(workspace)
+    _await_servers(workspace, script)
     if not replayed:
         show("  send traffic that drifts after half a minute")
         client.execute(workspace, "train", {"pipeline": script.traffic})
-    client.ensure_worker(workspace)
     return workspace
 
 
@@ -144,6 +148,19 @@ def _do(workspace: Workspace, told: str, action: str, request: dict[str, Any]) -
     job = client.wait(workspace, job_id)
     if job.state is not JobState.SUCCEEDED:
         raise JobError(f"The demo stopped: {job.error or job.state}.", f"'mlops-console job show {job_id}' tells more.")
+
+
+def _await_servers(workspace: Workspace, script: Script) -> None:
+    """Wait until the servers answer: those of an earlier demo have to start again."""
+    deadline = time.monotonic() + _START
+    while True:
+        with workspace.store.read() as db:
+            found = [deployments.environment(db, name) for name in script.environments]
+        if all(environment is not None and environment.health is ServerHealth.READY for environment in found):
+            return
+        if time.monotonic() > deadline:
+            raise JobError("The demo's model servers did not start.", "'mlops-console status' tells why.")
+        time.sleep(0.05)
 
 
 def _projects() -> list[str]:

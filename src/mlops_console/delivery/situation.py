@@ -56,7 +56,9 @@ def settings_of(config: Config, environment: str) -> EnvironmentConfig:
         known = list(config.environments)
         raise NotFoundError(
             f"There is no environment {environment!r} in mlops.toml{did_you_mean(environment, known) or '.'}",
-            f"Known are: {', '.join(known)}." if known else f"Add [environments.{environment}] with a model and a port.",
+            f"Known are: {', '.join(known)}."
+            if known
+            else f"Add [environments.{environment}] with a model and a port.",
         ) from None
 
 

@@ -1,6 +1,5 @@
 """Which versions of the libraries that matter are loaded in this process."""
 
-import importlib.metadata
 import sys
 
 _DISTRIBUTIONS = {  # module -> distribution
@@ -28,13 +27,20 @@ _DISTRIBUTIONS = {  # module -> distribution
 
 def loaded_packages() -> dict[str, str]:
     """Distribution name -> version of the known libraries that have been imported so far."""
-    versions = {}
-    for module, distribution in _DISTRIBUTIONS.items():
-        if module in sys.modules:
-            try:
-                versions[distribution] = importlib.metadata.version(distribution)
-            except importlib.metadata.PackageNotFoundError:  # on the path without being installed
-                version = getattr(sys.modules[module], "__version__", None)
-                if isinstance(version, str):
-                    versions[distribution] = version
-    return versions
+    return {
+        distribution: version
+        for module, distribution in _DISTRIBUTIONS.items()
+        if module in sys.modules and (version := _version(module, distribution))
+    }
+
+
+def _version(module: str, distribution: str) -> str | None:
+    version = getattr(sys.modules[module], "__version__", None)
+    if isinstance(version, str):
+        return version
+    import importlib.metadata  # slow, and seldom needed
+
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -46,7 +46,7 @@ class Loaded:
         return outputs
 
     def _to_rows(self, batch: Batch) -> Any:
-        """A DataFrame, or an array where the estimator was fitted on one without names, as `models.storage` checks it."""
+        """A DataFrame, or an array where the estimator was fitted without names: as `models.storage` checks it."""
         import numpy as np
         import pandas as pd
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mlops_console.core.errors import MlopsError
 from mlops_console.tracking.journal import Journal
+from mlops_console.tracking.spool import parse
 
 if TYPE_CHECKING:
     from mlops_console.tracking.intake import Intake
@@ -106,7 +107,9 @@ class Clerk:
         """Of a journal that has ended: how many records wait in files, and how many are lost when the process ends."""
         waiting, lost = 0, journal.lost
         for segment in list(journal.segments):
-            left = journal.boundary(segment) - (self._intake.position(segment) if self._intake else 1)
+            begin = self._intake.position(segment) if self._intake else 1
+            records = parse(segment.map, 1, journal.boundary(segment), {})
+            left = sum(reached > begin for reached, _ in records)
             if segment.path is None:
                 lost += left
             else:

@@ -133,8 +133,20 @@ def _at_exit() -> None:
     error = _last_value()
     if isinstance(error, BaseException) and error is not _watch.last_value and not hasattr(sys, "ps1"):
         _watch.end(of_exception(error, error.__traceback__))
+        if isinstance(error, KeyboardInterrupt):
+            _keep_exit_status()
     else:
         _watch.end(of_exit(_watch.exit_code))
+
+
+def _keep_exit_status() -> None:
+    """Let the program die of its KeyboardInterrupt as it was about to.
+
+    The interpreter notes one that ends the program, and then dies of SIGINT itself; every `exec` of a text clears the
+    note (the standard library makes its named tuples and data classes that way), and sets it again in this way.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")  # noqa: S102 - a constant
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

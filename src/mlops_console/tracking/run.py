@@ -244,7 +244,7 @@ class Run:
         if self._unstored:
             parts.append(f"not stored: {', '.join(self._unstored)}")
         if lost:
-            parts.append(f"{lost:,} points are lost")
+            parts.append(f"{lost:,} records are lost")
         if waiting:
             parts.append(f"{waiting:,} records wait in {HOME}/spool, and the next mlops-console command stores them")
         if parts and sys.stderr is not None:

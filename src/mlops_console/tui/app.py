@@ -23,12 +23,14 @@ from mlops_console.tui.watching import Watcher
 if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
 
+_FOLDER = Path(__file__).parent
+
 
 class ConsoleApp(ActingApp, inherit_bindings=False):
     """The console on one workspace."""
 
     TITLE = "mlops-console"
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/main.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [_FOLDER / "app.tcss", _FOLDER / "screens" / "main.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings("app")]
     COMMANDS: ClassVar[set[Any]] = {lambda: _palette()}
 
@@ -74,11 +76,20 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
 
     # What the threads tell
 
+    @property
+    def _over(self) -> bool:
+        """Whether the screens are gone: what threads still tell comes too late."""
+        return not self.screen_stack
+
     def on_store_changed(self, event: StoreChanged) -> None:
+        if self._over:
+            return
         self.listening = True
         self._main.store_changed(event.topics)
 
     def on_config_loaded(self, event: ConfigLoaded) -> None:
+        if self._over:
+            return
         config = event.config
         self._main.header.show_project(config.project.name)
         self.read_only = self.read_only or config.console.read_only
@@ -92,9 +103,12 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
             self.use_theme(config.console.theme)
 
     def on_read_failed(self, event: ReadFailed) -> None:
-        self.tell_error(event.error)
+        if not self._over:
+            self.tell_error(event.error)
 
     def on_themes_loaded(self, event: ThemesLoaded) -> None:
+        if self._over:
+            return
         for theme in event.themes:
             changed = self.available_themes.get(theme.name) != theme
             self.register_theme(theme)

@@ -22,7 +22,7 @@ from mlops_console.worker.wake import wake
 _POLL = 0.01  # seconds
 _LOOK = 1.0  # seconds between two looks at the worker that is waited for
 _START = 15.0  # seconds within which a worker must have started
-_OF_ANOTHER_RUN = ("MLOPS_RUN_ID", "MLOPS_PARAMS")
+_NOT_FOR_WORKERS = ("MLOPS_RUN_ID", "MLOPS_PARAMS", "MLOPS_READ_ONLY")  # they are the caller's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def wait(workspace: Workspace, job_id: int, timeout: float | None = None) -> Job
         if deadline is not None and now > deadline:
             return job
         if now - looked > _LOOK:  # the worker may have been killed: the next one takes over
-            _await_worker(workspace)
+            start_worker(workspace)
             looked = time.monotonic()
         time.sleep(_POLL)
 
@@ -116,16 +116,16 @@ def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
     """
     _take_over(workspace)
     deadline = time.monotonic() + timeout
-    stopped = False
+    seen: Worker | None = None
     while time.monotonic() < deadline:
         found = worker_status(workspace)
-        if found.worker is None or (found.state == "dead" and not _leftovers(workspace)):
-            return stopped
         if found.state == "running":
-            stopped = True
             with workspace.store.write() as tx:
                 jobs.request_worker_stop(tx)
             wake(workspace)
+        seen = found.worker if found.state in ("running", "stopping") else seen
+        if seen is None or process_state(seen.process) == "dead":
+            return seen is not None
         time.sleep(_POLL)
     raise JobError(
         f"The worker of {workspace.root} did not stop within {timeout:.0f} s.",
@@ -153,11 +153,15 @@ def _state(worker: Worker | None) -> Literal["running", "stopping", "stopped", "
 def _take_over(workspace: Workspace) -> None:
     """Start a worker if the one before left running things behind, and wait until it is there."""
     if _leftovers(workspace):
-        _await_worker(workspace)
+        start_worker(workspace)
 
 
-def _await_worker(workspace: Workspace) -> None:
-    """See that there is a worker, and wait until it has started."""
+def start_worker(workspace: Workspace) -> None:
+    """See that there is a worker, and wait until it has started.
+
+    Raises:
+        StoreError: it did not start; its log tells why.
+    """
     if worker_status(workspace).state in ("running", "stopping"):
         return
     _start_detached(workspace)
@@ -184,7 +188,7 @@ def _leftovers(workspace: Workspace) -> bool:
 
 def _start_detached(workspace: Workspace) -> None:
     """Start a worker that is nobody's child: the shell ends at once, and so the worker outlives whoever called this."""
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_RUN}
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_WORKERS}
     if "PYTHONPATH" in environment:  # the worker lives in another folder
         entries = environment["PYTHONPATH"].split(os.pathsep)
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in entries if entry)

@@ -15,6 +15,7 @@ from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import recover
 from mlops_console.worker import lock, wake
+from mlops_console.worker.monitor import Monitor
 from mlops_console.worker.queue import Queue
 from mlops_console.worker.servers import Servers
 from mlops_console.worker.settings import Settings
@@ -25,7 +26,7 @@ _POLL = 0.1  # seconds between two looks for news, where nobody says that there 
 _CHECK = 0.25  # seconds between two looks at what no news tells of: adopted processes, pauses, settings
 _HEARTBEAT = 5.0
 _RECOVER = 3.0
-_TROUBLE = 1.0  # seconds to wait after the store failed
+_TROUBLE = 1.0  # seconds to wait after something failed
 
 
 def run(root: Path) -> bool:
@@ -35,8 +36,8 @@ def run(root: Path) -> bool:
     if held is None:
         return False
     stop = threading.Event()
-    pipe = wake.listen(workspace)
-    _handle_signals(stop, pipe)
+    pipe, nudge = wake.listen(workspace)
+    _handle_signals(stop, nudge)
     os.chdir("/")
     with workspace.store.write() as tx:
         jobs.register_worker(tx, current_process(), __version__)
@@ -57,6 +58,7 @@ class _Life:
         self.settings = Settings(workspace)
         self.queue = Queue(workspace)
         self.servers = Servers(workspace)
+        self.monitor = Monitor(workspace)
         self.busy_at = time.monotonic()
 
     def live(self) -> None:
@@ -76,7 +78,7 @@ class _Life:
                     beaten = now
                     with self.workspace.store.write() as tx:
                         jobs.worker_heartbeat(tx)
-            except StoreError as error:
+            except (StoreError, OSError) as error:  # a full disk, no process to be had
                 log.error("%s", error)
                 time.sleep(_TROUBLE)
             wake.sleep(self.pipe, _POLL)
@@ -92,6 +94,7 @@ class _Life:
         self.queue.stop_asked(self.settings.grace)
         if self._told_to_stop():
             return self._end()
+        self.monitor.look(self.settings.config)
         self.queue.start_queued(self.settings.slots)
         self.servers.look()
         return self._is_over()
@@ -139,7 +142,7 @@ def _recover(workspace: Workspace, stop: threading.Event) -> None:
             log.error("%s", error)
 
 
-def _handle_signals(stop: threading.Event, pipe: int) -> None:
+def _handle_signals(stop: threading.Event, nudge: int) -> None:
     """SIGTERM and SIGINT end the worker; they and the end of a child wake it up."""
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -148,6 +151,6 @@ def _handle_signals(stop: threading.Event, pipe: int) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, note)
-    signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
+    signal.set_wakeup_fd(nudge, warn_on_full_buffer=False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # the shell that detached it had it ignored

@@ -43,7 +43,11 @@ class Queue:
 
     @property
     def is_idle(self) -> bool:
-        return not self._processes and not self._threads
+        return not self._running
+
+    @property
+    def _running(self) -> set[int]:
+        return {*self._processes, *self._threads}
 
     def adopt(self) -> None:
         """Take over the running jobs of a worker that is gone."""
@@ -88,9 +92,11 @@ class Queue:
 
     def stop_all(self) -> None:
         """Ask every running job to stop. Those that are queued stay queued."""
-        with self.workspace.store.write() as tx:
-            for job_id in (*self._processes, *self._threads):
-                jobs.request_stop(tx, job_id)
+        unasked = [job for job in self._open_jobs() if job.id in self._running and job.stop_requested_at is None]
+        if unasked:
+            with self.workspace.store.write() as tx:
+                for job in unasked:
+                    jobs.request_stop(tx, job.id)
 
     def kill_all(self) -> None:
         for running in self._processes.values():
@@ -113,11 +119,15 @@ class Queue:
             job = jobs.claim(tx, job_id)
         if job is None:
             return
-        if in_process:
-            arguments = [str(self.workspace.root), str(job.id)]
-            self._processes[job.id] = _Running(job, start("mlops_console.worker.job", arguments, self._log(job)))
-        else:
+        if not in_process:
             self._start_thread(job)
+            return
+        try:
+            process = start("mlops_console.worker.job", [str(self.workspace.root), str(job.id)], self._log(job))
+        except OSError as error:
+            settle(self.workspace, job, Outcome(JobState.FAILED, f"Job {job.id} could not be started: {error}."))
+        else:
+            self._processes[job.id] = _Running(job, process)
 
     def _start_thread(self, job: Job) -> None:
         def run() -> None:

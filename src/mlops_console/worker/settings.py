@@ -1,8 +1,8 @@
-"""The worker's settings from mlops.toml, read again when it changes; the last good ones while it is wrong."""
+"""mlops.toml as the worker sees it, read again when it changes; the last good one while it is wrong."""
 
 import logging
 
-from mlops_console.core.config import WorkerConfig, seconds
+from mlops_console.core.config import Config, WorkerConfig, seconds
 from mlops_console.core.errors import ConfigError
 from mlops_console.store.workspace import Workspace
 
@@ -10,25 +10,29 @@ log = logging.getLogger(__name__)
 
 
 class Settings:
-    """`idle` and `grace` in seconds, and `slots`."""
+    """`config` is None before there is a good mlops.toml. `idle` and `grace` are in seconds."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._stamp: tuple[int, int] | None = None
-        self._good = WorkerConfig()
+        self.config: Config | None = None
         self.refresh()
 
     @property
+    def _worker(self) -> WorkerConfig:
+        return self.config.worker if self.config else WorkerConfig()
+
+    @property
     def idle(self) -> float:
-        return seconds(self._good.idle)
+        return seconds(self._worker.idle)
 
     @property
     def grace(self) -> float:
-        return seconds(self._good.grace)
+        return seconds(self._worker.grace)
 
     @property
     def slots(self) -> int:
-        return self._good.slots
+        return self._worker.slots
 
     def refresh(self) -> None:
         """Read mlops.toml if it has changed since the last time."""
@@ -41,6 +45,6 @@ class Settings:
             return
         self._stamp = stamp
         try:
-            self._good = self._workspace.config().worker
+            self.config = self._workspace.config()
         except ConfigError as error:
             log.warning("the last good settings stay: %s", error)

@@ -7,12 +7,18 @@ import select
 from mlops_console.store.workspace import Workspace
 
 
-def listen(workspace: Workspace) -> int:
-    """The worker's end of the pipe."""
+def listen(workspace: Workspace) -> tuple[int, int]:
+    """The worker's ends of the pipe, to read and to write. Only the holder of the lock may call this."""
     path = workspace.home / "worker.wake"
-    with contextlib.suppress(FileExistsError):
+    try:
+        path.unlink(missing_ok=True)
         os.mkfifo(path, 0o600)
-    return os.open(path, os.O_RDWR | os.O_NONBLOCK)  # as a writer too: the pipe never reports an end
+        pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # as a writer too: so it never reports an end
+        return pipe, pipe
+    except OSError:  # a file system without named pipes: signals still wake the worker
+        ends = os.pipe()
+        os.set_blocking(ends[1], False)
+        return ends
 
 
 def sleep(pipe: int, seconds: float) -> None:

@@ -18,15 +18,19 @@ _TIME_STEPS = (
 )
 
 
-def bounds(values: Iterable[float]) -> tuple[float, float] | None:
-    """The least and the greatest finite value, widened when they are equal; None without any."""
+def bounds(values: Iterable[float], room: float | None = None) -> tuple[float, float] | None:
+    """The least and the greatest finite value; None without any.
+
+    Equal ones are widened by `room` to both sides, by default a tenth of the value.
+    """
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return None
     low, high = min(finite), max(finite)
     if low < high:
         return low, high
-    room = abs(low) * 0.1 or 1.0
+    if room is None or low + room == low:
+        room = abs(low) * 0.1 or 1.0
     return max(low - room, -_HUGE), min(high + room, _HUGE)
 
 

@@ -16,8 +16,8 @@ COLUMNS = (
     Column("kind", "KIND", least=6, most=18),
     Column("when", "WHEN", "right", least=8),
     Column("actor", "BY", most=20),
+    Column("reason", "REASON", least=10, most=80, flex=1),
     Column("lived", "LIVE FOR", "right", least=8),
-    Column("reason", "REASON", most=80, flex=1),
 )
 
 
@@ -39,8 +39,8 @@ def _row(revision: Revision, now: float) -> Row:
             Cell(kind(revision)),
             Cell(age(revision.created_at, now), "muted", revision.created_at),
             Cell(safe_line(revision.actor, 200)),
-            Cell(duration(lived), "muted", lived),
             Cell(safe_line(why, 500), "bad" if revision.error else ""),
+            Cell(duration(lived), "muted", lived),
         ),
     )
 

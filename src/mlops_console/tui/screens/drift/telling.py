@@ -19,7 +19,7 @@ from mlops_console.tui.widgets.sparkline import sparkline
 FEW_ROWS = 100  # below it, only large shifts can be told from chance
 
 COLUMNS = (
-    Column("feature", "FEATURE", least=12, most=40, flex=1),
+    Column("feature", "FEATURE", least=18, most=40, flex=1),
     Column("verdict", "VERDICT", least=9),
     Column("psi", "PSI", "right", least=6),
     Column("p", "P", "right", least=7),
@@ -93,10 +93,7 @@ def verdict(state: DriftState) -> tuple[State, str]:
     if report is None:
         if state.live is None:
             return _UNTESTED, f"Nothing is live in {safe_line(state.environment)}: d deploys a model version."
-        return (
-            _UNTESTED,
-            f"Not checked yet: v compares the traffic of {safe_line(state.live.model_ref)} with its reference.",
-        )
+        return _UNTESTED, "Not checked yet: press v to compare the traffic with the reference."
     total, names = len(report.features), report.drifted_features
     chance = f"beyond chance (level {report.level:g})"
     if not names:
@@ -194,5 +191,6 @@ def report_facts(report: DriftReport, now: float) -> list[Fact]:
     ]
     for feature in report.features:
         mood = told(feature)
-        facts.append(Fact(feature.feature or "–", f"{mood.glyph} {feature.verdict}", mood.style))
+        said = feature.verdict.removeprefix(f"{feature.feature}: ")
+        facts.append(Fact(feature.feature or "–", f"{mood.glyph} {said}", mood.style))
     return facts

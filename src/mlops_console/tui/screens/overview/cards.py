@@ -92,8 +92,8 @@ def _change(card: Card) -> list[Ink]:
 
 def _traffic(card: Card, width: int) -> list[Ink]:
     if not card.traffic:
-        return [Ink(f"no requests in the last {TREND_MINUTES} minutes", "muted")]
-    figure, unit = f"{card.per_minute:,} ", "requests/min  "
+        return [Ink(f"no traffic in the last {TREND_MINUTES} minutes", "muted")]
+    figure, unit = f"{card.per_minute:,} ", "predictions/min  "
     room = max(width - len(figure) - len(unit), 0)
     line = sparkline(card.traffic[-room:] if room else (), room, low=0)
     return [Ink(figure), Ink(unit, "muted"), Ink(line, "series-1")]

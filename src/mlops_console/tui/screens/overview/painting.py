@@ -1,5 +1,6 @@
 """The overview as rows of text: a pure function of what was read, the time and the size."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
@@ -121,7 +122,7 @@ def _traffic_chart(overview: Overview, selected: str, now: float, width: int, ro
         return []
     xs = [now - RATE_SECONDS * (len(card.traffic) - 0.5 - at) for at in range(len(card.traffic))]
     data = LineData((Series(selected, xs, [float(count) for count in card.traffic]),), include=(0.0,), x_axis="time")
-    return _chart(f"Requests per minute in {safe_line(selected)}", data, width, room)
+    return _chart(f"Predictions per minute in {safe_line(selected)}", data, width, room)
 
 
 def _trend_chart(overview: Overview, width: int, room: int) -> list[Row]:
@@ -171,24 +172,28 @@ def _needs(overview: Overview, now: float, width: int, room: int) -> list[Row]:
     rows = [heading("Needs you", str(len(found)) if found else "", width)]
     if not found:
         return [*rows, fit_row([_INDENT, Ink("✓ nothing", "ok")], width)]
-    fitting = max((room - 1) // 2, 1)
-    if len(found) > fitting:
-        fitting = max((room - 2) // 2, 1)
-    for alert in found[:fitting]:
-        rows += _alert_rows(alert, now, width)
+    told = [_alert_rows(alert, now, width, 2) for alert in found]
+    if sum(map(len, told)) > room - 1:
+        told = [_alert_rows(alert, now, width, 1) for alert in found]
+    fitting = len(found) if 2 * len(found) < room else max((room - 2) // 2, 1)
+    rows += [row for alert_rows in told[:fitting] for row in alert_rows]
     if len(found) > fitting:
         rows.append(fit_row([_INDENT, Ink(f"+ {len(found) - fitting} more", "muted")], width))
     return rows
 
 
-def _alert_rows(alert: Alert, now: float, width: int) -> list[Row]:
+def _alert_rows(alert: Alert, now: float, width: int, most: int) -> list[Row]:
+    """What and when, with the keys to press next; below it the message, in at most `most` lines."""
     state = glyphs.state(alert.severity)
     when = age(alert.created_at, now) if alert.created_at else ""
     what = [_INDENT, _told(state), Ink(f"  {safe_line(alert.kind)} "), Ink(safe_line(alert.subject), "strong")]
     keys = [ink for key, word in _ALERT_KEYS.get(alert.kind, ()) for ink in _key(key, word)]
+    lines = textwrap.wrap(safe_line(alert.message, 1000), max(width - 4, 8)) or [""]
+    if len(lines) > most:
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
     return [
         split_row([*what, Ink(f"  {when}", "muted")], keys, width),
-        fit_row([Ink("    "), Ink(safe_line(alert.message, 1000))], width),
+        *(fit_row([Ink("    "), Ink(text)], width) for text in lines),
     ]
 
 

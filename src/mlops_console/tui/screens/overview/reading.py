@@ -30,7 +30,7 @@ _RUNS = 40
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One environment. `traffic` is requests in each of the last minutes, oldest first."""
+    """One environment. `traffic` is rows answered in each of the last minutes, oldest first."""
 
     environment: Environment
     live: Revision | None

@@ -62,7 +62,7 @@ class MetricsPane(Widget):
 
     def show_run(self, run: Run | None) -> None:
         """The figures of a run. One that has failed before its first metric says why instead."""
-        metrics = tuple(run.metrics.values()) if run else ()
+        metrics = sorted(run.metrics.values(), key=lambda m: (m.count == 1, m.name)) if run else []  # curves first
         self._grid.empty = ("It has failed", run.error, "l shows its log.") if run and run.error else _EMPTY
         self._grid.update(ListSource(_COLUMNS, [_row(metric) for metric in metrics]))
         self._chart.display = bool(metrics)

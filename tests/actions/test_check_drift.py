@@ -1,0 +1,68 @@
+"""The action that checks an environment's traffic for drift."""
+
+import pytest
+from tests.drift.helpers import add_version, make_live, rows, send
+
+from mlops_console import actions
+from mlops_console.actions.base import JobContext
+from mlops_console.core.errors import NotFoundError, UsageError
+from mlops_console.store import alerts, drift
+from mlops_console.store.workspace import Workspace
+
+REQUEST = {"environment": "production"}
+
+
+def check(workspace: Workspace, **request: str) -> dict[str, object]:
+    action = actions.get("check_drift")
+    context = JobContext(workspace, "check_drift", "production")
+    result: dict[str, object] = action.perform(workspace, action.check({**REQUEST, **request}), context)
+    return result
+
+
+def test_drift_is_reported_and_opens_an_alert_that_ends_with_it(workspace: Workspace) -> None:
+    version = add_version(workspace, rows(5_000, seed=1))
+    live = make_live(workspace, version)
+    send(workspace, rows(400, seed=2, shift=1.5), live.revision)
+    assert check(workspace) == {
+        "environment": "production",
+        "report": 1,
+        "drifted": True,
+        "drifted_features": ["amount"],
+        "rows": 400,
+    }
+    with workspace.store.read() as db:
+        (alert,) = alerts.open_alerts(db)
+        assert drift.report(db, 1).drifted_features == ("amount",)
+    assert (alert.kind, alert.subject) == ("drift", "production")
+    assert alert.message == (
+        "amount has drifted in production from what fraud:1 was trained on (1 of 3 features, 400 rows, report 1)."
+    )
+
+    again = make_live(workspace, version)
+    check(workspace)
+    with workspace.store.read() as db:
+        assert alerts.open_alerts(db) == [alert], "a window without rows proves nothing"
+    send(workspace, rows(400, seed=3), again.revision)
+    assert check(workspace)["drifted_features"] == []
+    with workspace.store.read() as db:
+        assert alerts.open_alerts(db) == []
+
+
+def test_the_plan_tells_the_window_and_the_level(workspace: Workspace) -> None:
+    live = make_live(workspace, add_version(workspace, rows(500, seed=1)))
+    send(workspace, rows(40, seed=2), live.revision)
+    workspace.config_path.write_text('[project]\nname = "x"\n[monitor]\nwindow = "2h"\nlevel = 0.05\n')
+    plan = actions.plan(workspace, "check_drift", REQUEST)
+    assert plan.command == "mlops-console drift check production --window 2h"
+    assert plan.changes[0].after == "fraud:1 against train:1"
+    assert plan.notes[0].endswith(": 40 rows.")
+    assert plan.notes[1] == "The false discovery rate over 3 features is 0.05."
+    assert actions.plan(workspace, "check_drift", {**REQUEST, "window": "5m"}).command.endswith("--window 5m")
+
+
+def test_wrong_requests_are_refused(workspace: Workspace) -> None:
+    for window in ("an hour", "0s"):
+        with pytest.raises(UsageError, match="window"):
+            actions.get("check_drift").check({**REQUEST, "window": window})
+    with pytest.raises(NotFoundError):
+        actions.plan(workspace, "check_drift", REQUEST)

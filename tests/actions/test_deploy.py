@@ -1,0 +1,86 @@
+"""Deploying through a real worker to a real server."""
+
+import socket
+
+import httpx
+import pytest
+from tests.actions.helpers import add_scored, answer, perform, project
+from tests.support import wait_for
+
+from mlops_console.core.errors import RefusedError
+from mlops_console.core.jobs import JobState
+from mlops_console.store import deployments, ledger
+from mlops_console.store.workspace import Workspace
+
+
+def test_versions_are_deployed_through_staging_to_production(workspace: Workspace) -> None:
+    with project(workspace) as urls:
+        for label, auc in ((1, 0.85), (2, 0.9)):
+            ref = add_scored(workspace, label, auc)
+            for environment in ("staging", "production"):
+                job = perform(workspace, "deploy", {"model_ref": ref, "environment": environment, "reason": "better"})
+                assert job.state is JobState.SUCCEEDED, job.error
+                assert job.result["revision"] == label
+                assert answer(urls[environment]) == (ref, str(label), [label])
+        with workspace.store.read() as db:
+            entry = ledger.entries(db)[0]
+            assert deployments.gate_results(db, "production", 2)[0].figure == "fraud:2 is live in staging as revision 2"
+        assert (entry.action, entry.subject, entry.outcome) == ("deploy", "production", "succeeded")
+        assert (entry.detail["revision"], entry.detail["version"]) == (2, 2)
+    with pytest.raises(httpx.ConnectError):
+        answer(urls["production"])
+
+
+def test_a_gate_refuses_and_nothing_changes(workspace: Workspace) -> None:
+    with project(workspace):
+        ref = add_scored(workspace, 1, 0.7)
+        with pytest.raises(RefusedError, match="fraud:1 does not pass 2 of 3 gates of production"):
+            perform(workspace, "deploy", {"model_ref": ref, "environment": "production"})
+        with workspace.store.read() as db:
+            assert deployments.environments(db) == []
+            assert ledger.entries(db)[0].outcome == "refused"
+
+
+def test_a_damaged_version_fails_with_one_sentence_and_the_old_one_serves_on(workspace: Workspace) -> None:
+    with project(workspace) as urls:
+        perform(workspace, "deploy", {"model_ref": add_scored(workspace, 1, 0.9), "environment": "staging"})
+        ref = add_scored(workspace, 2, 0.9)
+        with workspace.store.read() as db:
+            (sha256,) = db.execute("SELECT sha256 FROM model_versions WHERE version = 2").fetchone()
+        path = workspace.objects.path(sha256)
+        path.chmod(0o644)
+        path.write_bytes(b"damaged")
+        job = perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
+        assert job.state is JobState.FAILED
+        assert job.error is not None
+        assert job.error.startswith("staging could not serve fraud:2: ")
+        assert answer(urls["staging"]) == ("fraud:1", "1", [1])
+
+
+def test_a_port_in_use_fails_the_first_deployment(workspace: Workspace) -> None:
+    with project(workspace):
+        ref = add_scored(workspace, 1, 0.9)
+        port = workspace.config().environments["staging"].port
+        with socket.create_server(("127.0.0.1", port)):
+            job = perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
+        assert job.state is JobState.FAILED
+        assert f"Port {port} of 127.0.0.1 can't be listened on: Address already in use." in str(job.error)
+
+
+def test_a_changed_port_moves_the_server(workspace: Workspace) -> None:
+    with project(workspace) as urls:
+        ref = add_scored(workspace, 1, 0.9)
+        perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
+    with project(workspace) as moved:
+        job = perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
+        assert job.state is JobState.SUCCEEDED, job.error
+        assert answer(moved["staging"]) == ("fraud:1", "2", [1])
+        wait_for(lambda: _refuses(urls["staging"]))
+
+
+def _refuses(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/v2/health/live")
+    except httpx.ConnectError:
+        return True
+    return False

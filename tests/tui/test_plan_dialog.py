@@ -1,0 +1,229 @@
+"""From a key to an action: form, plan, confirmation, and what is told afterwards."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import seed
+from textual.pilot import Pilot
+
+from mlops_console.core.errors import RefusedError
+from mlops_console.core.plans import Change, Difference, GateResult, Plan
+from mlops_console.store.workspace import Workspace
+from mlops_console.tui import flows
+from mlops_console.tui.app import ConsoleApp
+from mlops_console.tui.screens.dialogs.plan_text import plan_text
+
+CONFIG = """
+[project]
+name = "fraud"
+[pipelines.train]
+params = "params.toml"
+[pipelines.train.stages.fit]
+run = "python fit.py"
+params = ["fit"]
+[pipelines.nightly.stages.report]
+run = "python report.py"
+[environments.staging]
+model = "fraud"
+port = 8101
+[environments.production]
+model = "fraud"
+port = 8100
+"""
+PLAN = Plan(
+    action="deploy",
+    subject="production",
+    title="Deploy fraud:8 to production",
+    command="mlops-console deploy fraud:8 production",
+    changes=(Change("model", "fraud:7", "fraud:8"), Change("revision", "12", "13")),
+    metrics=(
+        Difference("val/auc", 0.9312, 0.9421, True),
+        Difference("latency ms", 12.5, 113.0, False),
+        Difference("rows", None, 5000),
+    ),
+    params=(Difference("lr", "0.05", "0.1"), Difference("[/b] \x1b[2J", None, "x")),
+    gates=(GateResult("val/auc >= 0.9", True, "0.942"), GateResult("val/auc >= live + 0.1", False, "0.942")),
+    notes=("The data is newer by 3 days.",),
+)
+
+
+class Asked:
+    """Stands for the actions: what was planned and done."""
+
+    def __init__(self, plan: Plan = PLAN) -> None:
+        self.plan = plan
+        self.planned: list[tuple[str, Mapping[str, Any]]] = []
+        self.done: list[tuple[str, Mapping[str, Any]]] = []
+
+    def make_plan(self, _: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
+        self.planned.append((name, request))
+        return self.plan
+
+    def execute(self, _: Workspace, name: str, request: Mapping[str, Any]) -> tuple[int | None, Mapping[str, Any]]:
+        self.done.append((name, request))
+        return 12, {}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    asked = Asked()
+    monkeypatch.setattr(flows, "_plan", asked.make_plan)
+    monkeypatch.setattr(flows, "_execute", asked.execute)
+    return asked
+
+
+@pytest.fixture
+def project(workspace: Workspace) -> Workspace:
+    seed(workspace)
+    (workspace.root / "mlops.toml").write_text(CONFIG)
+    (workspace.root / "params.toml").write_text('[fit]\nlr = 0.1\nname = "gbm"\nbalanced = true\n')
+    return workspace
+
+
+def act(pilot: Pilot[None]) -> None:
+    assert isinstance(pilot.app, ConsoleApp)
+    pilot.app.act("Deploy fraud:8", "deploy", {"model_ref": "fraud:8", "environment": "production"})
+
+
+def test_a_plan_is_written_aligned_and_as_plain_text() -> None:
+    lines = plan_text(PLAN).plain.splitlines()
+    assert "model     fraud:7  →  fraud:8" in lines
+    before, after = (next(line for line in lines if line.startswith(name)) for name in ("val/auc", "latency"))
+    assert before.index(".") == after.index(".")
+    assert "▲ better" in before
+    assert "▼ worse" in after
+    assert "✓ val/auc >= 0.9         0.942  ✓ passed" in lines
+    assert "✗ val/auc >= live + 0.1  0.942  ✗ not passed" in lines
+    assert "\x1b" not in plan_text(PLAN).plain
+    assert any("[/b]" in line for line in lines)
+
+
+async def test_y_does_it_and_the_job_is_told(project: Workspace, asked: Asked) -> None:
+    async with console(project, "runs") as pilot:
+        await until(pilot, "STARTED")
+        act(pilot)
+        await until(pilot, "mlops-console deploy fraud:8 production")
+        await pilot.press("y")
+        await until(pilot, "job 12 queued")
+        assert asked.done == [("deploy", {"model_ref": "fraud:8", "environment": "production"})]
+
+
+@pytest.mark.parametrize("key", ["enter", "escape"])
+async def test_enter_and_escape_leave(project: Workspace, asked: Asked, key: str) -> None:
+    async with console(project, "runs") as pilot:
+        await until(pilot, "STARTED")
+        act(pilot)
+        await until(pilot, "mlops-console deploy fraud:8 production")
+        await pilot.press(key)
+        await pilot.pause(0.2)
+        assert asked.done == []
+        assert "STARTED" in screen_text(pilot)
+
+
+async def test_a_refused_plan_says_why_and_cannot_be_confirmed(project: Workspace, asked: Asked) -> None:
+    asked.plan = Plan("deploy", "production", "Deploy", "cmd", refused="The gate val/auc >= 0.9 is not passed: 0.81.")
+    async with console(project, "runs") as pilot:
+        await until(pilot, "STARTED")
+        act(pilot)
+        text = await until(pilot, "⊘ refused  The gate val/auc >= 0.9 is not passed: 0.81.")
+        assert "do it" not in text
+        await pilot.press("y")
+        await until(pilot, "can't be confirmed")
+        assert asked.done == []
+
+
+async def test_a_plan_that_fails_says_why(project: Workspace, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Plan:
+        raise RefusedError("There is no version fraud:99.", "The newest is fraud:3.")
+
+    monkeypatch.setattr(flows, "_plan", fail)
+    async with console(project, "runs") as pilot:
+        await until(pilot, "STARTED")
+        act(pilot)
+        await until(pilot, "There is no version fraud:99.")
+        await until(pilot, "The newest is fraud:3.")
+        await pilot.press("y")
+        await until(pilot, "not ready")
+        assert asked.done == []
+
+
+async def test_rollback_is_r_y_from_anywhere(project: Workspace, asked: Asked) -> None:
+    async with console(project, "runs") as pilot:
+        await until(pilot, "production fraud:")
+        await pilot.press("r")
+        await until(pilot, "do it")
+        await pilot.press("y")
+        await until(pilot, "queued")
+        assert asked.done == [("rollback", {"environment": "production", "reason": ""})]
+
+
+async def test_training_edits_params_first(project: Workspace, asked: Asked) -> None:
+    async with console(project, "jobs") as pilot:
+        await until(pilot, "STATE")
+        await pilot.press("t")
+        text = await until(pilot, "fit.lr")
+        assert "gbm" in text
+        await pilot.press("backspace", "x")
+        await until(pilot, "is not a value")
+        await pilot.press("enter")
+        await until(pilot, "is not a value")
+        await pilot.press("backspace", "5", "down", "2", "enter")
+        await until(pilot, "do it")
+        await pilot.press("y")
+        await until(pilot, "queued")
+        assert asked.done == [("train", {"pipeline": "train", "params": {"fit.lr": 0.5, "fit.name": "gbm2"}})]
+
+
+async def test_a_value_of_another_kind_is_refused(project: Workspace, asked: Asked) -> None:
+    async with console(project, "jobs") as pilot:
+        await until(pilot, "STATE")
+        await pilot.press("t")
+        await until(pilot, "fit.lr")
+        await pilot.press(*["backspace"] * 3, *"true")
+        await until(pilot, "is a number in params.toml")
+        assert asked.planned == []
+
+
+async def test_a_pipeline_without_params_goes_straight_to_its_plan(project: Workspace, asked: Asked) -> None:
+    async with console(project, "jobs") as pilot:
+        await until(pilot, "STATE")
+        await pilot.press("colon", *"train", "space", *"nightly", "enter")
+        await until(pilot, "do it")
+        assert asked.planned == [("train", {"pipeline": "nightly", "params": {}})]
+
+
+async def test_an_unknown_pipeline_is_told(project: Workspace, asked: Asked) -> None:
+    async with console(project, "jobs", size=(120, 30)) as pilot:
+        await until(pilot, "STATE")
+        await pilot.press("colon", *"train", "space", *"nonsense", "enter")
+        await until(pilot, "There is no pipeline 'nonsense'")
+
+
+async def test_deploying_asks_for_what_is_not_selected(project: Workspace, asked: Asked) -> None:
+    async with console(project, "jobs", size=(100, 30)) as pilot:
+        await until(pilot, "STATE")
+        await pilot.press("d")
+        await until(pilot, "Deploy which model version?")
+        await pilot.press("enter")
+        await until(pilot, "Deploy fraud:3 to")
+        await pilot.press(*"stag", "enter")
+        await until(pilot, "do it")
+        assert asked.planned == [("deploy", {"model_ref": "fraud:3", "environment": "staging", "reason": ""})]
+
+
+async def test_deploying_by_command_line(project: Workspace, asked: Asked) -> None:
+    async with console(project, "jobs", size=(100, 30)) as pilot:
+        await until(pilot, "STATE")
+        await pilot.press("colon", *"deploy", "space", *"fraud", "colon", "2", "space", *"production", "enter")
+        await until(pilot, "do it")
+        assert asked.planned == [("deploy", {"model_ref": "fraud:2", "environment": "production", "reason": ""})]
+
+
+async def test_the_real_plan_of_a_rollback(project: Workspace) -> None:
+    async with console(project, "deployments", size=(100, 40)) as pilot:
+        await until(pilot, "production fraud:")
+        await pilot.press("r")
+        await until(pilot, "mlops-console rollback production")
+        await pilot.press("escape")

@@ -1,0 +1,151 @@
+"""The pipelines and jobs views."""
+
+from tests.tui.helpers import console, screen_text, until
+
+from mlops_console.core.jobs import JobState
+from mlops_console.core.runs import RunStatus, StageRun
+from mlops_console.store import jobs, runs, stages
+from mlops_console.store.workspace import Workspace
+from mlops_console.tui.app import ConsoleApp
+from mlops_console.tui.widgets.log_view import LogView
+
+CONFIG = """
+[project]
+name = "fraud"
+[pipelines.train.stages.prepare]
+run = "python prepare.py"
+outs = ["a"]
+[pipelines.train.stages.fit]
+run = "python fit.py"
+deps = ["a"]
+[pipelines.round.stages.one]
+run = "x"
+deps = ["b"]
+outs = ["c"]
+[pipelines.round.stages.two]
+run = "y"
+deps = ["c"]
+outs = ["b"]
+"""
+
+
+def start_training(workspace: Workspace) -> tuple[int, str]:
+    """A job whose run has done its first stage and is at its second."""
+    (workspace.root / "mlops.toml").write_text(CONFIG)
+    with workspace.store.write() as tx:
+        job = jobs.enqueue(tx, "train", "train", {"pipeline": "train", "params": {}}, "ada")
+        jobs.claim(tx, job)
+        run_id = runs.create(tx, name="calm-otter", experiment="fraud", pipeline="train", job_id=job)
+        planned = [
+            StageRun("prepare", 0, RunStatus.QUEUED, "python prepare.py", f".mlops/logs/{job}/prepare.log"),
+            StageRun("fit", 1, RunStatus.QUEUED, "python fit.py", f".mlops/logs/{job}/fit.log", ("prepare",)),
+        ]
+        stages.plan_stages(tx, run_id, planned)
+        stages.start(tx, run_id, "prepare")
+        stages.finish(tx, run_id, "prepare", RunStatus.SUCCEEDED, 0)
+        stages.start(tx, run_id, "fit")
+        jobs.set_progress(tx, job, 0.5, "fit")
+    folder = workspace.logs_dir / str(job)
+    folder.mkdir(parents=True)
+    (folder / "prepare.log").write_text("prepared 100 rows\n")
+    (folder / "fit.log").write_text("".join(f"epoch {n}\n" for n in range(500)))
+    return job, run_id
+
+
+def line_with(text: str, word: str) -> str:
+    return next(line for line in text.splitlines() if word in line)
+
+
+async def test_stages_are_live(workspace: Workspace) -> None:
+    _, run_id = start_training(workspace)
+    async with console(workspace, "pipelines") as pilot:
+        text = await until(pilot, "└─ fit")
+        assert "✓ succeeded" in line_with(text, "├─ prepare")
+        assert "● running" in line_with(text, "└─ fit")
+        with workspace.store.write() as tx:
+            stages.finish(tx, run_id, "fit", RunStatus.FAILED, 1, "no such column 'amount'")
+            runs.finish(tx, run_id, RunStatus.FAILED, error="stage fit failed")
+        await until(pilot, "no such column")
+        assert "✗ failed" in line_with(screen_text(pilot), "└─ fit")
+
+
+async def test_enter_on_a_stage_shows_its_log(workspace: Workspace) -> None:
+    start_training(workspace)
+    async with console(workspace, "pipelines") as pilot:
+        await until(pilot, "└─ fit")
+        await pilot.press("j", "enter")
+        await until(pilot, "prepared 100 rows")
+        await until(pilot, "▸ train ▸ prepare")
+        await pilot.press("escape", "j", "enter")
+        await until(pilot, "epoch 499")
+
+
+async def test_a_cycle_is_one_sentence_and_the_rest_works(workspace: Workspace) -> None:
+    start_training(workspace)
+    async with console(workspace, "pipelines", size=(140, 30)) as pilot:
+        text = await until(pilot, "round")
+        assert "└─ fit" in text
+        await pilot.press("G", "tab")
+        text = await until(pilot, "problem")
+        assert "wait for each other in a circle" in text
+
+
+async def test_no_pipeline_teaches_how(workspace: Workspace) -> None:
+    (workspace.root / "mlops.toml").write_text("[project]\nname = 'x'\n")
+    async with console(workspace, "pipelines") as pilot:
+        await until(pilot, "[pipelines.train.stages.fit]")
+        (workspace.root / "mlops.toml").write_text(CONFIG)
+
+
+async def test_jobs_show_progress_errors_and_their_log(workspace: Workspace) -> None:
+    job, _ = start_training(workspace)
+    async with console(workspace, "jobs") as pilot:
+        text = await until(pilot, "50% fit")
+        assert "● running" in text
+        await pilot.press("l")
+        await until(pilot, "epoch 499")
+        await pilot.press("escape")
+        with workspace.store.write() as tx:
+            jobs.finish(tx, job, JobState.FAILED, error="stage fit ended with exit code 1", exit_code=1)
+        await until(pilot, "✗ failed")
+        await pilot.press("enter", "shift+tab")
+        await until(pilot, "exit code")
+
+
+async def test_a_stop_that_was_asked_for_is_shown(workspace: Workspace) -> None:
+    job, _ = start_training(workspace)
+    async with console(workspace, "jobs") as pilot:
+        await until(pilot, "50% fit")
+        with workspace.store.write() as tx:
+            jobs.request_stop(tx, job)
+        await until(pilot, "stopping…")
+
+
+async def test_a_log_follows_its_end_until_somebody_scrolls_up(workspace: Workspace) -> None:
+    job, _ = start_training(workspace)
+    log = workspace.logs_dir / str(job) / "fit.log"
+    async with console(workspace, "jobs") as pilot:
+        await until(pilot, "50% fit")
+        await pilot.press("l")
+        await until(pilot, "epoch 499")
+        await pilot.press("k", "k", "k")
+        with log.open("a") as file:
+            file.write("later\n")
+        await pilot.pause(0.8)
+        assert "later" not in screen_text(pilot)
+        await pilot.press("G")
+        await until(pilot, "later")
+        with log.open("a") as file:
+            file.write("much later\n")
+        await until(pilot, "much later")
+
+
+async def test_a_log_that_is_not_there_is_said(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        jobs.enqueue(tx, "deploy", "production", {}, "ada")
+    async with console(workspace, "jobs") as pilot:
+        await until(pilot, "deploy")
+        await pilot.press("l")
+        await until(pilot, "This job has no log yet.")
+        assert isinstance(pilot.app, ConsoleApp)
+        assert isinstance(pilot.app.focused, LogView)
