@@ -1,5 +1,6 @@
 """A rollback under load, beside a restart of a bare uvicorn + starlette server with the other model."""
 
+import itertools
 import json
 import socket
 import statistics
@@ -91,9 +92,7 @@ def _measure_rollbacks(root: Path, models: list[Path], body: bytes) -> tuple[lis
     try:
         for path in models:
             version = save_model(workspace, None, skops.io.load(path), "bench")
-            execution = client.execute(
-                workspace, "deploy", {"model_ref": version.ref, "environment": "production"}
-            )
+            execution = client.execute(workspace, "deploy", {"model_ref": version.ref, "environment": "production"})
             assert execution.job_id is not None
             client.wait(workspace, execution.job_id, 60)
         with load(port, body) as found:
@@ -108,7 +107,7 @@ def _measure_rollbacks(root: Path, models: list[Path], body: bytes) -> tuple[lis
     finally:
         client.stop_worker(workspace)
         workspace.store.close()
-    spans = zip(marks, marks[1:], strict=False)
+    spans = itertools.pairwise(marks)
     return [found.last(str(2 + n), since, until) - since for n, (since, until) in enumerate(spans)], found
 
 

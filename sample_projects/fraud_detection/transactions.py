@@ -35,9 +35,9 @@ USUAL = Behaviour(
 )
 HOLIDAY = replace(
     USUAL,
-    categories=USUAL.categories | {"groceries": 0.26, "fuel": 0.12, "restaurant": 0.26, "travel": 0.18},
+    categories=USUAL.categories | {"groceries": 0.22, "fuel": 0.12, "restaurant": 0.26, "travel": 0.22},
     countries=USUAL.countries | {"DE": 0.55, "AT": 0.11, "FR": 0.12, "NL": 0.05, "ES": 0.15},
-    spend=1.35,
+    spend=1.5,
 )
 # A stolen card buys dear things at night, far from the last purchase and often by magnetic stripe.
 STOLEN = replace(

@@ -9,17 +9,19 @@ from mlops_console._version import __version__
 
 if TYPE_CHECKING:
     from mlops_console.core.models import ModelVersion
+    from mlops_console.tracking.clerk import TrackingWarning
     from mlops_console.tracking.frames import runs
     from mlops_console.tracking.loading import load_model
     from mlops_console.tracking.params import params
     from mlops_console.tracking.run import Run
     from mlops_console.tracking.start import start_run
 
-__all__ = ["ModelVersion", "Run", "__version__", "load_model", "params", "runs", "start_run"]
+__all__ = ["ModelVersion", "Run", "TrackingWarning", "__version__", "load_model", "params", "runs", "start_run"]
 
 _HOMES = {
     "ModelVersion": "mlops_console.core.models",
     "Run": "mlops_console.tracking.run",
+    "TrackingWarning": "mlops_console.tracking.clerk",
     "load_model": "mlops_console.tracking.loading",
     "params": "mlops_console.tracking.params",
     "runs": "mlops_console.tracking.frames",

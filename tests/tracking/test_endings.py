@@ -158,7 +158,8 @@ def test_a_joined_run_is_not_ended(workspace: Workspace) -> None:
         run_id = runs.create(tx, name="theirs", experiment="e")
     done = programs.run(
         workspace,
-        "run = mlops.start_run('mine', params={'lr': 1}); run.log({'a': 1.0}); print(run.id, run.name)\nraise ValueError('x')",
+        "run = mlops.start_run('mine', params={'lr': 1}); run.log({'a': 1.0}); print(run.id, run.name)\n"
+        "raise ValueError('x')",
         env={"MLOPS_RUN_ID": run_id, "MLOPS_WORKSPACE": str(workspace.root)},
     )
     run = programs.only_run(workspace)

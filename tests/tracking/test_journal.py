@@ -114,7 +114,17 @@ def test_what_is_no_dict_is_refused(journal: Journal, metrics: Any) -> None:
         journal.log(metrics, None)
 
 
-@pytest.mark.parametrize(("name", "kind"), [(1, TypeError), (None, TypeError), ("", ValueError), (" ", ValueError), ("x" * 251, ValueError), ("\ud800", ValueError)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (1, TypeError),
+        (None, TypeError),
+        ("", ValueError),
+        (" ", ValueError),
+        ("x" * 251, ValueError),
+        ("\ud800", ValueError),
+    ],
+)
 def test_names_are_checked(journal: Journal, name: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="name of a metric"):
         journal.log({name: 1.0}, None)
@@ -221,7 +231,16 @@ def test_a_run_that_has_ended_takes_nothing_more(journal: Journal) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-@given(st.lists(st.tuples(st.dictionaries(st.text("abc", min_size=1, max_size=3), st.floats(allow_nan=False) | st.integers(-5, 5), max_size=4), st.none() | st.integers(-5, 5))))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(
+                st.text("abc", min_size=1, max_size=3), st.floats(allow_nan=False) | st.integers(-5, 5), max_size=4
+            ),
+            st.none() | st.integers(-5, 5),
+        )
+    )
+)
 def test_log_keeps_everything_in_order(tmp_path: Path, calls: list[tuple[dict[str, float], int | None]]) -> None:
     journal = Journal(tmp_path, "0123", _Keeper, owns_run=True)
     expected, counted = [], 0

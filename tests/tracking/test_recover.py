@@ -84,7 +84,10 @@ def test_a_process_killed_before_the_store_knew_of_it(workspace: Workspace) -> N
 
 
 def test_several_that_recover_at_once_do_it_once(workspace: Workspace) -> None:
-    programs.run(workspace, "import os\nrun = mlops.start_run('x')\nfor i in range(20_000): run.log({'a': 1.0})\nos.kill(os.getpid(), 9)")  # fmt: skip
+    programs.run(
+        workspace,
+        "import os\nrun = mlops.start_run('x')\nfor i in range(20_000): run.log({'a': 1.0})\nos.kill(os.getpid(), 9)",
+    )
     errors: list[MlopsError] = []
 
     def work() -> None:

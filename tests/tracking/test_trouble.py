@@ -26,19 +26,14 @@ def _check_training_went_on(done: "programs.subprocess.CompletedProcess[str]") -
     assert "Traceback" not in done.stderr
 
 
-def test_a_workspace_that_is_a_file(workspace: Workspace) -> None:
+def test_a_workspace_that_can_not_be_made(workspace: Workspace) -> None:
     folder = workspace.root / "other"
     folder.mkdir()
+    (folder / "mlops.toml").touch()
     (folder / ".mlops").write_text("in the way")
     done = programs.run(workspace, TRAIN, env={"MLOPS_WORKSPACE": str(folder)})
     _check_training_went_on(done)
     assert "run brave: 1,005 records are lost" in done.stderr
-
-
-def test_a_folder_that_can_not_be_written(workspace: Workspace) -> None:
-    done = programs.run(workspace, TRAIN, env={"MLOPS_WORKSPACE": "/proc"})
-    _check_training_went_on(done)
-    assert "are lost" in done.stderr
 
 
 @pytest.fixture
@@ -86,7 +81,14 @@ def test_warnings_that_are_errors_stop_nothing(damaged: Workspace) -> None:
     assert (done.returncode, done.stdout) == (0, "trained\n"), done.stderr
 
 
-@pytest.mark.parametrize("call", ["run.log_artifact(__file__)", "run.log_dataset('train', {'a': [1, 2]})", "assert run.log_model(model, 'm') is None"])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        "run.log_artifact(__file__)",
+        "run.log_dataset('train', {'a': [1, 2]})",
+        "assert run.log_model(model, 'm') is None",
+    ],
+)
 def test_objects_that_can_not_be_stored(workspace: Workspace, call: str) -> None:
     body = f"""
     import shutil

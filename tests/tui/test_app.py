@@ -16,6 +16,7 @@ from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
 from mlops_console.tui.commands import VIEWS
+from mlops_console.tui.telling import ConsoleCrash
 
 HOSTILE = "\x1b]52;c;aGk=\x07[@click=app.quit]x[/foo]\u202eevil\x9b2J"
 CONFIG = """
@@ -333,3 +334,21 @@ async def test_reads_never_pile_up(workspace: Workspace) -> None:
             view.read("slow", slow(number))
         await asyncio.sleep(0.5)
         assert begun == [0, 19]
+
+
+async def test_an_error_in_a_widget_ends_with_a_sentence_not_a_traceback(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError("boom \x1b[2J")
+
+    with pytest.raises(ConsoleCrash) as caught:
+        async with console(workspace, "runs") as pilot:
+            await until(pilot, "No run yet")
+            monkeypatch.setattr("mlops_console.tui.screens.dialogs.help.Help.compose_inside", fail)
+            await pilot.press("question_mark")
+            await pilot.pause(0.5)
+    told = caught.value.__rich__().plain
+    assert told.startswith("The console has ended: ZeroDivisionError: boom ␛[2J.")
+    assert "console.log" in told
+    assert "Traceback" in caplog.text

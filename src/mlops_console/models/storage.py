@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 EXAMPLE_ROWS = 10
 
+# Types of scikit-learn's own that skops does not know of: plain attributes, no code and no memory that a file could point
+# outside of. Its trees are trusted too, after `check_trees`; its neighbour search trees are not.
+_HARMLESS = (
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.utils._bunch.Bunch",
+)
+
 # What compiled and foreign code raises over data or files that it can't take.
 _FAILURES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, ImportError)
 
@@ -117,7 +125,7 @@ def prepare(
             f"This {type(model).__name__} can't be written with skops: {_first_line(error)}.",
             "Use estimators of scikit-learn, without lambdas or open files in them.",
         ) from error
-    untrusted = tuple(kind for kind in skops_io.get_untrusted_types(data=content) if kind not in CHECKED)
+    untrusted = tuple(kind for kind in skops_io.get_untrusted_types(data=content) if kind not in (*CHECKED, *_HARMLESS))
     packed = None if example is None else _pack_example(example)
     return PreparedModel(name, type(model).__name__, content, signature, packed, reference, untrusted)
 
@@ -136,7 +144,7 @@ def load_model(workspace: Workspace, version: ModelVersion, trusted_types: Itera
     from skops import io as skops_io
 
     content = _read(workspace, version)
-    trusted = [*trusted_types, *CHECKED]
+    trusted = [*trusted_types, *CHECKED, *_HARMLESS]
     try:
         found = skops_io.get_untrusted_types(data=content)
         refused = sorted(set(found) - set(trusted))

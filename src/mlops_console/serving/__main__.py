@@ -9,8 +9,8 @@ from mlops_console.core.errors import MlopsError
 from mlops_console.serving.server import serve
 from mlops_console.store.workspace import open_workspace
 
-# Seconds that a thread may hold the interpreter while others wait. The thread that follows the store gives it up at every
-# SQL statement: at Python's own 5 ms a rollback under load would wait a hundred milliseconds to get it back.
+# Seconds that a thread may hold the interpreter while others wait for it. The thread that follows the store gives it up
+# at every SQL statement: at Python's own 5 ms a rollback under load would wait 100 ms and more to get it back.
 _SWITCH = 0.0005
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mlops_console.core.errors import MlopsError
+from mlops_console.core.errors import MlopsError, StoreError
 from mlops_console.tracking.journal import Journal
 from mlops_console.tracking.spool import parse
 
@@ -46,7 +46,8 @@ class Clerk:
         self._warned = False
         self._resumes: list[threading.Event] = []
         self._intake: Intake | None = None
-        threading.Thread(target=self._work, name="mlops-console clerk", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="mlops-console clerk", daemon=True)
+        self._thread.start()
 
     def add(self, journal: Journal) -> None:
         """Look after a journal until it is closed and all of it is stored."""
@@ -75,7 +76,13 @@ class Clerk:
                 results.put((None, error))
 
         self._calls.put(perform)
-        result, error = results.get()
+        while True:
+            try:
+                result, error = results.get(timeout=1.0)
+                break
+            except queue.Empty:
+                if not self._thread.is_alive():
+                    raise StoreError("The thread that writes to the store has died.", "Its error is above.") from None
         if error is not None:
             raise error
         return result  # type: ignore[return-value]

@@ -220,22 +220,26 @@ class Run:
             return
         process.runs.discard(self)
         clerk = process.clerk(self._root)
+        in_time = True
         if os.getpid() == self._pid:  # a forked child only ends what it has logged itself
-            self._say_goodbye(clerk, ending)
+            in_time = self._say_goodbye(clerk, ending)
         self._journal.close()
-        clerk.drain(self._journal)
+        if in_time:
+            clerk.drain(self._journal)
         self._tell(clerk)
 
-    def _say_goodbye(self, clerk: Clerk, ending: Ending) -> None:
-        """Log how the run has ended, after everything else of it is in the store (or as well as trouble lets us)."""
+    def _say_goodbye(self, clerk: Clerk, ending: Ending) -> bool:
+        """Log how the run has ended, after everything else; whether all of that came into the store in time."""
         at = time()
-        if clerk.drain(self._journal):
+        in_time = clerk.drain(self._journal)
+        if in_time:
             with contextlib.suppress(MlopsError, OSError):  # told by what is not stored
                 clerk.call(lambda intake: intake.describe(self._id))
         if not self._joined:
             self._journal.event("finish", status=ending.status, error=_clean(ending.error), at=at)
         elif ending.error is not None:
             self._journal.event("error", error=_clean(ending.error))
+        return in_time
 
     def _tell(self, clerk: Clerk) -> None:
         """Say on stderr what of this run is not in the store."""

@@ -39,8 +39,8 @@ def start_run(
         experiment: by default "default".
         params: as for `Run.log_params`.
         tags: as for `Run.set_tags`.
-        workspace: by default `$MLOPS_WORKSPACE`, else the nearest folder upwards with `.mlops/` or mlops.toml, else the
-            current folder, which becomes one.
+        workspace: a folder; by default `$MLOPS_WORKSPACE`, else the current one. The nearest folder from there upwards
+            with `.mlops/` or mlops.toml is meant; where there is none, the folder itself becomes a workspace.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -72,14 +72,13 @@ def locate(workspace: "str | Path | Workspace | None") -> Path:
     Raises:
         NotFoundError: it does not exist.
     """
-    given = workspace if workspace is not None else os.environ.get(VARIABLE)
-    if given is not None and not isinstance(given, str | Path):
-        given = given.root
-    folder = Path(given) if given else Path.cwd()
+    if workspace is not None and not isinstance(workspace, str | Path):
+        return workspace.root
+    folder = Path(workspace or os.environ.get(VARIABLE) or Path.cwd())
     if not folder.is_dir():
         raise NotFoundError(f"The workspace {folder} is not a folder.", "Make it, or name the folder of a project.")
     folder = folder.resolve()
-    return folder if given else nearest(folder) or folder
+    return nearest(folder) or folder
 
 
 def _checked_id(run_id: str) -> str:

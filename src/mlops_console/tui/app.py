@@ -1,22 +1,21 @@
 """The console's app: it holds settings, theme, keymap and the main screen, and hands every command to who does it."""
 
+import logging
 import os
-import traceback
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 from textual.theme import Theme
-from textual.worker import Worker, WorkerState
 
-from mlops_console.core.errors import MlopsError
 from mlops_console.tui import commands, themes
 from mlops_console.tui.app_actions import ActingApp
 from mlops_console.tui.commands import Keymap
 from mlops_console.tui.feed import Feed
 from mlops_console.tui.messages import ConfigLoaded, ReadFailed, StoreChanged, ThemesLoaded
 from mlops_console.tui.screens.main import MainScreen
+from mlops_console.tui.telling import LOG, LOG_NAME
 from mlops_console.tui.themes import ThemeProblem
 from mlops_console.tui.watching import Watcher
 
@@ -39,7 +38,7 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
     ) -> None:
         super().__init__()
         self.workspace = workspace
-        self.read_only = read_only
+        self.read_only = self._read_only_asked = read_only
         self.listening = False
         self.keymap: Keymap = commands.DEFAULT_KEYMAP
         self.animation_level = "none"
@@ -47,7 +46,7 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
         self._main = MainScreen(workspace.root.name, view)
         self._feed = Feed(workspace, self.post_message)
         self._watcher = Watcher(workspace, self.post_message)
-        self._told: set[str] = set()
+        self._told = set()
         self._begin_theme(theme or themes.DEFAULT)
 
     @property
@@ -92,7 +91,7 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
             return
         config = event.config
         self._main.header.show_project(config.project.name)
-        self.read_only = self.read_only or config.console.read_only
+        self.read_only = self._read_only_asked or config.console.read_only
         self._main.header.show_read_only(self.read_only)
         self.keymap = commands.keymap(config.console.keys)
         self.set_keymap(dict(self.keymap.keys))
@@ -119,35 +118,6 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
             self.use_theme(self._theme_wanted)  # it may be the user's own
         for problem in event.problems:
             self.tell(problem.problem, "warning")
-
-    def worker_changed(self, worker: Worker[Any]) -> None:
-        """An expected error of a worker is a toast; an unexpected one a dialogue, and the console goes on."""
-        if worker.state is not WorkerState.ERROR or worker.error is None:
-            return
-        if isinstance(worker.error, MlopsError):
-            self.tell_error(worker.error)
-        else:
-            self.show_crash(worker.error)
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        self.worker_changed(event.worker)
-
-    # Telling
-
-    def tell_error(self, error: MlopsError) -> None:
-        """What is wrong and what to do; the same one only once in a while."""
-        text = f"{error.message} {error.hint}".strip()
-        if text not in self._told:
-            self._told.add(text)
-            self.set_timer(10, lambda: self._told.discard(text))
-            self.tell(text, "error")
-
-    def show_crash(self, error: BaseException) -> None:
-        from mlops_console.tui.screens.dialogs.error import ErrorDialog
-
-        report = "".join(traceback.format_exception(error))
-        log = self.workspace.home / "console.log"
-        self.push_screen(ErrorDialog(error, report, str(log)))
 
     def _begin(self) -> None:
         """After the first frame: what takes longer than a frame may."""
@@ -185,6 +155,8 @@ def run_console(workspace_path: Path | None, read_only: bool, theme: str | None)
     if read_only:
         os.environ["MLOPS_READ_ONLY"] = "1"
     workspace = find_workspace(workspace_path)
+    LOG.addHandler(logging.FileHandler(workspace.home / LOG_NAME, encoding="utf-8", delay=True))
+    LOG.propagate = False
     workspace.store.close()  # it is opened here, so that a store that can't be is told before the screen is taken
     ConsoleApp(workspace, read_only or _read_only_by(os.environ), theme).run()
 

@@ -1,24 +1,20 @@
 """What the commands of the whole console do: the `action_` methods of the app."""
 
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from textual.app import App
-from textual.notifications import SeverityLevel
-
-from mlops_console.core.text import safe_line, safe_text
+from mlops_console.core.text import safe_line
 from mlops_console.tui import commands
 from mlops_console.tui.commands import Command, Keymap
 from mlops_console.tui.screens.main import MainScreen
+from mlops_console.tui.telling import TellingApp
 
-if TYPE_CHECKING:
-    from mlops_console.store.workspace import Workspace
+_ACTING = {command.action.removeprefix("app.") for command in commands.COMMANDS if command.acts}
 
 
-class ActingApp(App[None], inherit_bindings=False):
-    """The base of `ConsoleApp`, which sets what is declared here."""
+class ActingApp(TellingApp, inherit_bindings=False):
+    """A base of `ConsoleApp`, which sets what is declared here."""
 
-    workspace: "Workspace"
     read_only: bool
     keymap: Keymap
     own_themes: tuple[str, ...] = ()
@@ -30,10 +26,6 @@ class ActingApp(App[None], inherit_bindings=False):
     @property
     def important_environment(self) -> str | None:
         raise NotImplementedError
-
-    def tell(self, text: str, severity: SeverityLevel = "information") -> None:
-        """A toast; the text is foreign."""
-        self.notify(safe_text(text, 600), severity=severity, markup=False)
 
     async def run_command(self, command: Command, argument: str = "") -> None:
         """Do what a command says, as if its key had been pressed; `argument` as typed after it in `:`."""
@@ -53,8 +45,7 @@ class ActingApp(App[None], inherit_bindings=False):
         """Read-only, no action exists; and none before there is a view."""
         if not self.main.ready:
             return action in ("quit", "show_view")
-        acting = {command.action.removeprefix("app.") for command in commands.COMMANDS if command.acts}
-        return not (self.read_only and action in acting)
+        return not (self.read_only and action in _ACTING)
 
     async def action_show_view(self, name: str, where: Mapping[str, Any] | None = None) -> None:
         await self.main.show_view(name, where)

@@ -66,6 +66,7 @@ class DetailPane(Widget, can_focus=False):
         super().__init__()
         self._panes = panes
         self._made: dict[str, Widget] = {}
+        self._title = ""
         self._tabs = TabLine(panes)
 
     def compose(self) -> ComposeResult:
@@ -89,7 +90,9 @@ class DetailPane(Widget, can_focus=False):
         return self._made.get(id)
 
     def show_title(self, title: str) -> None:
-        self.border_title = styled(safe_line(title, 200))
+        if title != self._title:
+            self._title = title
+            self.border_title = styled(safe_line(title, 200))
 
     async def show(self, id: str) -> None:
         """Show a tab."""

@@ -1,11 +1,9 @@
 """The table of all views, on the Line API: it draws the rows on the screen and nothing else."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
@@ -14,12 +12,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mlops_console.core.text import safe_line
 from mlops_console.tui import commands, glyphs
-from mlops_console.tui.widgets.fit import Placed, cut, fit, place
+from mlops_console.tui.widgets.fit import Placed, place
+from mlops_console.tui.widgets.grid_paint import GUTTER, LinePaint
 from mlops_console.tui.widgets.rows import Cell, ListSource, Row, RowSource
 
-_GUTTER = 3  # the cursor's bar, the mark, a space
 _WAITING = Row("", (Cell("…", "muted"),))
 
 
@@ -154,65 +151,18 @@ class Grid(ScrollView, can_focus=True):
     # Drawing
 
     def render_line(self, y: int) -> Strip:
-        width = self._width
+        paint = LinePaint(self._width, self.source.columns, self._placed, self.rich_style, self._style)
         if self.source.count == 0:
-            return self._empty_line(y, width)
+            return paint.empty(y, self.empty or ("Nothing here yet",)) if self._read else paint.empty(y, ("Reading…",))
         if y == 0:
-            return self._header_line(width)
+            return paint.header(self.order, self.descending, self._first > 1, self._more)
         index = y - 1 + self.scroll_offset.y
         found = self.source.rows(index, 1) if index < self.source.count else ()
         if not found:
-            return Strip.blank(width, self.rich_style)
-        return self._row_line(found[0] or _WAITING, index, width)
-
-    def _header_line(self, width: int) -> Strip:
-        style = self.rich_style + self._style("header")
-        segments = [Segment("‹".rjust(_GUTTER - 1) + " " if self._first > 1 else " " * _GUTTER, style)]
-        x = _GUTTER
-        for p in self._placed:
-            column = self.source.columns[p.index]
-            sorted_by = column.key == self.order
-            title = column.title
-            if sorted_by:
-                title = f"{cut(title, p.width - 2)} {'▼' if self.descending else '▲'}"
-            text = fit(title, p.width, "left" if column.align == "left" else "right")
-            segments += [
-                Segment(" " * (p.x - x), style),
-                Segment(text, style + Style(bold=True) if sorted_by else style),
-            ]
-            x = p.x + p.width
-        if self._more:
-            segments.append(Segment(fit(f"+{self._more} ›", max(width - x, 0), "right"), style))
-        return Strip(segments).adjust_cell_length(width, style)
-
-    def _row_line(self, row: Row, index: int, width: int) -> Strip:
-        at_cursor = index == self.cursor
-        base = self._style("cursor" if self.has_focus else "cursor-blurred") if at_cursor else self.rich_style
-        bar = glyphs.CURSOR if at_cursor else " "
-        mark = glyphs.MARK if row.key in self.marks else " "
-        segments = [Segment(bar, base + self._style("bar")), Segment(f"{mark} ", base + self._style("mark"))]
-        x = _GUTTER
-        for p in self._placed:
-            cell = row.cells[p.index] if p.index < len(row.cells) else Cell("")
-            text = fit(cell.text, p.width, self.source.columns[p.index].align, p.decimals)
-            segments += [Segment(" " * (p.x - x), base), Segment(text, base + self._style(cell.style))]
-            x = p.x + p.width
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def _empty_line(self, y: int, width: int) -> Strip:
-        title, *rest = (self.empty or ("Nothing here yet",)) if self._read else ("Reading…",)
-        room = max(width - 4, 1)
-        lines = [
-            ("", ""),
-            *((line, "strong" if self._read else "muted") for line in textwrap.wrap(safe_line(title, 2000), room)),
-            ("", ""),
-        ]
-        for paragraph in rest:
-            lines += [(line, "muted") for line in textwrap.wrap(safe_line(paragraph, 2000), room)] or [("", "")]
-        text, style = lines[y] if y < len(lines) else ("", "")
-        return Strip([Segment("  " + text, self.rich_style + self._style(style))]).adjust_cell_length(
-            width, self.rich_style
-        )
+            return Strip.blank(self._width, self.rich_style)
+        row = found[0] or _WAITING
+        cursor = "" if index != self.cursor else "cursor" if self.has_focus else "cursor-blurred"
+        return paint.row(row, cursor, row.key in self.marks)
 
     def _style(self, name: str) -> Style:
         """What a semantic style adds to its line."""
@@ -235,7 +185,7 @@ class Grid(ScrollView, can_focus=True):
             return
         window = self._window()
         rows = [row.cells for row in window if row is not None]
-        placed, more = place(self.source.columns, rows, self._width, _GUTTER, self._first, self._known, self.order)
+        placed, more = place(self.source.columns, rows, self._width, GUTTER, self._first, self._known, self.order)
         drawn = self._state(window)
         if force or placed != self._placed or more != self._more or len(drawn) != len(self._drawn):
             self.refresh()

@@ -149,13 +149,13 @@ def job_row(job: Job) -> Row:
         str(job.id),
         (
             Cell(str(job.id), "", job.id),
-            Cell(safe_line(job.action), "strong"),
-            Cell(safe_line(job.subject)),
+            Cell(safe_line(job.action, 100), "strong"),
+            Cell(safe_line(job.subject, 300)),
             Cell(state.text, state.style),
             _progress(job),
             Cell(age(job.created_at, now), "muted", job.created_at),
             Cell(duration(took), "", took),
-            Cell(safe_line(job.actor), "muted"),
+            Cell(safe_line(job.actor, 100), "muted"),
         ),
     )
 

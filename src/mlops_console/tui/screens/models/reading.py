@@ -13,7 +13,7 @@ from mlops_console.core.models import ModelVersion
 from mlops_console.core.runs import Run
 
 if TYPE_CHECKING:
-    import sqlite3
+    from mlops_console.store.database import Connection
 
     from mlops_console.core.config import Config
     from mlops_console.store.workspace import Workspace
@@ -72,7 +72,7 @@ def read_models(workspace: "Workspace") -> ModelsRead:
     return ModelsRead(Models(rows, _metrics(rows, config)))
 
 
-def _run(db: "sqlite3.Connection", version: ModelVersion) -> Run | None:
+def _run(db: "Connection", version: ModelVersion) -> Run | None:
     from mlops_console.store import runs
 
     if version.run_id is None:

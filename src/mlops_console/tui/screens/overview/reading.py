@@ -17,7 +17,7 @@ from mlops_console.core.jobs import Job
 from mlops_console.core.runs import Run
 
 if TYPE_CHECKING:
-    import sqlite3
+    from mlops_console.store.database import Connection
 
     from mlops_console.core.config import Config
     from mlops_console.store.predictions import PredictionLog
@@ -103,12 +103,12 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
     return OverviewRead(overview)
 
 
-def read_cards(db: "sqlite3.Connection", config: "Config | None", traffic: "PredictionLog") -> tuple[Card, ...]:
+def read_cards(db: "Connection", config: "Config | None", traffic: "PredictionLog") -> tuple[Card, ...]:
     """A card for every environment."""
     return tuple(_card(db, environment, traffic) for environment in _environments(db, config))
 
 
-def _environments(db: "sqlite3.Connection", config: "Config | None") -> list[Environment]:
+def _environments(db: "Connection", config: "Config | None") -> list[Environment]:
     """Those of mlops.toml in its order, known to the store or not, then what else the store knows."""
     from mlops_console.store import deployments
 
@@ -120,7 +120,7 @@ def _environments(db: "sqlite3.Connection", config: "Config | None") -> list[Env
     return found + list(known.values())
 
 
-def _card(db: "sqlite3.Connection", environment: Environment, log: "PredictionLog") -> Card:
+def _card(db: "Connection", environment: Environment, log: "PredictionLog") -> Card:
     from mlops_console.store import deployments, drift
 
     history = deployments.revisions(db, environment.name, limit=50)

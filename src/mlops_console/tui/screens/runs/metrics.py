@@ -65,7 +65,8 @@ class MetricsPane(Widget):
         metrics = sorted(run.metrics.values(), key=lambda m: (m.count == 1, m.name)) if run else []  # curves first
         self._grid.empty = ("It has failed", run.error, "l shows its log.") if run and run.error else _EMPTY
         self._grid.update(ListSource(_COLUMNS, [_row(metric) for metric in metrics]))
-        self._chart.display = bool(metrics)
+        if self._chart.display != bool(metrics):
+            self._chart.display = bool(metrics)
 
     def show_points(self, metric: str, points: Sequence[Point]) -> None:
         finite = [point for point in points if not math.isnan(point.value)]

@@ -89,7 +89,7 @@ def run_row(run: Run, metrics: Sequence[str], params: Sequence[str], now: float)
     return Row(
         run.id,
         (
-            Cell(safe_line(run.name), "strong"),
+            Cell(safe_line(run.name, 300), "strong"),
             Cell(state.text, state.style),
             Cell(age(run.started_at, now) if run.started_at else "–", "muted"),
             Cell(duration(run.duration(now))),

@@ -1,0 +1,58 @@
+"""The checks that `[monitor] every` asks for."""
+
+import time
+
+from mlops_console.core.config import parse_config
+from mlops_console.core.deployments import ServerHealth
+from mlops_console.core.drift import Prediction
+from mlops_console.core.models import Column, ModelVersion, Signature
+from mlops_console.store import datasets, deployments, jobs, models
+from mlops_console.store.identity import current_process
+from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.workspace import Workspace
+from mlops_console.worker.monitor import ACTOR, Monitor
+
+CONFIG = parse_config('[project]\nname = "x"\n[monitor]\nevery = "1ms"\nwindow = "1h"\n')
+
+
+def deploy(workspace: Workspace) -> ModelVersion:
+    """A live version with reference data, without a server."""
+    with workspace.store.write() as tx:
+        data = datasets.add_version(
+            tx, "train", sha256="0" * 64, rows=9, columns=1, schema={}, profile={}, sample="0" * 64
+        )
+        signature = Signature((Column("x", "float64", "numeric"),), "regression")
+        version = models.add_version(
+            tx,
+            "m",
+            sha256="0" * 64,
+            size=1,
+            estimator="Ridge",
+            signature=signature,
+            reference=(data.dataset, data.version),
+        )
+        deployments.ensure_environment(tx, "production", "m", "127.0.0.1", 8100)
+        deployments.add_revision(tx, "production", version, kind="deploy", actor="ada", reason="")
+        deployments.mark_live(tx, "production", 1)
+        deployments.report_server(tx, "production", ServerHealth.READY, current_process())
+    return version
+
+
+def queued(workspace: Workspace) -> list[tuple[str, str, str]]:
+    with workspace.store.read() as db:
+        return [(job.action, job.subject, job.actor) for job in jobs.open_jobs(db)]
+
+
+def test_new_traffic_is_checked_once(workspace: Workspace) -> None:
+    deploy(workspace)
+    Monitor(workspace).look(CONFIG)
+    assert queued(workspace) == []  # nothing was answered yet
+    rows = [Prediction(time.time(), 1, {"x": 1.0}, 0.0)] * 100
+    PredictionLog(workspace.predictions_path).append("production", rows)
+    monitor = Monitor(workspace)
+    monitor.look(None)
+    monitor.look(parse_config('[project]\nname = "x"'))
+    assert queued(workspace) == []  # nobody asked for it
+    monitor.look(CONFIG)
+    Monitor(workspace).look(CONFIG)  # one is queued already
+    assert queued(workspace) == [("check_drift", "production", ACTOR)]
