@@ -65,7 +65,7 @@ def test_kill_9_loses_no_point_that_log_has_returned_for(workspace: Workspace, t
         assert _points(workspace, run.id, "b") == [
             (step, -float(step)) for step in range(0, run.metrics["b"].last_step + 1, 3)
         ]
-    assert list(workspace.spool_dir.iterdir()) == []
+    assert list(workspace.spool_dir.glob("*.spool")) == []  # one in the making may be left, of the kill's very moment
     with workspace.store.read() as db:
         assert spools.names(db) == []
 

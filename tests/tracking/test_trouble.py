@@ -114,3 +114,21 @@ def test_a_run_id_that_is_none(workspace: Workspace, run_id: str) -> None:
     done = programs.run(workspace, "mlops.start_run()", env={"MLOPS_RUN_ID": run_id})
     assert done.returncode == 1
     assert "MLOPS_RUN_ID" in done.stderr.splitlines()[-1]
+
+
+def test_a_run_in_trouble_does_not_hold_up_another(workspace: Workspace) -> None:
+    body = """
+    import os
+    import mlops_console.tracking.clerk as clerk
+    clerk.PATIENCE = 0.5
+    os.environ["MLOPS_RUN_ID"] = "feedbeef"  # a run that nobody has made
+    nowhere = mlops.start_run(); nowhere.log({'a': 1.0})
+    del os.environ["MLOPS_RUN_ID"]
+    with mlops.start_run('fine') as run:
+        run.log({'a': 1.0})
+    """
+    done = programs.run(workspace, body)
+    assert done.returncode == 0
+    run = programs.only_run(workspace)
+    assert (run.name, run.status, run.metrics["a"].count) == ("fine", RunStatus.SUCCEEDED, 1)
+    assert "run feedbeef: 2 records wait" in done.stderr

@@ -227,3 +227,24 @@ async def test_the_real_plan_of_a_rollback(project: Workspace) -> None:
         await pilot.press("r")
         await until(pilot, "mlops-console rollback production")
         await pilot.press("escape")
+
+
+async def test_an_environment_can_ask_for_its_name(project: Workspace, asked: Asked) -> None:
+    (project.root / "mlops.toml").write_text(CONFIG + 'confirm = "type"\n')
+    async with console(project, "runs") as pilot:
+        await until(pilot, "production fraud:")
+        for typed, done in (("staging", 0), ("production", 1)):
+            await pilot.press("r")
+            await until(pilot, "$ mlops-console deploy")
+            await pilot.press("y")
+            await until(pilot, "Type production to confirm")
+            await pilot.press(*typed, "enter")
+            await until(pilot, "queued" if done else "nothing was done")
+            assert len(asked.done) == done
+
+
+def test_params_of_several_kinds_begin_at_the_left() -> None:
+    params = (Difference("lr", 0.1, 0.25), Difference("kind", "gbm", "forest"))
+    lines = plan_text(Plan("train", "train", "t", "c", params=params)).plain.splitlines()
+    assert lines[1].startswith("lr    0.1000  →  0.2500")
+    assert lines[2].startswith("kind  gbm     →  forest")

@@ -213,3 +213,19 @@ async def test_few_points_or_only_nan_do_no_harm(workspace: Workspace, points: i
         await until(pilot, "odd")
         await pilot.pause(0.3)
         assert pilot.app.is_running
+
+
+@pytest.mark.parametrize("size", [(100, 40), (140, 30)])
+async def test_details_beside_or_below_are_filled_at_once(workspace: Workspace, size: tuple[int, int]) -> None:
+    add_run(workspace, "calm-otter")
+    async with console(workspace, "runs", size=size) as pilot:
+        await until(pilot, "┤")
+
+
+async def test_a_failed_run_without_metrics_says_why(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        run_id = runs.create(tx, name="sad-crow", experiment="fraud")
+        runs.finish(tx, run_id, RunStatus.FAILED, error="ValueError: no such column [/x]")
+    async with console(workspace, "runs", size=(140, 30)) as pilot:
+        await until(pilot, "ValueError: no such column [/x]")
+        await until(pilot, "l shows its log.")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 EXAMPLE_ROWS = 10
 
-# Types of scikit-learn's own that skops does not know of: plain attributes, no code and no memory that a file could point
-# outside of. Its trees are trusted too, after `check_trees`; its neighbour search trees are not.
+# Types of scikit-learn's own that skops does not know of: plain attributes, no code and no memory that a file could
+# point outside of. Its trees are trusted too, after `check_trees`; its neighbour search trees are not.
 _HARMLESS = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",

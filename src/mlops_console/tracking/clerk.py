@@ -37,7 +37,7 @@ class Clerk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.error: MlopsError | OSError | None = None  # of the last attempt to take something in
+        self._errors: dict[Journal, MlopsError | OSError] = {}  # of the last attempt to take in each
         self._journals: list[Journal] = []
         # What wakes it. A queue of this kind may be used in a signal handler; a threading.Event may not.
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -94,7 +94,7 @@ class Clerk:
         while left := self.pending(journal):
             if left != pending:
                 pending, deadline = left, time.monotonic() + PATIENCE
-            failed = self.error is not None and self._attempts > attempts + 1
+            failed = journal in self._errors and self._attempts > attempts + 1
             if failed or time.monotonic() > deadline:
                 return False
             if self._calls.empty():
@@ -109,6 +109,10 @@ class Clerk:
             journal.boundary(segment) - (intake.position(segment) if intake else 1) + (segment.end is not None)
             for segment in list(journal.segments)
         )
+
+    def error(self, journal: Journal) -> MlopsError | OSError | None:
+        """Why the last attempt to take in a journal has failed; None if it has not."""
+        return self._errors.get(journal)
 
     def left(self, journal: Journal) -> tuple[int, int]:
         """Of a journal that has ended: how many records wait in files, and how many are lost when the process ends."""
@@ -162,16 +166,17 @@ class Clerk:
             return
 
     def _attempt(self) -> None:
-        try:
-            for journal in list(self._journals):
+        for journal in list(self._journals):
+            try:
                 self._open().take_in(journal)
-                if journal.closed and not journal.segments:
-                    self._journals.remove(journal)
-        except (MlopsError, OSError) as error:
-            self.error, self._failures = error, min(self._failures + 1, 10)
-            self.warn_of_trouble(str(error))
-        else:
-            self.error, self._failures = None, 0
+            except (MlopsError, OSError) as error:
+                self._errors[journal] = error
+                self.warn_of_trouble(str(error))
+                continue
+            self._errors.pop(journal, None)
+            if journal.closed and not journal.segments:
+                self._journals.remove(journal)
+        self._failures = min(self._failures + 1, 10) if self._errors else 0
         self._attempts += 1
 
     def _open(self) -> "Intake":

@@ -253,7 +253,7 @@ class Run:
             parts.append(f"{waiting:,} records wait in {HOME}/spool, and the next mlops-console command stores them")
         if parts and sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):
-                reason = f" ({clerk.error})" if clerk.error else ""
+                reason = f" ({error})" if (error := clerk.error(self._journal)) else ""
                 sys.stderr.write(f"mlops-console: run {self._name or self._id}: {'; '.join(parts)}{reason}\n")
 
 

@@ -11,6 +11,7 @@ from mlops_console.core.plans import Plan
 from mlops_console.core.text import age, safe_line
 from mlops_console.tui.screens.dialogs.picker import Choice, Picker
 from mlops_console.tui.screens.dialogs.plan import PlanDialog
+from mlops_console.tui.screens.dialogs.prompt import Prompt
 from mlops_console.tui.selection import Selection
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ async def act(app: "ActingApp", doing: str, name: str, request: Mapping[str, Any
     """
     workspace = app.workspace
     if await app.push_screen_wait(PlanDialog(doing, lambda: _plan(workspace, name, request))) is None:
+        return
+    if not await _confirmed_by_name(app, str(request.get("environment", ""))):
         return
     job_id, result = await asyncio.to_thread(_execute, workspace, name, request)
     app.tell(_told(name, job_id, result))
@@ -97,6 +100,16 @@ async def check_drift(app: "ActingApp", selection: Selection, argument: str = ""
         await act(app, f"Check the drift of {name}", "check_drift", {"environment": name})
 
 
+async def _confirmed_by_name(app: "ActingApp", environment: str) -> bool:
+    """Where mlops.toml says `confirm = "type"`, the name of the environment has to be typed as well."""
+    if not environment or not await asyncio.to_thread(_must_be_typed, app.workspace, environment):
+        return True
+    typed = await app.push_screen_wait(Prompt(f"Type {environment} to confirm", "mlops.toml asks for it here."))
+    if typed is not None and typed != environment:
+        app.tell(f"{typed!r} is not {environment}: nothing was done.", "warning")
+    return typed == environment
+
+
 async def _choose(app: "ActingApp", title: str, names: list[str], noun: str) -> str | None:
     if not names:
         app.tell(f"mlops.toml names no {noun} yet.", "warning")
@@ -134,6 +147,11 @@ def _execute(workspace: "Workspace", name: str, request: Mapping[str, Any]) -> t
 
     execution = client.execute(workspace, name, dict(request))
     return execution.job_id, execution.result or {}
+
+
+def _must_be_typed(workspace: "Workspace", environment: str) -> bool:
+    settings = workspace.config().environments.get(environment)
+    return settings is not None and settings.confirm == "type"
 
 
 def _version_choices(workspace: "Workspace", model: str | None) -> list[Choice]:

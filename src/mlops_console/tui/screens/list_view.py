@@ -84,7 +84,7 @@ class ListView(View):
         return self.TITLE
 
     def row_selected(self, row: Row | None) -> None:
-        """The cursor is on another row: read its details."""
+        """The cursor is on another row, or its details have come into sight: read them."""
 
     async def row_opened(self, row: Row) -> None:
         """Somebody wants to go into a row: by default into its details."""
@@ -201,6 +201,10 @@ class ListView(View):
         if event.grid is self.grid:
             event.stop()
             await self.row_opened(event.row)
+
+    def on_split_revealed(self, event: Split.Revealed) -> None:
+        event.stop()
+        self.row_selected(self.grid.row)
 
     def on_grid_sort_wished(self, event: Grid.SortWished) -> None:
         if event.grid is self.grid:

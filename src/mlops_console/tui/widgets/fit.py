@@ -10,6 +10,7 @@ from mlops_console.core.text import shorten
 from mlops_console.tui.widgets.rows import Align, Cell, Column
 
 GAP = 2  # cells between two columns
+_TITLE = 12  # cells of a title that a column always has room for, if it is that long
 _MORE = 5  # cells kept free at the right edge to say how many columns are left over
 
 
@@ -76,7 +77,8 @@ def place(
         room -= _MORE
         shown = _fitting(widths, room)
     more = len(indexes) - shown
-    widths = _spread([columns[index].flex for index in indexes[:shown]], widths[:shown], room)
+    widths = _with_titles([columns[index] for index in indexes[:shown]], widths[:shown], room, order)
+    widths = _spread([columns[index].flex for index in indexes[:shown]], widths, room)
     placed: list[Placed] = []
     x = start
     for index, wide in zip(indexes, widths, strict=False):
@@ -97,7 +99,7 @@ def _widths(
     """What each column needs, as far as it can matter; those that flex are narrowed where there is too little room."""
     widths: list[int] = []
     for index in indexes:
-        wide, decimals = _needed(columns[index], index, rows, columns[index].key == order)
+        wide, decimals = _needed(columns[index], index, rows, order)
         before = known.get(index, (0, 0))
         known[index] = max(wide, before[0]), max(decimals, before[1])
         widths.append(known[index][0])
@@ -123,6 +125,18 @@ def _fitting(widths: Sequence[int], room: int) -> int:
     return len(widths)
 
 
+def _with_titles(columns: Sequence[Column], widths: Sequence[int], room: int, order: str) -> list[int]:
+    """The widths with the room that is left given to titles that were cut, from left to right."""
+    left = room - sum(widths) - GAP * (len(widths) - 1)
+    found: list[int] = []
+    for column, wide in zip(columns, widths, strict=True):
+        lacking = _titled(column, order) - wide if column.width is None else 0
+        give = max(min(lacking, left), 0)
+        left -= give
+        found.append(wide + give)
+    return found
+
+
 def _spread(shares: Sequence[int], widths: Sequence[int], room: int) -> list[int]:
     """The widths with the room that is left given to those that flex."""
     left = room - sum(widths) - GAP * (len(widths) - 1)
@@ -132,18 +146,24 @@ def _spread(shares: Sequence[int], widths: Sequence[int], room: int) -> list[int
     return [wide + left * share // total for wide, share in zip(widths, shares, strict=True)]
 
 
-def _needed(column: Column, index: int, rows: Sequence[Sequence[Cell]], sorted_by: bool) -> tuple[int, int]:
-    """The width a column needs for its title and these rows, and its decimals."""
+def _needed(column: Column, index: int, rows: Sequence[Sequence[Cell]], order: str) -> tuple[int, int]:
+    """The width a column needs for these rows and enough of its title to know it by, and its decimals."""
     texts = [row[index].text for row in rows if index < len(row)]
     decimals = max((_decimals(text) for text in texts), default=0) if column.align == "decimal" else 0
     if column.width is not None:
         return column.width, decimals
-    title = cell_len(column.title) + 2 * sorted_by
-    wide = max(
-        (cell_len(text) + max(0, decimals - _decimals(text)) if decimals else cell_len(text) for text in texts),
-        default=0,
-    )
+    title = min(_titled(column, order), _TITLE)
+    wide = max((_aligned_width(text, decimals) for text in texts), default=0)
     return max(min(max(title, wide), column.most), column.least), decimals
+
+
+def _titled(column: Column, order: str) -> int:
+    """The width of the whole title, with the arrow of the column that is sorted by."""
+    return cell_len(column.title) + 2 * (column.key == order)
+
+
+def _aligned_width(text: str, decimals: int) -> int:
+    return cell_len(text) + max(0, decimals - _decimals(text)) if decimals else cell_len(text)
 
 
 def _decimals(text: str) -> int:

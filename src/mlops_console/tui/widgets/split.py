@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from textual import events
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.widget import Widget
 
 BESIDE = 110  # columns from which both are side by side
@@ -25,16 +26,21 @@ class Split(Widget):
     Split.-single.-open > .split--detail { display: block; }
     """
 
+    class Revealed(Message):
+        """The details can be seen now, and could not before."""
+
     def __init__(self, listing: Widget, detail: Widget | None) -> None:
         super().__init__()
         self._listing = listing
         self._detail = detail
+        self._seen = False
 
     def compose(self) -> ComposeResult:
         yield from self._parts()
 
     @property
     def detail_visible(self) -> bool:
+        """Whether the details can be seen."""
         return self._detail is not None and bool(self._detail.display)
 
     @property
@@ -44,9 +50,11 @@ class Split(Widget):
     def open(self) -> None:
         if self._detail is not None:
             self.add_class("-open")
+            self.call_after_refresh(self._look)
 
     def close(self) -> None:
         self.remove_class("-open")
+        self.call_after_refresh(self._look)
 
     def on_resize(self, event: events.Resize) -> None:
         beside = event.size.width >= BESIDE
@@ -54,6 +62,14 @@ class Split(Widget):
         self.set_class(beside, "-beside")
         self.set_class(below, "-below")
         self.set_class(not beside and not below, "-single")
+        self.call_after_refresh(self._look)
+
+    def _look(self) -> None:
+        """Once the style sheets have said what is displayed: tell if the details have come into sight."""
+        seen = self.detail_visible
+        if seen and not self._seen:
+            self.post_message(self.Revealed())
+        self._seen = seen
 
     def _parts(self) -> Iterator[Widget]:
         self._listing.add_class("split--list")

@@ -101,13 +101,13 @@ def _figure(value: float | str | None) -> str:
 
 
 def _aligned(texts: Sequence[str]) -> list[str]:
-    """Figures under each other by their decimal point."""
-    tails = [len(text) - text.index(".") if "." in text and _is_number(text) else 0 for text in texts]
+    """Figures under each other by their decimal point; where some are no figures, all begin at the left."""
+    if not all(_is_number(text) or text == "–" for text in texts):
+        width = max(len(text) for text in texts)
+        return [text.ljust(width) for text in texts]
+    tails = [len(text) - text.index(".") if "." in text else 0 for text in texts]
     longest = max(tails, default=0)
-    padded = [
-        text + " " * (longest - tail) if _is_number(text) or text == "–" else text
-        for text, tail in zip(texts, tails, strict=True)
-    ]
+    padded = [text + " " * (longest - tail) for text, tail in zip(texts, tails, strict=True)]
     width = max((len(text) for text in padded), default=0)
     return [text.rjust(width) for text in padded]
 

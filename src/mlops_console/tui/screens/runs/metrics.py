@@ -15,7 +15,7 @@ from mlops_console.tui.widgets.line_chart import LineChart, LineData, Series
 from mlops_console.tui.widgets.rows import Cell, Column, ListSource, Row
 
 _COLUMNS = (
-    Column("metric", "METRIC", least=10, most=40, flex=1),
+    Column("metric", "METRIC", least=22, most=40, flex=1),
     Column("last", "LAST", "decimal"),
     Column("min", "MIN", "decimal"),
     Column("max", "MAX", "decimal"),

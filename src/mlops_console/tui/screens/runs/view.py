@@ -116,7 +116,7 @@ class RunsView(ListView):
 
     def _read_detail(self) -> None:
         run = self._selected
-        if run is not None and self.split.detail_visible:
+        if run is not None:
             self.read("run", lambda workspace: reading.read_run(workspace, run.id))
 
     def _read_points(self) -> None:
@@ -209,10 +209,6 @@ class RunsView(ListView):
         return self._window.runs[at] if 0 <= at < len(self._window.runs) else None
 
     # Commands
-
-    async def open_detail(self, pane: str = "") -> None:
-        await super().open_detail(pane)
-        self._read_detail()
 
     async def show_logs(self) -> bool:
         if self._selected is None:
