@@ -137,3 +137,22 @@ def test_runs_one_after_the_other_and_side_by_side(workspace: Workspace) -> None
     done = programs.run(workspace, body)
     assert done.stderr == ""
     assert len(programs.all_runs(workspace)) == 22
+
+
+def test_forked_children_die_of_sigterm_at_once(workspace: Workspace) -> None:
+    """Whatever they wait for: our handler for the parent's run is not theirs."""
+    body = """
+    import os, signal
+    run = mlops.start_run('parent')
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    child = os.fork()
+    if child == 0:
+        run.log({'child': 1.0})
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    run.finish()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    """
+    done = programs.run(workspace, body)
+    assert (done.returncode, done.stderr) == (0, "")

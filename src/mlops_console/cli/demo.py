@@ -1,6 +1,7 @@
 """`demo`: a copy of a sample project, trained, deployed, under traffic that drifts; then the console on it."""
 
 import re
+import shlex
 import shutil
 import socket
 import sys
@@ -170,5 +171,5 @@ def _projects() -> list[str]:
 def _tell(workspace: Workspace) -> None:
     show()
     show_overview(workspace)
-    show(f"\nOpen the console:     mlops-console --workspace {workspace.root}")
-    show(f"Stop all that runs:   mlops-console worker stop --workspace {workspace.root}")
+    show(f"\nOpen the console:     mlops-console --workspace {shlex.quote(str(workspace.root))}")
+    show(f"Stop all that runs:   mlops-console worker stop --workspace {shlex.quote(str(workspace.root))}")

@@ -96,19 +96,29 @@ def _called_by_interpreter() -> bool:
 
 
 def watch(end: Callable[[Ending], None]) -> None:
-    """Call `end` once, when this process ends in any way that a process can notice."""
-    if _watch.pid == os.getpid():
-        return
-    first = _watch.pid == 0
-    _watch.pid, _watch.end, _watch.exit_code, _watch.last_value = os.getpid(), end, None, _last_value()
-    if first:
+    """Call `end` when this process ends in any way that a process can notice. To be called for each run."""
+    if _watch.pid == 0:
         atexit.register(_at_exit)
         sys.exit = _exit
         _sitebuiltins.Quitter.__call__ = _quit  # type: ignore[method-assign]
+    if _watch.pid != os.getpid():
+        _watch.pid, _watch.end, _watch.exit_code, _watch.last_value = os.getpid(), end, None, _last_value()
     if threading.current_thread() is threading.main_thread():
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _on_signal)
+
+
+def unwatch_signals() -> None:
+    """No run is open any more, or this is a forked child: let signals kill as they do by default.
+
+    A handler in Python waits for the main thread to come back from what it waits for; a worker of a multiprocessing
+    pool, which is ended by SIGTERM, might never.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in _SIGNALS:
+            if signal.getsignal(number) is _on_signal:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def _exit(status: Any = None, /) -> NoReturn:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_console.tracking import endings
 from mlops_console.tracking.clerk import Clerk
 from mlops_console.tracking.endings import Ending
 
@@ -20,6 +21,13 @@ def clerk(root: Path) -> Clerk:
     if found is None:
         found = _clerks[root] = Clerk(root)
     return found
+
+
+def forget(run: "Run") -> None:
+    """A run has ended."""
+    runs.discard(run)
+    if not runs:
+        endings.unwatch_signals()
 
 
 def end_all(ending: Ending) -> None:
@@ -43,6 +51,7 @@ def _after_in_child() -> None:
     for run in runs:
         run._journal.detach()
     runs.clear()
+    endings.unwatch_signals()
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

@@ -218,7 +218,6 @@ class Run:
     def _end(self, ending: Ending) -> None:
         if self._journal.closed:
             return
-        process.runs.discard(self)
         clerk = process.clerk(self._root)
         in_time = True
         if os.getpid() == self._pid:  # a forked child only ends what it has logged itself
@@ -227,6 +226,7 @@ class Run:
         if in_time:
             clerk.drain(self._journal)
         self._tell(clerk)
+        process.forget(self)
 
     def _say_goodbye(self, clerk: Clerk, ending: Ending) -> bool:
         """Log how the run has ended, after everything else; whether all of that came into the store in time."""

@@ -154,7 +154,7 @@ def _needed(column: Column, index: int, rows: Sequence[Sequence[Cell]], order: s
         return column.width, decimals
     title = min(_titled(column, order), _TITLE)
     wide = max((_aligned_width(text, decimals) for text in texts), default=0)
-    return max(min(max(title, wide), column.most), column.least), decimals
+    return max(min(max(title, wide), column.most), 1), decimals
 
 
 def _titled(column: Column, order: str) -> int:

@@ -40,7 +40,7 @@ class Grid(ScrollView, can_focus=True):
     Grid { scrollbar-size: 1 1; scrollbar-gutter: stable; }
     Grid > .grid--header { color: $muted; }
     Grid > .grid--cursor { background: $cursor; color: $cursor-text; }
-    Grid > .grid--cursor-blurred { background: $panel; }
+    Grid > .grid--cursor-blurred { background: $panel; color: $foreground; }
     Grid > .grid--bar { color: $accent; }
     Grid > .grid--mark { color: $mark; }
     Grid > .grid--ok { color: $ok; }

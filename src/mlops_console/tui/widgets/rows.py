@@ -33,8 +33,9 @@ class Column:
         key: what a sort by it is called.
         title: drawn in the header.
         align: "decimal" puts the decimal points under each other.
-        width: fixed, in cells; None takes what its widest cell needs, between `least` and `most`.
-        flex: its share of the space that is left over; 0 takes none.
+        width: fixed, in cells; None takes what its widest cell needs, at most `most`.
+        flex: its share of the space that is left over; 0 takes none. Where there is too little space, a column that
+            flexes is narrowed to `least` before others are left out.
         sortable: whether `s` and a click on its title offer it.
     """
 

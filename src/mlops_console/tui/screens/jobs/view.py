@@ -53,9 +53,9 @@ class JobsView(ListView):
         Column("action", "ACTION", most=14),
         Column("subject", "SUBJECT", most=24),
         Column("state", "STATE", width=11),
-        Column("progress", "PROGRESS", least=16, most=60, flex=1),
-        Column("age", "QUEUED", "right", width=8),
         Column("took", "TOOK", "right", width=7),
+        Column("progress", "PROGRESS", least=10, most=60, flex=1),
+        Column("age", "QUEUED", "right", width=8),
         Column("by", "BY", most=14),
     )
 
@@ -152,9 +152,9 @@ def job_row(job: Job) -> Row:
             Cell(safe_line(job.action, 100), "strong"),
             Cell(safe_line(job.subject, 300)),
             Cell(state.text, state.style),
+            Cell(duration(took), "", took),
             _progress(job),
             Cell(age(job.created_at, now), "muted", job.created_at),
-            Cell(duration(took), "", took),
             Cell(safe_line(job.actor, 100), "muted"),
         ),
     )
