@@ -1,7 +1,10 @@
 """Many processes, forks and joined runs."""
 
+import os
+import signal
 import time
 
+from tests.support import wait_for
 from tests.tracking import programs
 
 from mlops_console.core.runs import RunStatus
@@ -113,13 +116,18 @@ def test_a_child_that_outlives_its_parent_does_not_keep_the_run_alive(workspace:
     run = mlops.start_run('parent'); run.log({'a': 1.0})
     if os.fork() == 0:
         os.close(0); os.close(1); os.close(2)
-        time.sleep(20)
+        with open('child.pid', 'w') as file:
+            file.write(f'{os.getpid()}\\n')
+        time.sleep(30)
         os._exit(0)
     time.sleep(0.3)
     os.kill(os.getpid(), 9)
     """
     programs.run(workspace, body)
+    child = workspace.root / "child.pid"
+    wait_for(lambda: child.is_file() and child.read_text().endswith("\n"))
     recover(workspace, time.time() + 60)
+    os.kill(int(child.read_text()), signal.SIGKILL)
     assert programs.only_run(workspace).status is RunStatus.LOST
     assert list(workspace.spool_dir.iterdir()) == []
 
