@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from tests.delivery.helpers import TOML
-from tests.serving.helpers import add_constant
-from tests.support import free_port
 
 from mlops_console.core.jobs import Job
 from mlops_console.store import runs, series
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+from tests.delivery.helpers import TOML
+from tests.serving.helpers import add_constant
+from tests.support import free_port
 
 
 @contextmanager

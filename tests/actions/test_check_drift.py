@@ -1,13 +1,13 @@
 """The action that checks an environment's traffic for drift."""
 
 import pytest
-from tests.drift.helpers import add_version, make_live, rows, send
 
 from mlops_console import actions
 from mlops_console.actions.base import JobContext
 from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.store import alerts, drift
 from mlops_console.store.workspace import Workspace
+from tests.drift.helpers import add_version, make_live, rows, send
 
 REQUEST = {"environment": "production"}
 

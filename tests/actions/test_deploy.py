@@ -4,13 +4,13 @@ import socket
 
 import httpx
 import pytest
-from tests.actions.helpers import add_scored, answer, perform, project
-from tests.support import wait_for
 
 from mlops_console.core.errors import RefusedError
 from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments, ledger
 from mlops_console.store.workspace import Workspace
+from tests.actions.helpers import add_scored, answer, perform, project
+from tests.support import wait_for
 
 
 def test_versions_are_deployed_through_staging_to_production(workspace: Workspace) -> None:

@@ -1,10 +1,9 @@
 """Rolling back through a real worker to a real server."""
 
-from tests.actions.helpers import add_scored, answer, perform, project
-
 from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments
 from mlops_console.store.workspace import Workspace
+from tests.actions.helpers import add_scored, answer, perform, project
 
 
 def test_back_and_forth_and_to_a_chosen_revision(workspace: Workspace) -> None:

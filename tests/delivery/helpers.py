@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support import free_port
-
 from mlops_console.core.deployments import Revision
 from mlops_console.core.models import Column, ModelRef, ModelVersion, Signature
 from mlops_console.core.runs import RunStatus
 from mlops_console.store import deployments, models, runs, series
 from mlops_console.store.workspace import Workspace
+from tests.support import free_port
 
 SIGNATURE = Signature((Column("amount", "float64", "numeric"),), "classification", (0, 1), True)
 

@@ -3,7 +3,6 @@
 import socket
 
 import pytest
-from tests.delivery.helpers import add_version, make_live, port_of, write_config
 
 from mlops_console.core.errors import MlopsError, NotFoundError, UsageError
 from mlops_console.core.models import Column, Signature
@@ -11,6 +10,7 @@ from mlops_console.core.plans import Change, Difference
 from mlops_console.delivery.plans import plan_deploy, plan_rollback
 from mlops_console.store import deployments, models
 from mlops_console.store.workspace import Workspace
+from tests.delivery.helpers import add_version, make_live, port_of, write_config
 
 
 @pytest.fixture

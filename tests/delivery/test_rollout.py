@@ -3,14 +3,14 @@
 import threading
 
 import pytest
-from tests.delivery.helpers import FakeJob, add_version, make_live, port_of, write_config
-from tests.support import wait_for
 
 from mlops_console.core.deployments import RevisionState
 from mlops_console.core.errors import JobError, RefusedError
 from mlops_console.delivery import rollout
 from mlops_console.store import deployments, jobs
 from mlops_console.store.workspace import Workspace
+from tests.delivery.helpers import FakeJob, add_version, make_live, port_of, write_config
+from tests.support import wait_for
 
 
 def serve_next(workspace: Workspace, environment: str, error: str | None = None) -> threading.Thread:

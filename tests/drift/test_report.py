@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from tests.drift.helpers import add_version, make_live, rows, send
 
 from mlops_console.core.config import Config, parse_config
 from mlops_console.core.drift import DriftReport
@@ -13,6 +12,7 @@ from mlops_console.drift.report import make_report
 from mlops_console.drift.schedule import due
 from mlops_console.store import drift, jobs
 from mlops_console.store.workspace import Workspace
+from tests.drift.helpers import add_version, make_live, rows, send
 
 HOUR = 3600.0
 

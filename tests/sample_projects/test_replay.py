@@ -12,9 +12,9 @@ from types import ModuleType
 import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency, ks_2samp
-from tests.support import free_port
 
 from mlops_console.store.shipped import shipped
+from tests.support import free_port
 
 Load = Callable[[Path, str], ModuleType]
 Run = Callable[..., subprocess.CompletedProcess[str]]

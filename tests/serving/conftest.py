@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.serving.helpers import FRAUD, ROW, Server, add_version, fraud_model, serving
 
 from mlops_console.store.workspace import open_workspace
+from tests.serving.helpers import FRAUD, ROW, Server, add_version, fraud_model, serving
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,12 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-from tests.support import free_port, wait_for
 
 from mlops_console.core.deployments import Environment, Revision
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.store import deployments, models
 from mlops_console.store.workspace import Workspace
+from tests.support import free_port, wait_for
 
 FRAUD = Signature(
     (

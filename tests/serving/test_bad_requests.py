@@ -10,6 +10,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tests.serving.helpers import ROW, Server, error_of
 
 INFER = "/v2/models/fraud/infer"

@@ -4,11 +4,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.serving.helpers import ROW, Server
-from tests.support import wait_for
 
 from mlops_console._version import __version__
 from mlops_console.store.predictions import PredictionLog
+from tests.serving.helpers import ROW, Server
+from tests.support import wait_for
 
 COLUMNS = list(ROW)
 VALUES = list(ROW.values())

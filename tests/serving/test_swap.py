@@ -10,6 +10,11 @@ import httpx
 import skops.io
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+
+from mlops_console.core.deployments import RevisionState, ServerHealth
+from mlops_console.core.models import ModelVersion
+from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import (
     Server,
     add_constant,
@@ -22,11 +27,6 @@ from tests.serving.helpers import (
     start,
 )
 from tests.support import free_port, wait_for
-
-from mlops_console.core.deployments import RevisionState, ServerHealth
-from mlops_console.core.models import ModelVersion
-from mlops_console.store.predictions import PredictionLog
-from mlops_console.store.workspace import Workspace
 
 BODY = {"instances": [[1.0]]}
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from tests.tracking import programs
 
 import mlops_console as mlops
 from mlops_console.core.errors import ConfigError, ModelError, NotFoundError, UsageError
@@ -17,6 +16,7 @@ from mlops_console.store import artifacts, datasets, models, series
 from mlops_console.store.workspace import Workspace
 from mlops_console.tracking import start
 from mlops_console.tracking.clerk import TrackingWarning
+from tests.tracking import programs
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-from tests.tracking import programs
-
 from mlops_console.store.workspace import Workspace
+from tests.tracking import programs
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python-api.md"
 

@@ -4,11 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.support import wait_for
-from tests.tracking import programs
 
 from mlops_console.core.runs import RunStatus
 from mlops_console.store.workspace import Workspace
+from tests.support import wait_for
+from tests.tracking import programs
 
 START = "run = mlops.start_run('one'); run.log({'a': 1.0})\n"
 READY = "import sys, time; print('ready', flush=True); time.sleep(60)\n"

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.tracking.programs import SOURCE
 
 HEAVY = ("numpy", "pandas", "scipy", "sklearn", "skops", "pydantic", "psutil", "sqlite_utils", "uvicorn", "textual")

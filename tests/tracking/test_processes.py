@@ -4,13 +4,12 @@ import os
 import signal
 import time
 
-from tests.support import wait_for
-from tests.tracking import programs
-
 from mlops_console.core.runs import RunStatus
 from mlops_console.store import runs
 from mlops_console.store.workspace import Workspace
 from mlops_console.tracking.recover import recover
+from tests.support import wait_for
+from tests.tracking import programs
 
 
 def test_sixteen_processes_in_a_workspace_with_no_store_yet(workspace: Workspace) -> None:

@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support import wait_for
-from tests.tracking import programs
 
 from mlops_console.core.errors import MlopsError
 from mlops_console.core.runs import RunStatus
 from mlops_console.store import runs, series, spools
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import MISSED, recover
+from tests.support import wait_for
+from tests.tracking import programs
 
 # Tells the number of each step whose log has returned through a file that it has mapped, as the spool is.
 LOGGER = """

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.tracking import programs
 
 from mlops_console.core.runs import RunStatus
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import recover
+from tests.tracking import programs
 
 TRAIN = """
 import mlops_console.tracking.clerk as clerk

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.helpers import console, screen_text, until
-from tests.tui.seed import seed
 from textual.pilot import Pilot
 
 from mlops_console.core.deployments import ServerHealth
@@ -17,6 +15,8 @@ from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
 from mlops_console.tui.commands import VIEWS
 from mlops_console.tui.telling import ConsoleCrash
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import seed
 
 HOSTILE = "\x1b]52;c;aGk=\x07[@click=app.quit]x[/foo]\u202eevil\x9b2J"
 CONFIG = """

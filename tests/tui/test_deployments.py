@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from tests.tui.helpers import console, screen_text, until
-from tests.tui.seed import seed
 
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.models import ModelRef
@@ -17,6 +15,8 @@ from mlops_console.tui.screens.deployments.rows import (
     revision_facts,
     revision_rows,
 )
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import seed
 
 LIVE = Revision("production", 2, "fraud", 3, "deploy", RevisionState.LIVE, "ana", "why", 100.0, 110.0)
 RETIRED = replace(LIVE, revision=1, version=1, state=RevisionState.RETIRED, ended_at=140.0)

@@ -4,8 +4,6 @@ import time
 from dataclasses import replace
 
 import pytest
-from tests.tui.helpers import console, screen_text, until
-from tests.tui.seed import CONFIG, HOSTILE, add_report, seed
 
 from mlops_console.core.drift import FeatureDrift
 from mlops_console.store.workspace import Workspace
@@ -21,6 +19,8 @@ from mlops_console.tui.screens.drift.telling import (
     verdict,
 )
 from mlops_console.tui.widgets.chart_paint import plain
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import CONFIG, HOSTILE, add_report, seed
 
 
 def state(workspace: Workspace, environment: str = "production") -> DriftState:

@@ -4,13 +4,13 @@ import sqlite3
 import time
 
 import pytest
-from tests.tui.helpers import console, screen_text, until
-from tests.tui.seed import CONFIG, HOSTILE, seed
 
 from mlops_console.store import ledger
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.ledger.rows import entry_facts, entry_rows
 from mlops_console.tui.screens.ledger.view import check_chain, read_entries
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import CONFIG, HOSTILE, seed
 
 
 def tamper(workspace: Workspace, seq: int) -> None:

@@ -3,8 +3,6 @@
 import time
 
 import pytest
-from tests.tui.helpers import console, screen_text, until
-from tests.tui.seed import SIGNATURE, seed
 
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.models.compare import comparison
@@ -17,6 +15,8 @@ from mlops_console.tui.screens.models.rows import (
     signature_facts,
     version_facts,
 )
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import SIGNATURE, seed
 
 
 def found(workspace: Workspace, **options: bool) -> Models:

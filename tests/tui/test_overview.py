@@ -6,8 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from tests.tui.helpers import console, screen_text, until
-from tests.tui.seed import HOSTILE, seed
 
 from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import ServerHealth
@@ -17,6 +15,8 @@ from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.overview.painting import needs, overview_rows
 from mlops_console.tui.screens.overview.reading import Overview, read_overview
 from mlops_console.tui.widgets.chart_paint import plain
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import HOSTILE, seed
 
 EMPTY = Overview("p", (), (), (), (), 0, False, None)
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.tui.helpers import console, screen_text, until
-from tests.tui.seed import seed
 from textual.pilot import Pilot
 
 from mlops_console.core.errors import RefusedError
@@ -14,6 +12,8 @@ from mlops_console.store.workspace import Workspace
 from mlops_console.tui import flows
 from mlops_console.tui.app import ConsoleApp
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.seed import seed
 
 CONFIG = """
 [project]

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import pytest
-from tests.tui.helpers import console, screen_text, until
 
 from mlops_console.core.runs import Provenance, RunStatus, StageRun
 from mlops_console.store import artifacts, runs, series, stages
@@ -12,6 +11,7 @@ from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
 from mlops_console.tui.screens.runs import reading
 from mlops_console.tui.screens.runs.source import WINDOW, Names, RunSource, Window, window_at
+from tests.tui.helpers import console, screen_text, until
 
 
 def add_run(workspace: Workspace, name: str, auc: float = 0.9, **params: Any) -> str:

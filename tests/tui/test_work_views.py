@@ -1,13 +1,12 @@
 """The pipelines and jobs views."""
 
-from tests.tui.helpers import console, screen_text, until
-
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.store import jobs, runs, stages
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
 from mlops_console.tui.widgets.log_view import LogView
+from tests.tui.helpers import console, screen_text, until
 
 CONFIG = """
 [project]

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.support import wait_for
-from tests.worker.project import Project
 
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+from tests.support import wait_for
+from tests.worker.project import Project
 
 
 @pytest.fixture

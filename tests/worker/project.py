@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import psutil
-from tests.support import wait_for
 
 from mlops_console.core.jobs import Job
 from mlops_console.core.runs import Run
 from mlops_console.store import jobs, runs
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+from tests.support import wait_for
 
 CONFIG = """
 [project]

@@ -4,14 +4,14 @@ import os
 import signal
 
 import psutil
-from tests.support import wait_for
-from tests.worker.project import Project
 
 from mlops_console import actions
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus
 from mlops_console.store import alerts, jobs, ledger, stages
 from mlops_console.worker import client
+from tests.support import wait_for
+from tests.worker.project import Project
 
 WAITS = """
 import pathlib, time

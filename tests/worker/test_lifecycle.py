@@ -7,14 +7,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
-from tests.support import wait_for
-from tests.worker.project import Project
 
 from mlops_console.core.jobs import JobState
 from mlops_console.store import jobs
 from mlops_console.store.identity import current_process
 from mlops_console.worker import client
 from mlops_console.worker.processes import command
+from tests.support import wait_for
+from tests.worker.project import Project
 
 
 def test_a_worker_starts_by_itself_when_a_job_is_queued(project: Project) -> None:

@@ -3,13 +3,12 @@
 import subprocess
 import sys
 
-from tests.worker.project import Project
-
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus
 from mlops_console.store import jobs, ledger
 from mlops_console.store.identity import current_process
 from mlops_console.worker import client
+from tests.worker.project import Project
 
 
 def enqueue(project: Project, action: str, subject: str, **request: object) -> int:

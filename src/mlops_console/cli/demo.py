@@ -20,7 +20,6 @@ from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.errors import JobError, StoreError, UsageError
 from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments, jobs, models
-from mlops_console.store.location import CONFIG
 from mlops_console.store.shipped import shipped
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.worker import client
@@ -76,11 +75,14 @@ def prepare(folder: Path, project: str) -> Workspace:
     show(f"{project} in {folder}")
     with workspace.store.read() as db:
         trained = len(models.versions(db, script.model))
-        served = {(r.environment, r.version) for e in script.environments for r in deployments.revisions(db, e)}
+        revisions = [r for e in script.environments for r in deployments.revisions(db, e) if r.live_at is not None]
         replayed = any(job.subject == script.traffic for job in jobs.open_jobs(db))
     for number, params in enumerate(script.versions[trained:], start=trained + 1):
         changed = ", ".join(f"{key} = {value}" for key, value in params.items()) or "the params of params.toml"
         _do(workspace, f"train version {number} with {changed}", "train", {"pipeline": "train", "params": params})
+    served = {(revision.environment, revision.version) for revision in revisions}
+    if not served:
+        _move_ports(workspace.config_path)
     for version in script.deploy:
         for environment in script.environments:
             if (environment, version) not in served:
@@ -106,7 +108,6 @@ def _copy(folder: Path, project: str) -> Workspace:
             shutil.copytree(source, folder, ignore=_LEFT_BEHIND, dirs_exist_ok=True)
         except OSError as error:
             raise StoreError(f"{folder} can't be written: {error}.", "Choose another folder.") from None
-        _move_ports(folder / CONFIG)
     return open_workspace(folder)
 
 
@@ -148,7 +149,10 @@ def _do(workspace: Workspace, told: str, action: str, request: dict[str, Any]) -
     assert job_id is not None, f"{action} is a job"
     job = client.wait(workspace, job_id)
     if job.state is not JobState.SUCCEEDED:
-        raise JobError(f"The demo stopped: {job.error or job.state}.", f"'mlops-console job show {job_id}' tells more.")
+        raise JobError(
+            f"The demo stopped: {(job.error or str(job.state)).rstrip('.')}.",
+            f"'mlops-console job show {job_id}' tells more.",
+        )
 
 
 def _await_servers(workspace: Workspace, script: Script) -> None:

@@ -13,9 +13,8 @@ from mlops_console.core.models import ModelVersion
 from mlops_console.core.runs import Run
 
 if TYPE_CHECKING:
-    from mlops_console.store.database import Connection
-
     from mlops_console.core.config import Config
+    from mlops_console.store.database import Connection
     from mlops_console.store.workspace import Workspace
 
 

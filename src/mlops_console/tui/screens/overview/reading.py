@@ -17,9 +17,8 @@ from mlops_console.core.jobs import Job
 from mlops_console.core.runs import Run
 
 if TYPE_CHECKING:
-    from mlops_console.store.database import Connection
-
     from mlops_console.core.config import Config
+    from mlops_console.store.database import Connection
     from mlops_console.store.predictions import PredictionLog
     from mlops_console.store.workspace import Workspace
 
