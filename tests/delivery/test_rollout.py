@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from mlops_console.core.deployments import RevisionState
+from mlops_console.core.deployments import RevisionState, ServerHealth
 from mlops_console.core.errors import JobError, RefusedError
 from mlops_console.delivery import rollout
 from mlops_console.store import deployments, jobs
@@ -85,6 +85,19 @@ def test_a_version_that_can_not_be_loaded_leaves_the_one_before_it(workspace: Wo
     server.join()
     assert caught.value.message == "staging could not serve fraud:2: Object 0000… is damaged."
     assert caught.value.hint == "It serves fraud:1 on."
+
+
+def test_a_server_that_is_down_is_not_said_to_serve_on(workspace: Workspace) -> None:
+    write_config(workspace)
+    make_live(workspace, "staging", add_version(workspace))
+    add_version(workspace)
+    with workspace.store.write() as tx:
+        deployments.report_server(tx, "staging", ServerHealth.FAILED, None, "The port is taken.")
+    server = serve_next(workspace, "staging", error="The port is taken.")
+    with pytest.raises(JobError) as caught:
+        rollout.deploy(workspace, "fraud:2", "staging", "", FakeJob())
+    server.join()
+    assert caught.value.hint == "Nothing serves there."
 
 
 def test_a_rollback_is_a_new_revision_that_no_gate_stops(workspace: Workspace) -> None:

@@ -69,7 +69,7 @@ def _stored(workspace: Workspace, content: bytes) -> ModelVersion:
         LinearRegression(),
         SVC(),
         KNeighborsClassifier(algorithm="brute"),
-        MLPClassifier((3,), max_iter=2000),
+        MLPClassifier((3,), max_iter=2000, tol=1e-2, random_state=0),
         DecisionTreeClassifier(),
         DecisionTreeRegressor(),
         RandomForestClassifier(5),

@@ -118,6 +118,27 @@ def test_a_missing_file_is_refused(workspace: Workspace) -> None:
         assert_serves(server, good, revision=1, answer=1)
 
 
+def test_a_file_that_can_not_be_read_is_refused(workspace: Workspace) -> None:
+    good, bad = add_constant(workspace, 1), add_constant(workspace, 2)
+    path = workspace.objects.path(bad.sha256)
+    path.unlink()
+    path.mkdir()
+    with serving(workspace, good) as server:
+        assert "can't be read" in str(server.swap(bad).error)
+        assert_serves(server, good, revision=1, answer=1)
+
+
+def test_a_server_that_can_not_follow_the_store_does_not_end_in_good_order(workspace: Workspace) -> None:
+    good, strange = add_constant(workspace, 1), add_constant(workspace, 2)
+    with workspace.store.write() as tx:
+        tx.execute("UPDATE model_versions SET signature = '[]' WHERE version = 2")
+    with serving(workspace, good) as server:
+        add_revision(workspace, strange, int(server.url.rsplit(":", 1)[1]))
+        assert server.process.wait(20) == 1
+        log = (workspace.logs_dir / "server.log").read_text()
+        assert log.rstrip().endswith("could no longer follow the store. Its log says why.")
+
+
 def test_untrusted_types_are_refused_until_mlops_toml_trusts_them(workspace: Workspace) -> None:
     strange = make_pipeline(FunctionTransformer(inverse_func=textwrap.dedent), constant_model(2))
     untrusted = skops.io.get_untrusted_types(data=skops.io.dumps(strange))

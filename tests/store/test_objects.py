@@ -38,6 +38,16 @@ def test_a_damaged_object_is_found(workspace: Workspace) -> None:
         workspace.objects.check(sha256)
 
 
+def test_an_object_that_can_not_be_read_is_told(workspace: Workspace) -> None:
+    sha256 = workspace.objects.put_bytes(b"model")
+    workspace.objects.path(sha256).unlink()
+    workspace.objects.path(sha256).mkdir()
+    with pytest.raises(StoreError, match="can't be read: Is a directory"):
+        workspace.objects.read_checked(sha256)
+    with pytest.raises(StoreError, match="can't be read: Is a directory"):
+        workspace.objects.check(sha256)
+
+
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63])
 def test_a_name_that_is_no_sha256_reaches_no_file(workspace: Workspace, name: str) -> None:
     with pytest.raises(StoreError, match="is no SHA-256"):

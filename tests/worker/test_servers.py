@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_console.core.deployments import Environment, ServerHealth
+from mlops_console.core.deployments import Environment, RevisionState, ServerHealth
 from mlops_console.core.models import ModelRef, Signature
 from mlops_console.store import alerts, deployments, models
 from mlops_console.store.identity import identify
@@ -106,6 +106,24 @@ def test_a_server_that_can_not_start_is_tried_again_at_growing_intervals(servers
     assert failed.error == "The server of production ended with exit code 1: the port is taken"
     look_until(servers, lambda found: found.health is ServerHealth.STARTING)
     (servers.workspace.root / "broken").unlink()
+    look_until(servers, is_ready)
+
+
+def test_a_revision_that_ends_its_server_again_and_again_is_given_up(servers: Servers) -> None:
+    with servers.workspace.store.write() as tx:
+        deployments.mark_live(tx, "production", 1)
+        version = models.get(tx, ModelRef("fraud", 1))
+        deployments.add_revision(tx, "production", version, kind="deploy", actor="a", reason="")
+    (servers.workspace.root / "broken").touch()
+    found = look_until(servers, lambda found: found.desired is not None and found.desired.revision == 1)
+    assert found.health is ServerHealth.FAILED
+    (servers.workspace.root / "broken").unlink()
+    with servers.workspace.store.read() as db:
+        given_up = deployments.revision(db, "production", 2)
+    assert (given_up.state, given_up.error) == (
+        RevisionState.FAILED,
+        "The server of production ended with exit code 1: the port is taken",
+    )
     look_until(servers, is_ready)
 
 

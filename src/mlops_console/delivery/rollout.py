@@ -3,7 +3,7 @@
 import time
 from typing import Any, Protocol
 
-from mlops_console.core.deployments import Revision, RevisionState
+from mlops_console.core.deployments import Revision, RevisionState, ServerHealth
 from mlops_console.core.errors import JobError, RefusedError
 from mlops_console.core.models import ModelRef
 from mlops_console.delivery.situation import (
@@ -136,7 +136,8 @@ def _outcome(workspace: Workspace, revision: Revision) -> dict[str, Any]:
     if revision.live_at is None:
         with workspace.store.read() as db:
             environment = deployments.environment(db, revision.environment)
-        serving = environment.desired if environment else None
+        is_down = environment is None or environment.health is ServerHealth.FAILED
+        serving = environment.desired if environment and not is_down else None
         raise JobError(
             f"{revision.environment} could not serve {revision.model_ref}: {revision.error}",
             f"It serves {serving.model_ref} on." if serving else "Nothing serves there.",

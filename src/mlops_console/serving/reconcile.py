@@ -35,6 +35,8 @@ class Reconciler(threading.Thread):
         address: host and port that this process listens on.
         on_end: called when the environment has got another address, or when this thread ends for any other reason:
             a server that no longer follows the store must not stay.
+
+    `failed` is whether it has ended by an error that nobody expected.
     """
 
     def __init__(self, workspace: Workspace, slot: Slot, address: tuple[str, int], on_end: Callable[[], None]) -> None:
@@ -45,6 +47,7 @@ class Reconciler(threading.Thread):
         self._on_end = on_end
         self._warm: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
         self._stopping = threading.Event()
+        self.failed = False
         self._seen = -1
         self._failed: int | None = None  # the revision that could not be loaded last
         self._retry_at = math.inf
@@ -55,9 +58,11 @@ class Reconciler(threading.Thread):
         self.join(timeout=10)
 
     def run(self) -> None:
+        self.failed = True
         try:
             while not self._stopping.wait(_POLL):
                 self._step_or_wait()
+            self.failed = False
         finally:
             self._on_end()
             self._workspace.store.close()

@@ -29,12 +29,17 @@ class PortTakenError(MlopsError):
     """The environment's port can't be listened on."""
 
 
+class LostTrackError(MlopsError):
+    """The thread that follows the store has failed."""
+
+
 def serve(workspace: Workspace, name: str) -> None:
     """Serve an environment until SIGTERM or SIGINT, or until it gets another port; requests under way are answered.
 
     Raises:
         NotFoundError: nothing was ever deployed there.
         PortTakenError: another program has the port; the store says so too.
+        LostTrackError: an error that nobody expected has ended it.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
@@ -79,6 +84,8 @@ def _run(workspace: Workspace, environment: Environment, listener: socket.socket
     finally:
         reconciler.stop()
         log.close()
+    if reconciler.failed:
+        raise LostTrackError(f"The server of {environment.name} could no longer follow the store.", "Its log says why.")
 
 
 def _listen(workspace: Workspace, environment: Environment) -> socket.socket:

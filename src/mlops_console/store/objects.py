@@ -50,29 +50,39 @@ class Objects:
         """The content of an object.
 
         Raises:
-            StoreError: it is missing, or its content no longer has this SHA-256.
+            StoreError: it is missing or can't be read, or its content no longer has this SHA-256.
         """
         try:
             content = self.path(sha256).read_bytes()
         except FileNotFoundError:
             raise self._missing(sha256) from None
+        except OSError as error:
+            raise self._unreadable(sha256, error) from None
         if hashlib.sha256(content).hexdigest() != sha256:
             raise self._damaged(sha256)
         return content
 
     def check(self, sha256: str) -> None:
-        """Raise `StoreError` if an object is missing or damaged."""
+        """Raise `StoreError` if an object is missing, unreadable or damaged."""
         try:
             with self.path(sha256).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             raise self._missing(sha256) from None
+        except OSError as error:
+            raise self._unreadable(sha256, error) from None
         if found != sha256:
             raise self._damaged(sha256)
 
     def _missing(self, sha256: str) -> StoreError:
         return StoreError(
             f"Object {sha256[:12]}… is missing from {self.folder}.", "Bring the folder back from a backup."
+        )
+
+    def _unreadable(self, sha256: str, error: OSError) -> StoreError:
+        return StoreError(
+            f"Object {sha256[:12]}… in {self.folder} can't be read: {error.strerror}.",
+            "Check its permissions and the disk, or bring it back from a backup.",
         )
 
     def _damaged(self, sha256: str) -> StoreError:

@@ -31,6 +31,7 @@ def recover(workspace: Workspace, now: float | None = None) -> tuple[str, ...]:
         StoreError: the store can't be written.
     """
     begun_by_dead = take_in_left_behind(workspace)
+    _forget_vanished(workspace)
     with workspace.store.read() as db:
         suspects = [run for run in runs.open_runs(db) if _is_suspect(run, begun_by_dead, now or time.time())]
     lost = []
@@ -55,6 +56,16 @@ def take_in_left_behind(workspace: Workspace, run_id: str = "") -> set[str]:
         if time.time() - path.stat().st_mtime > _STALE:
             path.unlink(missing_ok=True)
     return found
+
+
+def _forget_vanished(workspace: Workspace) -> None:
+    """Drop the positions of segments whose process died between removing the file and forgetting it."""
+    with workspace.store.read() as db:
+        vanished = [name for name in spools.names(db) if not (workspace.spool_dir / name).exists()]
+    if vanished:
+        with workspace.store.write() as tx:
+            for name in vanished:
+                spools.forget(tx, name)
 
 
 def _take_in_file(workspace: Workspace, path: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_console.core.alerts import Severity
-from mlops_console.core.deployments import Environment, ServerHealth
+from mlops_console.core.deployments import Environment, RevisionState, ServerHealth
 from mlops_console.pipelines.runner import describe_exit, last_line
 from mlops_console.store import alerts, deployments
 from mlops_console.store.workspace import Workspace
@@ -16,6 +16,7 @@ from mlops_console.worker.processes import Process, start
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0  # seconds before a server that crashed is started again
+_HOPELESS = 3  # crashes in a row after which the revision that is being loaded is given up
 _SETTLED = 30.0  # seconds after which a start counts as a good one
 _DRAIN = 20.0  # seconds for a server to answer the requests under way when it is stopped
 
@@ -109,6 +110,9 @@ class Servers:
             reason = (known.error if known else None) or last_line(self._log(name))
             error = f"The server of {name} {how}" + (f": {reason}" if reason else ".")
             deployments.report_server(tx, name, ServerHealth.FAILED, None, error)
+            loading = known.desired if known else None
+            if loading and loading.state is RevisionState.LOADING and server.crashes >= _HOPELESS:
+                deployments.mark_failed(tx, name, loading.revision, error)
             alerts.open_alert(tx, "server", name, Severity.CRITICAL, error)
         log.warning("%s", error)
 

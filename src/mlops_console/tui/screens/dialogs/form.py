@@ -68,15 +68,15 @@ class Form(Dialog[Mapping[str, Any]]):
 
     def on_mount(self) -> None:
         if self._inputs:
-            self._inputs[0].focus()
+            self.set_focus(self._inputs[0])
 
     def on_input_changed(self) -> None:
         self._values()
 
     def action_step(self, by: int) -> None:
         if self._inputs:
-            at = next((n for n, entry in enumerate(self._inputs) if entry.has_focus), 0)
-            self._inputs[(at + by) % len(self._inputs)].focus()
+            at = next((n for n, entry in enumerate(self._inputs) if entry is self.focused), 0)
+            self.set_focus(self._inputs[(at + by) % len(self._inputs)])  # at once: `focus()` lags behind fast typing
 
     def action_take(self) -> None:
         values = self._values()
