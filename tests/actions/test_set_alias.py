@@ -38,6 +38,14 @@ def test_an_alias_is_pointed_moved_and_taken_away(workspace: Workspace) -> None:
         assert [entry.detail["before"] for entry in ledger.entries(db)] == [2, 1, None]
 
 
+def test_the_command_of_a_plan_is_one_that_the_shell_knows(workspace: Workspace) -> None:
+    request = {"model": "fraud", "alias": "champion", "version": 2}
+    assert actions.plan(workspace, "set_alias", request).command == "mlops-console model alias fraud:2 champion"
+    client.execute(workspace, "set_alias", request)
+    removed = actions.plan(workspace, "set_alias", {**request, "version": None})
+    assert removed.command == "mlops-console model alias fraud:2 champion --remove"
+
+
 @pytest.mark.parametrize("version", [3, None])
 def test_what_does_not_exist_is_told(workspace: Workspace, version: int | None) -> None:
     with pytest.raises(NotFoundError):

@@ -1,13 +1,16 @@
 """What a training would do, shown before it is confirmed; and what is wrong with a project, in one sentence each."""
 
+import shlex
 from typing import Any
 
 import pytest
 
 from mlops_console import actions
+from mlops_console.actions.train import Train, _command
 from mlops_console.core.errors import ConfigError, UsageError
 from mlops_console.core.plans import Change, Difference
 from mlops_console.core.runs import RunStatus
+from mlops_console.pipelines.params import parse_override
 from mlops_console.store import jobs, runs
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
@@ -43,6 +46,14 @@ def test_the_plan_of_a_training(project: Workspace) -> None:
     assert plan.changes == (Change("stage prepare", "", "python prepare.py"), Change("stage fit", "", "python fit.py"))
     assert plan.params == (Difference("fit.lr", "0.1", "0.3"), Difference("fit.kernel", "rbf", "a b"))
     assert plan.command == "mlops-console train train -p fit.lr=0.3 -p 'fit.kernel=a b'"
+
+
+@pytest.mark.parametrize(
+    "value", ["a b", "0.3", "true", "", "it's", 'say "x"', [1, 2.5], ["a", "b"], [], 0.1, True, -3]
+)
+def test_the_command_of_a_plan_says_the_same_params(value: Any) -> None:
+    words = shlex.split(_command("train", Train(params={"fit.x": value})))
+    assert parse_override(words[-1]) == ("fit.x", value)
 
 
 def test_the_plan_tells_how_long_it_took_the_last_time(project: Workspace) -> None:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from mlops_console.core.errors import StoreError
 from mlops_console.data import samples
 from mlops_console.data.description import describe
-from mlops_console.data.fingerprint import hash_file, hash_frame
+from mlops_console.data.fingerprint import hash_frame
 from mlops_console.data.profile import profile, schema
-from mlops_console.data.samples import pack_sample, read_frame, read_sample, take_sample, unpack_sample
+from mlops_console.data.samples import pack_sample, read_sample, take_sample, unpack_sample
 from mlops_console.store.workspace import Workspace
 
 MIXED = pd.DataFrame(
@@ -100,11 +100,6 @@ def test_the_fingerprint_is_the_same_in_every_process() -> None:
     assert len(found) == 1
 
 
-def test_the_hash_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert hash_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
 def test_a_sample_comes_back(workspace: Workspace) -> None:
     sha256 = workspace.objects.put_bytes(pack_sample(MIXED))
     found = read_sample(workspace.objects, sha256)
@@ -118,7 +113,6 @@ def test_a_sample_comes_back(workspace: Workspace) -> None:
     assert found["text"].tolist() == ["a", None, "名"]
     assert found["category"].tolist() == ["x", "y", "x"]
     assert found["mixed"].tolist() == ["1", "a", None]
-    assert read_frame(workspace.objects, sha256).shape == (3, 10)
 
 
 def test_the_same_rows_make_the_same_object() -> None:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from mlops_console.core.deployments import RevisionState, ServerHealth
-from mlops_console.core.errors import JobError, RefusedError
+from mlops_console.core.errors import JobError, JobStopped, RefusedError
 from mlops_console.delivery import rollout
 from mlops_console.store import deployments, jobs
 from mlops_console.store.workspace import Workspace
@@ -129,10 +129,23 @@ def test_without_a_server_a_rollout_is_given_up(workspace: Workspace) -> None:
 def test_a_rollout_can_be_stopped(workspace: Workspace) -> None:
     write_config(workspace)
     add_version(workspace)
-    with pytest.raises(rollout.RolloutStopped):
+    with pytest.raises(JobStopped):
         rollout.deploy(workspace, "fraud:1", "staging", "", FakeJob(stop=True))
     with workspace.store.read() as db:
         assert deployments.revision(db, "staging", 1).state is RevisionState.FAILED
+
+
+def test_a_stop_that_comes_too_late_is_told_as_what_it_was(workspace: Workspace) -> None:
+    write_config(workspace)
+    add_version(workspace)
+
+    class LateJob(FakeJob):
+        def stop_requested(self) -> bool:
+            with workspace.store.write() as tx:
+                deployments.mark_live(tx, "staging", 1)
+            return True
+
+    assert rollout.deploy(workspace, "fraud:1", "staging", "", LateJob())["revision"] == 1
 
 
 def test_the_same_job_again_only_waits(workspace: Workspace) -> None:

@@ -45,7 +45,7 @@ def electricity(tmp_path: Path) -> Iterator[Workspace]:
 def check(workspace: Workspace, environment: str, rows: int) -> DriftReport:
     """Wait until all rows are in the prediction log, then compare them."""
     log = PredictionLog(workspace.predictions_path)
-    wait_for(lambda: log.traffic(environment, 0, 1e12).rows >= rows, 20, f"{rows} logged rows")
+    wait_for(lambda: log.count(environment, 0, 1e12) >= rows, 20, f"{rows} logged rows")
     job = do(workspace, "check_drift", environment=environment, window="1h")
     with workspace.store.read() as db:
         return drift.report(db, int(job.result["report"]))

@@ -97,7 +97,7 @@ def test_the_body_forms_of_mlflow(client: httpx.Client, body: dict[str, Any]) ->
 def test_served_rows_are_logged(fraud_server: Server, client: httpx.Client) -> None:
     client.post("/invocations", json={"dataframe_records": [{**ROW, "count": 77}, {"amount": -9.5, "count": 77}]})
     log = PredictionLog(fraud_server.workspace.predictions_path)
-    rows = wait_for(lambda: [r for r in log.read("production", 0, 1e12) if r.inputs["count"] == 77])
+    rows = wait_for(lambda: [r for r in log.stream("production", 0, 1e12) if r.inputs["count"] == 77])
     assert [row.inputs for row in rows] == [
         {"amount": 12.5, "count": 77, "country": "NO"},
         {"amount": -9.5, "count": 77, "country": None},

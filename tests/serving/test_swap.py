@@ -232,7 +232,7 @@ def test_a_stopped_server_answers_what_is_under_way_and_logs_it(workspace: Works
     assert not [failure for failure in load.failures if "Connect" not in failure and "Protocol" not in failure]
     found = environment(workspace)
     assert (found.health, found.process) == (ServerHealth.STOPPED, None)
-    assert PredictionLog(workspace.predictions_path).traffic("production", 0, 1e12).rows >= load.answers.total()
+    assert PredictionLog(workspace.predictions_path).count("production", 0, 1e12) >= load.answers.total()
 
 
 def test_a_server_whose_environment_moves_leaves_its_port(workspace: Workspace) -> None:

@@ -33,7 +33,7 @@ def test_a_backup_brings_everything_back(workspace: Workspace, tmp_path: Path) -
     restored = open_workspace(tmp_path / "elsewhere")
     assert names(restored) == ["kept"]
     assert restored.objects.read_checked(sha256) == b"model"
-    assert PredictionLog(restored.predictions_path).traffic("production", 0, 2).rows == 1
+    assert PredictionLog(restored.predictions_path).count("production", 0, 2) == 1
     assert restored.home.stat().st_mode & 0o777 == 0o700
 
 
@@ -71,3 +71,23 @@ def test_it_is_refused_while_a_worker_is_at_work(workspace: Workspace, tmp_path:
 def test_a_backup_that_cannot_be_written(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="can't be written"):
         archive.save(workspace, tmp_path / "missing" / "backup.tar.gz")
+
+
+def test_a_damaged_store_is_no_reason_against_a_restore(workspace: Workspace, tmp_path: Path) -> None:
+    fill(workspace)
+    file = tmp_path / "backup.tar.gz"
+    archive.save(workspace, file)
+    workspace.store.close()
+    for path in workspace.home.glob("console.db*"):
+        path.unlink()
+    (workspace.home / "console.db").write_bytes(b"damaged" * 1000)
+    assert archive.restore(workspace.root, file) is not None
+    assert names(open_workspace(workspace.root)) == ["kept"]
+
+
+def test_a_backup_of_a_damaged_database_is_one_sentence_and_no_file(workspace: Workspace, tmp_path: Path) -> None:
+    fill(workspace)
+    workspace.predictions_path.write_bytes(b"damaged" * 1000)
+    with pytest.raises(StoreError, match="damaged"):
+        archive.save(workspace, tmp_path / "backup.tar.gz")
+    assert list(tmp_path.glob("backup*")) == []

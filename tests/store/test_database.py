@@ -1,5 +1,6 @@
 """Opening, making, upgrading and breaking the store."""
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -61,6 +62,15 @@ def test_a_failed_write_leaves_nothing(workspace: Workspace) -> None:
         assert db.execute("SELECT count(*) FROM datasets").fetchone()[0] == 0
 
 
+def test_a_failed_commit_leaves_nothing_open(workspace: Workspace) -> None:
+    with pytest.raises(StoreError, match="FOREIGN KEY"), workspace.store.write() as tx:
+        tx.execute("PRAGMA defer_foreign_keys=ON")
+        tx.execute("INSERT INTO tags (run_key, name, value) VALUES (7, 'of', 'nobody')")
+    with workspace.store.write() as tx:
+        tx.execute("INSERT INTO datasets (name) VALUES ('after')")
+        assert tx.execute("SELECT count(*) FROM tags").fetchone()[0] == 0
+
+
 def test_a_reader_cannot_write(workspace: Workspace) -> None:
     with pytest.raises(StoreError, match="can't be written"), workspace.store.read() as db:
         db.execute("INSERT INTO datasets (name) VALUES ('x')")
@@ -95,6 +105,8 @@ def test_an_older_store_is_upgraded_after_a_backup(
         assert db.execute("SELECT x FROM more").fetchone()[0] == ";"
         assert db.execute("SELECT name FROM datasets").fetchone()[0] == "kept"
     assert (workspace.home / "console-format-1.backup.db").is_file()
+    with contextlib.closing(sqlite3.connect(workspace.store.path, isolation_level=None)) as late:
+        migrations.migrate(late, before=lambda found: pytest.fail(f"format {found} is copied twice"))
     upgraded.close()
 
 

@@ -132,6 +132,28 @@ def test_an_error_in_a_filter_points_at_its_column(text: str, column: int) -> No
     assert caught.value.column == column
 
 
+@pytest.mark.parametrize(
+    "text", ["not " * 5000 + "status = lost", "(" * 5000, " or ".join(["status = lost"] * 5000)], ids=["not", "(", "or"]
+)
+def test_a_filter_without_end_is_refused(text: str) -> None:
+    with pytest.raises(FilterError, match="at most"):
+        parse_filter(text, 0.0)
+
+
+def test_the_largest_filter_is_no_trouble(workspace: Workspace) -> None:
+    make(workspace)
+    assert names(workspace, " or ".join(["name = otter"] * 200)) == ["otter"]
+    assert names(workspace, "status = lost or (name = otter and (" * 10 + "name = otter" + "))" * 10) == ["otter"]
+    assert names(workspace, "not " * 20 + "params.x = 1 or name = otter") == ["otter"]
+
+
+def test_numbers_and_texts_may_stand_in_one_list(workspace: Workspace) -> None:
+    for name, value in (("one", 1), ("adam", "adam"), ("two", 2)):
+        make(workspace, name=name, params={"x": value})
+    assert names(workspace, "params.x in (1, adam)") == ["adam", "one"]
+    assert names(workspace, "params.x not in (1, adam)") == ["two"]
+
+
 KEYS = ["x", "y"]
 NUMBERS = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0])
 WORDS = st.sampled_from(["adam", "sgd", "a%b"])

@@ -284,9 +284,9 @@ class TestWidget:
             await pilot.pause()
             asked: list[tuple[Region, ...]] = []
             monkeypatch.setattr(chart, "refresh", lambda *regions, **_: asked.append(regions))
-            chart.set_series((Series("a", [0, 1, 2, 3], [0.0, 1.0, 0.5, 0.25]),))
+            chart.show(LineData((Series("a", [0, 1, 2, 3], [0.0, 1.0, 0.5, 0.25]),)))
             assert asked == []
-            chart.set_series((Series("a", [0, 1, 2, 3], [0.0, 1.0, 0.5, 0.5]),))
+            chart.show(LineData((Series("a", [0, 1, 2, 3], [0.0, 1.0, 0.5, 0.5]),)))
             assert len(asked) == 1
             assert asked[0]
             assert all(region.height == 1 for region in asked[0])

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mlops_console.core.errors import ConfigError, JobError, RefusedError, UsageError
+from mlops_console.core.errors import ConfigError, RefusedError, UsageError
 from mlops_console.core.plans import Plan
 from mlops_console.core.text import did_you_mean
 from mlops_console.store import jobs, ledger
@@ -27,10 +27,6 @@ class Request(BaseModel):
 
 
 R = TypeVar("R", bound=Request)
-
-
-class JobStopped(JobError):  # noqa: N818 - it tells of an order that was followed, not of an error
-    """The action ended because a stop was asked for. The job ends `stopped`."""
 
 
 @dataclass(slots=True)
@@ -82,7 +78,8 @@ class Action(Generic[R]):
         plan: what it would change. Reads only. Raises UsageError for what makes no sense; sets `Plan.refused` for what
             may not be.
         perform: does it and returns the result, anything that JSON can hold. Raises MlopsError when it fails,
-            RefusedError when something stands in the way, JobStopped when it gave up because a stop was asked for. A
+            RefusedError when something stands in the way, JobStopped when it gave up because a stop was asked for: the
+            job ends `stopped` then. A
             `worker` action may be performed again for the same job id, if the worker died in the middle: it must then
             finish what was begun.
         queued: what else is to be written when the job is queued, in the same transaction, given the job's id.

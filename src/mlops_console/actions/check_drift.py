@@ -18,7 +18,7 @@ from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 
 
-class CheckDriftRequest(Request):
+class CheckDrift(Request):
     """`window` is a span such as 30m; by default `[monitor] window` of mlops.toml."""
 
     environment: str
@@ -32,12 +32,12 @@ class CheckDriftRequest(Request):
         return window
 
 
-def _plan(workspace: Workspace, request: CheckDriftRequest) -> Plan:
+def _plan(workspace: Workspace, request: CheckDrift) -> Plan:
     live, version = live_version(workspace, request.environment)
     monitor = _monitor(workspace)
     span = request.window or monitor.window
     start, end = window_of(live, seconds(span), time.time())
-    traffic = PredictionLog(workspace.predictions_path).traffic(request.environment, start, end)
+    rows = PredictionLog(workspace.predictions_path).count(request.environment, start, end)
     assert version.reference is not None
     reference = version.reference
     return Plan(
@@ -47,13 +47,13 @@ def _plan(workspace: Workspace, request: CheckDriftRequest) -> Plan:
         f"mlops-console drift check {request.environment} --window {span}",
         changes=(Change("drift report", "", f"{version.ref} against {reference.dataset}:{reference.version}"),),
         notes=(
-            f"The window is the newest {duration(end - start)}, since {clock(start)}: {traffic.rows:,} rows.",
+            f"The window is the newest {duration(end - start)}, since {clock(start)}: {rows:,} rows.",
             f"The false discovery rate over {len(version.signature.inputs)} features is {monitor.level:g}.",
         ),
     )
 
 
-def _perform(workspace: Workspace, request: CheckDriftRequest, job: JobContext) -> dict[str, Any]:
+def _perform(workspace: Workspace, request: CheckDrift, job: JobContext) -> dict[str, Any]:
     monitor = _monitor(workspace)
     job.progress(None, f"comparing the traffic of {request.environment}")
     report = make_report(
@@ -92,4 +92,4 @@ def _monitor(workspace: Workspace) -> Monitor:
         return Monitor()
 
 
-ACTION = Action("check_drift", CheckDriftRequest, "process", _plan, _perform)
+ACTION = Action("check_drift", CheckDrift, "process", _plan, _perform)

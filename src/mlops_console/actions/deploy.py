@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from mlops_console.actions.base import Action, JobContext, JobStopped, Request
+from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.plans import Plan
 from mlops_console.delivery import plans, rollout
 from mlops_console.store.workspace import Workspace
 
 
-class DeployRequest(Request):
+class Deploy(Request):
     """`model_ref` is `fraud:7` or `fraud@champion`."""
 
     model_ref: str
@@ -16,15 +16,12 @@ class DeployRequest(Request):
     reason: str = ""
 
 
-def _plan(workspace: Workspace, request: DeployRequest) -> Plan:
+def _plan(workspace: Workspace, request: Deploy) -> Plan:
     return plans.plan_deploy(workspace, request.model_ref, request.environment, request.reason)
 
 
-def _perform(workspace: Workspace, request: DeployRequest, job: JobContext) -> dict[str, Any]:
-    try:
-        return rollout.deploy(workspace, request.model_ref, request.environment, request.reason, job)
-    except rollout.RolloutStopped as stopped:
-        raise JobStopped(stopped.message) from None
+def _perform(workspace: Workspace, request: Deploy, job: JobContext) -> dict[str, Any]:
+    return rollout.deploy(workspace, request.model_ref, request.environment, request.reason, job)
 
 
-ACTION = Action("deploy", DeployRequest, "worker", _plan, _perform)
+ACTION = Action("deploy", Deploy, "worker", _plan, _perform)

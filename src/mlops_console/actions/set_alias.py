@@ -1,5 +1,6 @@
 """Point an alias of a model at a version, or take the alias away."""
 
+import shlex
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -34,12 +35,13 @@ def _plan(workspace: Workspace, request: SetAlias) -> Plan:
             models.get(db, ModelRef(request.model, request.version))
     subject = f"{request.model}@{request.alias}"
     after = "" if request.version is None else f"{request.model}:{request.version}"
-    target = "--delete" if request.version is None else str(request.version)
+    options = [] if after else ["--remove"]
+    ref = after or (before.ref if before else "")
     return Plan(
         action="set_alias",
         subject=subject,
         title=f"Point {subject} at {after}" if after else f"Take {subject} away",
-        command=f"mlops-console model alias {request.model} {request.alias} {target}",
+        command=shlex.join(["mlops-console", "model", "alias", ref, request.alias, *options]),
         changes=(Change(subject, before.ref if before else "", after),),
     )
 

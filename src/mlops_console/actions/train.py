@@ -1,5 +1,6 @@
 """Run a pipeline as a new run."""
 
+import json
 import platform
 import shlex
 import time
@@ -7,9 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
-from mlops_console.actions.base import Action, JobContext, JobStopped, Request
+from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.config import Config, Pipeline
-from mlops_console.core.errors import UsageError
+from mlops_console.core.errors import JobStopped, UsageError
 from mlops_console.core.plans import Change, Difference, Plan
 from mlops_console.core.runs import Provenance, Run, RunStatus
 from mlops_console.core.text import did_you_mean, duration, param
@@ -152,7 +153,14 @@ def _command(name: str, request: Train) -> str:
 
 
 def _toml(value: Any) -> str:
-    return f"[{', '.join(_toml(item) for item in value)}]" if isinstance(value, list) else param(value)
+    """A value as `-p` reads it back: a text has quotes only where it would be taken for something else."""
+    if isinstance(value, list) or (isinstance(value, str) and not _is_plain(value)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return param(value)
+
+
+def _is_plain(text: str) -> bool:
+    return bool(text.strip()) and pipeline_params.parse_override(f"x={text}")[1] == text
 
 
 ACTION = Action("train", Train, "process", _plan, _perform, queued=_queued)

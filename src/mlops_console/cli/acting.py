@@ -10,7 +10,7 @@ from mlops_console.core import text
 from mlops_console.core.errors import JobError, RefusedError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.plans import Difference, Plan
-from mlops_console.store import jobs
+from mlops_console.store import deployments, jobs, runs
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
 
@@ -34,15 +34,25 @@ def act(
     assert execution.job_id is not None, f"{name} is no job"
     job = client.wait(workspace, execution.job_id) if wait else _job(workspace, execution.job_id)
     if as_json:
-        show_json(_document(job, execution.plan))
+        show_json(_document(workspace, job, execution.plan))
     else:
         show(_sentence(job))
     _raise_for(job)
     return job
 
 
-def _document(job: Job, plan: Plan) -> dict[str, Any]:
-    return {"job": job.id, "state": job.state.value, **dict(job.result), "error": job.error, "plan": shapes.plan(plan)}
+def _document(workspace: Workspace, job: Job, plan: Plan) -> dict[str, Any]:
+    with workspace.store.read() as db:
+        run, revision = runs.of_job(db, job.id), deployments.revision_of_job(db, job.id)
+    made = ({"run": run.id} if run else {}) | ({"revision": revision.revision} if revision else {})
+    return {
+        "job": job.id,
+        "state": job.state.value,
+        **made,
+        **job.result,
+        "error": job.error,
+        "plan": shapes.plan(plan),
+    }
 
 
 def _sentence(job: Job) -> str:

@@ -36,7 +36,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     numeric = set(right)
     for column in columns:
-        table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+        table.add_column(Text(safe_line(column)), justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(safe_line(cell)) for cell in row))
     console().print(table)

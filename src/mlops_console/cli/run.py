@@ -1,9 +1,6 @@
 """`run list|show|compare|logs|stop|delete|restore`."""
 
 import time
-from collections import deque
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,13 +12,14 @@ from mlops_console.core import text
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.runs import Run
 from mlops_console.store import artifacts, datasets, models, runs, stages
+from mlops_console.store.logs import LINE_LIMIT
+from mlops_console.store.logs import tail as read_tail
 from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
 
 app = typer.Typer(help="Runs: list, look, compare, stop, delete.", no_args_is_help=True)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or its name.")]
-_TAIL = 1_000_000  # bytes of a log line that are kept; a longer one is cut
 
 
 @app.command("list")
@@ -216,11 +214,5 @@ def _common(mappings: Any, most: int = 4) -> list[str]:
 
 
 def _tail(workspace: Workspace, log: str, lines: int) -> list[str]:
-    path = workspace.root / log
-    return list(deque(_lines(path), maxlen=lines)) if path.is_file() else []
-
-
-def _lines(path: Path) -> Iterator[str]:
-    with path.open("rb") as file:
-        while line := file.readline(_TAIL):
-            yield line.decode(errors="replace").rstrip("\r\n")
+    tail = read_tail(workspace.root / log, lines * LINE_LIMIT)
+    return list(tail.lines[-lines:]) if tail else []

@@ -43,14 +43,13 @@ def show_overview(workspace: Workspace) -> None:
         environments = deployments.environments(db)
         reports = {e.name: drift.reports(db, e.name, limit=1) for e in environments}
         open_jobs = jobs.open_jobs(db)
-        newest = runs.page(db, RunQuery(limit=5)).runs
-        total = runs.page(db, RunQuery(limit=0)).total
+        page = runs.page(db, RunQuery(limit=5))
         open_alerts = alerts.open_alerts(db)
         worker = jobs.worker(db)
         versions = len(models.versions(db))
     alive = worker is not None and process_state(worker.process) != "dead"
     worker_state = "● running" if alive else "○ not running"
-    show(f"{workspace.root.name}   worker {worker_state}   {total} runs   {versions} model versions")
+    show(f"{workspace.root.name}   worker {worker_state}   {page.total:,} runs   {versions} model versions")
     show("\nENVIRONMENTS")
     if environments:
         show_table(
@@ -64,12 +63,12 @@ def show_overview(workspace: Workspace) -> None:
     else:
         show("  nothing is deployed yet: 'mlops-console deploy MODEL:VERSION ENVIRONMENT' does it")
     show("\nRUNS")
-    if newest:
+    if page.runs:
         show_table(
             ("NAME", "STATUS", "STARTED", "TOOK", "METRICS"),
             [
                 (r.name, r.status, text.age(r.started_at), text.duration(r.duration(time.time())), _figures(r.metrics))
-                for r in newest
+                for r in page.runs
             ],
         )
     else:

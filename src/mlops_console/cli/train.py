@@ -1,13 +1,12 @@
 """`train`."""
 
-import tomllib
 from typing import Annotated, Any
 
 import typer
 
 from mlops_console.cli.acting import act
 from mlops_console.cli.options import DryRunOption, JsonOption, WaitOption, WorkspaceOption, opened
-from mlops_console.core.errors import UsageError
+from mlops_console.pipelines.params import parse_override
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,18 +26,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Run a pipeline of mlops.toml in the background."""
-    request: dict[str, Any] = {"params": dict(_param(text) for text in params or ())}
+    request: dict[str, Any] = {"params": dict(parse_override(text) for text in params or ())}
     if pipeline is not None:
         request["pipeline"] = pipeline
     act(opened(workspace), "train", request, wait=wait, dry_run=dry_run, as_json=as_json)
-
-
-def _param(text: str) -> tuple[str, Any]:
-    """`fit.lr=0.3` → ("fit.lr", 0.3): a TOML value, or else the text itself."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UsageError(f"-p {text!r} is no param.", "Write -p KEY=VALUE, as in -p fit.lr=0.3.")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value

@@ -9,6 +9,7 @@ MlopsError                    exit 1   something went wrong
   StoreError                  exit 1   the store can't be opened, read or written
   ModelError                  exit 1   a model file is damaged, not trusted or of the wrong kind
   JobError                    exit 1   a job or a stage failed
+    JobStopped                exit 1   it gave up because a stop was asked for
 """
 
 
@@ -55,4 +56,8 @@ class ModelError(MlopsError):
 
 
 class JobError(MlopsError):
+    pass
+
+
+class JobStopped(JobError):  # noqa: N818 - it tells of an order that was followed, not of an error
     pass

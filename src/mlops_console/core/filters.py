@@ -28,6 +28,8 @@ AGGREGATES = ("first", "last", "min", "max", "mean", "count")
 TIMES = ("started", "ended")
 NUMBERS = ("duration",)
 TEXTS = ("status", "name", "id", "experiment", "user", "git", "branch", "pipeline", "dataset")
+MOST = 200  # conditions of a filter
+DEEPEST = 20  # brackets and nots within each other; SQLite's own parser takes some 30
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _TOKEN = re.compile(
@@ -179,6 +181,8 @@ class _Parser:
         self._end = _Token("end", "the end", length + 1)
         self._now = now
         self._at = 0
+        self._conditions = 0
+        self._depth = 0
 
     def whole(self) -> Filter:
         found = self._either()
@@ -221,13 +225,25 @@ class _Parser:
         return left
 
     def _negation(self) -> Filter:
-        if self._accept("not"):
-            return Not(self._negation())
-        if self._accept("("):
-            inner = self._either()
-            self._expect(")")
-            return inner
+        if self._is("not") or self._is("("):
+            return self._nested()
+        self._conditions += 1
+        if self._conditions > MOST:
+            raise FilterError(f"a filter has at most {MOST} conditions", self._next.column)
         return self._comparison()
+
+    def _nested(self) -> Filter:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise FilterError(f"at most {DEEPEST} brackets and nots stand within each other", self._next.column)
+        if self._accept("not"):
+            found: Filter = Not(self._negation())
+        else:
+            self._expect("(")
+            found = self._either()
+            self._expect(")")
+        self._depth -= 1
+        return found
 
     def _comparison(self) -> Filter:
         token = self._take()

@@ -26,7 +26,7 @@ class ProcessIdentity:
     """A process that can't be mistaken for a later one with the same pid."""
 
     pid: int
-    started: float  # seconds since the epoch, as the kernel counts it
+    started: float  # seconds since the boot on Linux, since the epoch elsewhere; see `store.identity`
     boot_id: str
     host: str
 

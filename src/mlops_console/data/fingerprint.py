@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.datasets import dtype_name
@@ -11,12 +10,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FORMAT = b"mlops-console frame, format 1"
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_frame(frame: "pd.DataFrame") -> str:

@@ -77,13 +77,6 @@ def unpack_sample(content: bytes) -> "dict[str, NDArray[Any]]":
         raise StoreError(f"The object is no dataset sample: {error}.", "Log the dataset anew.") from None
 
 
-def read_frame(objects: Objects, sha256: str) -> "pd.DataFrame":
-    """A stored sample as a DataFrame."""
-    import pandas as pd
-
-    return pd.DataFrame(read_sample(objects, sha256))
-
-
 def _pack_column(column: "pd.Series[Any]") -> "tuple[NDArray[Any], NDArray[np.bool_]]":
     import numpy as np
 

@@ -4,7 +4,7 @@ import time
 from typing import Any, Protocol
 
 from mlops_console.core.deployments import Revision, RevisionState, ServerHealth
-from mlops_console.core.errors import JobError, RefusedError
+from mlops_console.core.errors import JobError, JobStopped, RefusedError
 from mlops_console.core.models import ModelRef
 from mlops_console.delivery.situation import (
     candidate_for,
@@ -19,10 +19,6 @@ from mlops_console.store.workspace import Workspace
 
 TIMEOUT = 60.0  # seconds for the server to start, load and test a version
 _POLL = 0.005  # seconds
-
-
-class RolloutStopped(JobError):  # noqa: N818 - it tells of an order that was followed, not of an error
-    """A stop was asked for before the revision was live; it is given up."""
 
 
 class Job(Protocol):
@@ -44,7 +40,7 @@ def deploy(
     Raises:
         RefusedError: a gate does not pass; nothing has changed.
         JobError: it could not be loaded; the version before it serves on.
-        RolloutStopped: a stop was asked for.
+        JobStopped: a stop was asked for.
         UsageError, NotFoundError, ConfigError: the request makes no sense.
     """
     revision = _begun(workspace, job) or _begin_deploy(workspace, model_ref, environment, reason, job)
@@ -61,7 +57,7 @@ def rollback(
 
     Raises:
         JobError: it could not be loaded; the version before it serves on.
-        RolloutStopped: a stop was asked for.
+        JobStopped: a stop was asked for.
         UsageError, NotFoundError: there is nothing to go back to.
     """
     revision = _begun(workspace, job) or _begin_rollback(workspace, environment, to, reason, job)
@@ -119,25 +115,24 @@ def _follow(workspace: Workspace, revision: Revision, job: Job, timeout: float) 
                 revision = deployments.revision(db, environment, number)
             if revision.state is not RevisionState.LOADING:
                 return _outcome(workspace, revision)
-            if job.stop_requested():
-                _give_up(workspace, revision, "a stop was asked for before it was live")
-                raise RolloutStopped(f"Revision {number} of {environment} was stopped before it was live.")
+            if job.stop_requested() and _give_up(workspace, revision, "a stop was asked for before it was live"):
+                raise JobStopped(f"Revision {number} of {environment} was stopped before it was live.")
         if time.monotonic() > deadline:
             _give_up(workspace, revision, f"it was not live within {timeout:.0f} s")
         time.sleep(_POLL)
 
 
-def _give_up(workspace: Workspace, revision: Revision, error: str) -> None:
+def _give_up(workspace: Workspace, revision: Revision, error: str) -> bool:
+    """Whether it was not too late for that: the server may have made it live in this very moment."""
     with workspace.store.write() as tx:
-        deployments.mark_failed(tx, revision.environment, revision.revision, error)
+        return deployments.mark_failed(tx, revision.environment, revision.revision, error)
 
 
 def _outcome(workspace: Workspace, revision: Revision) -> dict[str, Any]:
     if revision.live_at is None:
         with workspace.store.read() as db:
             environment = deployments.environment(db, revision.environment)
-        is_down = environment is None or environment.health is ServerHealth.FAILED
-        serving = environment.desired if environment and not is_down else None
+        serving = environment.desired if environment and environment.health is ServerHealth.READY else None
         raise JobError(
             f"{revision.environment} could not serve {revision.model_ref}: {revision.error}",
             f"It serves {serving.model_ref} on." if serving else "Nothing serves there.",

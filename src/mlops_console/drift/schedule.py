@@ -41,4 +41,4 @@ def _is_due(
     checked = last[0].created_at if last and last[0].revision == live.revision else start
     if now - checked < every or models.get(db, ModelRef(live.model, live.version)).reference is None:
         return False
-    return log.traffic(environment.name, max(start, checked), end).rows >= LEAST_ROWS
+    return log.count(environment.name, max(start, checked), end) >= LEAST_ROWS

@@ -21,7 +21,7 @@ def read_window(
         For each column of the signature an array of shape (rows,), float64 with NaN or object with None for missing;
         and how many rows.
     """
-    total = log.traffic(environment, start, end).rows
+    total = log.count(environment, start, end)
     step = max(1, math.ceil(total / MOST_ROWS))
     columns: dict[str, list[Any]] = {column.name: [] for column in signature.inputs}
     rows = 0

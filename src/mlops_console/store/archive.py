@@ -44,8 +44,10 @@ def save(workspace: Workspace, target: Path) -> int:
             tar.add(workspace.objects.folder, f"{HOME}/objects", filter=_finished)
         partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise StoreError(f"The backup {target} can't be written: {error.strerror}.", "Choose another place.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
     return target.stat().st_size
 
 
@@ -76,8 +78,11 @@ def _finished(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def _refuse_while_worked_on(root: Path) -> None:
-    with open_workspace(root).store.read() as db:
-        worker = jobs.worker(db)
+    try:
+        with open_workspace(root).store.read() as db:
+            worker = jobs.worker(db)
+    except StoreError:  # damaged, or of a newer program: a reason to bring a backup back
+        return
     if worker is not None and process_state(worker.process) != "dead":
         raise RefusedError(
             f"A worker (pid {worker.process.pid}) is at work in {root}.", "Stop it with 'mlops-console worker stop'."

@@ -6,7 +6,6 @@ Writes go through `Store.write`, a `BEGIN IMMEDIATE` transaction that commits as
 
 import contextlib
 import os
-import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -40,11 +39,11 @@ class Store:
             tx.execute("BEGIN IMMEDIATE")
             try:
                 yield tx
+                tx.execute("COMMIT")
             except BaseException:
-                if tx.in_transaction:
+                if tx.in_transaction:  # a full disk may have ended it already
                     tx.execute("ROLLBACK")
                 raise
-            tx.execute("COMMIT")
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -86,8 +85,11 @@ class Store:
                     "Upgrade mlops-console.",
                 )
             if found < migrations.newest():
-                backup(self.path, self.path.with_name(f"{self.path.stem}-format-{found}.backup.db"))
-                migrations.migrate(self._writer())
+                migrations.migrate(self._writer(), before=self._keep_format)
+
+    def _keep_format(self, found: int) -> None:
+        """Called with the write lock: so nobody upgrades the store while it is copied, nor copies an upgraded one."""
+        backup(self.path, self.path.with_name(f"{self.path.stem}-format-{found}.backup.db"))
 
     def _make(self) -> None:
         """Make the store aside and move it into place whole: of many processes that try, the first one wins."""
@@ -118,13 +120,20 @@ class Store:
 
 
 def backup(source: Path, target: Path) -> None:
-    """A consistent copy of a database that may be in use, by SQLite's online backup."""
-    with contextlib.closing(_connect(f"{source.as_uri()}?mode=ro")) as old:
-        partial = target.with_name(target.name + ".part")
-        partial.unlink(missing_ok=True)
-        with contextlib.closing(_connect(partial.as_uri())) as new:
-            old.backup(new)
-        shutil.move(partial, target)
+    """A consistent copy of a database that may be in use, by SQLite's online backup.
+
+    Raises:
+        StoreError: it can't be read, or the copy can't be written.
+    """
+    partial = target.with_name(target.name + ".part")
+    partial.unlink(missing_ok=True)
+    with (
+        explained(source),
+        contextlib.closing(_connect(f"{source.as_uri()}?mode=ro")) as old,
+        contextlib.closing(_connect(partial.as_uri())) as new,
+    ):
+        old.backup(new)
+    partial.replace(target)
 
 
 def _connect(uri: str) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ from mlops_console.core.models import ModelVersion
 from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import ProcessIdentity
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.identity import process_state
 
 _SELECT = """
     SELECT v.*, mv.version AS version, m.name AS model FROM revisions v
@@ -99,19 +100,20 @@ def mark_live(tx: sqlite3.Connection, environment: str, number: int) -> bool:
     return True
 
 
-def mark_failed(tx: sqlite3.Connection, environment: str, number: int, error: str) -> None:
-    """A revision could not be loaded: the last live one is wanted again."""
-    tx.execute(
+def mark_failed(tx: sqlite3.Connection, environment: str, number: int, error: str) -> bool:
+    """A revision could not be loaded: the last live one is wanted again. Whether it was still loading."""
+    failed = tx.execute(
         "UPDATE revisions SET state = 'failed', ended_at = ?, error = ? WHERE environment = ? AND revision = ? "
         "AND state = 'loading'",
         (time.time(), error, environment, number),
-    )
+    ).rowcount
     tx.execute(
         "UPDATE environments SET desired = (SELECT v.revision FROM revisions v WHERE v.environment = name "
         "AND v.state = 'live') WHERE name = ? AND desired = ?",
         (environment, number),
     )
     announce(tx, Topic.ENVIRONMENTS, environment)
+    return bool(failed)
 
 
 def report_server(
@@ -195,6 +197,9 @@ def _environment(db: sqlite3.Connection, row: sqlite3.Row) -> Environment:
     if row["pid"] is not None:
         process = ProcessIdentity(row["pid"], row["process_started"], row["boot_id"], row["process_host"])
     desired = revision(db, row["name"], row["desired"]) if row["desired"] is not None else None
+    health = ServerHealth(row["health"])
+    if health in (ServerHealth.READY, ServerHealth.STARTING) and process and process_state(process) == "dead":
+        health = ServerHealth.STOPPED  # it was killed, or the machine was, and nobody could say so
     return Environment(
         row["name"],
         row["model"],
@@ -202,7 +207,7 @@ def _environment(db: sqlite3.Connection, row: sqlite3.Row) -> Environment:
         row["host"],
         desired,
         row["observed"],
-        ServerHealth(row["health"]),
+        health,
         row["error"],
         process,
         row["heartbeat_at"],

@@ -1,5 +1,8 @@
 """Filters and orders as SQL over `runs r`. Every value is bound, never written into the text."""
 
+import itertools
+from collections.abc import Iterable
+
 from mlops_console.core.filters import Both, Comparison, Either, Field, Filter, Membership, Not, Order
 
 _OWN = {
@@ -32,13 +35,16 @@ def where(found: Filter) -> Sql:
         case Not(inner):
             text, values = where(inner)
             return f"NOT {text}", values
-        case Both(left, right):
-            return _join("AND", left, right)
-        case Either(left, right):
-            return _join("OR", left, right)
+        case Both():
+            return _join("AND", _chain(found, Both))
+        case Either():
+            return _join("OR", _chain(found, Either))
         case Membership(field, choices):
+            numbers, texts = [tuple(c for c in choices if isinstance(c, kind)) for kind in (float, str)]
+            if numbers and texts:
+                return _join("OR", [Membership(field, numbers), Membership(field, texts)])
             marks = ", ".join("?" * len(choices))
-            return _exists(field, f"IN ({marks})", list(choices), numeric=all(isinstance(c, float) for c in choices))
+            return _exists(field, f"IN ({marks})", list(choices), numeric=bool(numbers))
         case Comparison(field, operator, value):
             if operator in ("~", "!~"):
                 pattern = "%" + str(value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
@@ -75,9 +81,18 @@ def order(by: Order) -> Sql:
     return f"{text} {direction} NULLS LAST", list(values)
 
 
-def _join(word: str, left: Filter, right: Filter) -> Sql:
-    (left_text, left_values), (right_text, right_values) = where(left), where(right)
-    return f"({left_text} {word} {right_text})", left_values + right_values
+def _chain(found: Filter, kind: type[Both] | type[Either]) -> list[Filter]:
+    """`a or b or c`, which is read as (a or b) or c, as a list: SQLite nests brackets some 30 deep only."""
+    parts: list[Filter] = []
+    while isinstance(found, kind):
+        parts.append(found.right)
+        found = found.left
+    return [found, *reversed(parts)]
+
+
+def _join(word: str, parts: Iterable[Filter]) -> Sql:
+    texts, values = zip(*map(where, parts), strict=True)
+    return f"({f' {word} '.join(texts)})", list(itertools.chain.from_iterable(values))
 
 
 def _exists(field: Field, comparison: str, values: list[object], *, numeric: bool) -> Sql:

@@ -6,6 +6,7 @@ The number in the file name is the store's `PRAGMA user_version` after it. All t
 
 import functools
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 _FOLDER = Path(__file__).with_name("schema")
@@ -24,11 +25,18 @@ def version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring the store to the newest format; nothing is changed where one script fails."""
+def migrate(db: sqlite3.Connection, before: Callable[[int], None] | None = None) -> None:
+    """Bring the store to the newest format; nothing is changed where one script fails.
+
+    Args:
+        before: called with the old format before anything is changed, unless another process was quicker.
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
-        for number in range(version(db) + 1, newest() + 1):
+        found = version(db)
+        if before is not None and found < newest():
+            before(found)
+        for number in range(found + 1, newest() + 1):
             for statement in _statements(_scripts()[number].read_text(encoding="utf-8")):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={number}")

@@ -4,7 +4,6 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_console.core.drift import Prediction
@@ -17,14 +16,6 @@ CREATE TABLE IF NOT EXISTS predictions (
 ) STRICT
 """
 _INDEX = "CREATE INDEX IF NOT EXISTS predictions_time ON predictions (environment, at)"
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """What an environment has answered in a span of time."""
-
-    rows: int
-    last_at: float | None
 
 
 class PredictionLog:
@@ -50,21 +41,6 @@ class PredictionLog:
             )
             db.execute("COMMIT")
 
-    def read(self, environment: str, start: float, end: float, limit: int = 100_000) -> list[Prediction]:
-        """The newest rows with `start` < at <= `end`, oldest first."""
-        if not self.path.exists():
-            return []
-        with self._open("ro") as db:
-            rows = db.execute(
-                "SELECT at, revision, inputs, output FROM predictions WHERE environment = ? AND at > ? AND at <= ? "
-                "ORDER BY at DESC LIMIT ?",
-                (environment, start, end, limit),
-            ).fetchall()
-        return [
-            Prediction(at, revision, json.loads(inputs), json.loads(output))
-            for at, revision, inputs, output in reversed(rows)
-        ]
-
     def stream(self, environment: str, start: float, end: float, step: int = 1) -> Iterator[Prediction]:
         """Every `step`-th row with `start` < at <= `end`, oldest first, one at a time: the memory of one row."""
         if not self.path.exists():
@@ -77,16 +53,29 @@ class PredictionLog:
             ):
                 yield Prediction(at, revision, json.loads(inputs), json.loads(output))
 
-    def traffic(self, environment: str, start: float, end: float) -> Traffic:
-        """How many rows were answered with `start` < at <= `end`, and when the last."""
+    def count(self, environment: str, start: float, end: float) -> int:
+        """How many rows were answered with `start` < at <= `end`."""
         if not self.path.exists():
-            return Traffic(0, None)
+            return 0
         with self._open("ro") as db:
-            count, last = db.execute(
-                "SELECT count(*), max(at) FROM predictions WHERE environment = ? AND at > ? AND at <= ?",
+            found = db.execute(
+                "SELECT count(*) FROM predictions WHERE environment = ? AND at > ? AND at <= ?",
                 (environment, start, end),
             ).fetchone()
-        return Traffic(count, last)
+        return int(found[0])
+
+    def counts(self, environment: str, end: float, spans: int, seconds: float) -> tuple[int, ...]:
+        """How many rows were answered in each of the last `spans` times `seconds` before `end`, oldest first."""
+        found = [0] * spans
+        if self.path.exists():
+            with self._open("ro") as db:
+                for ago, rows in db.execute(
+                    "SELECT CAST((?2 - at) / ?3 AS INTEGER) AS ago, count(*) FROM predictions "
+                    "WHERE environment = ?1 AND at > ?2 - ?3 * ?4 AND at <= ?2 GROUP BY ago",
+                    (environment, end, seconds, spans),
+                ):
+                    found[-1 - min(ago, spans - 1)] += rows
+        return tuple(found)
 
     @contextlib.contextmanager
     def _open(self, mode: str) -> Iterator[sqlite3.Connection]:

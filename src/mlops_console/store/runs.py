@@ -241,13 +241,6 @@ def of_job(db: sqlite3.Connection, job_id: int) -> Run | None:
     return _fill(db, rows)[0] if rows else None
 
 
-def column_names(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
-    """The names of all metrics and of all params that any run has, sorted."""
-    metrics = [row[0] for row in db.execute("SELECT DISTINCT name FROM series ORDER BY name")]
-    params = [row[0] for row in db.execute("SELECT DISTINCT name FROM params ORDER BY name")]
-    return metrics, params
-
-
 _SELECT = "SELECT r.*, e.name AS experiment FROM runs r JOIN experiments e ON e.key = r.experiment_key"
 
 

@@ -14,6 +14,7 @@ from mlops_console.tui.app_actions import ActingApp
 from mlops_console.tui.commands import Keymap
 from mlops_console.tui.feed import Feed
 from mlops_console.tui.messages import ConfigLoaded, ReadFailed, StoreChanged, ThemesLoaded
+from mlops_console.tui.recovery import Recovery
 from mlops_console.tui.screens.main import MainScreen
 from mlops_console.tui.telling import LOG, LOG_NAME
 from mlops_console.tui.themes import ThemeProblem
@@ -44,8 +45,11 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
         self.animation_level = "none"
         self._theme_wanted = theme
         self._main = MainScreen(workspace.root.name, view)
-        self._feed = Feed(workspace, self.post_message)
-        self._watcher = Watcher(workspace, self.post_message)
+        self._threads = (
+            Feed(workspace, self.post_message),
+            Watcher(workspace, self.post_message),
+            Recovery(workspace),
+        )
         self._told = set()
         self._begin_theme(theme or themes.DEFAULT)
 
@@ -70,8 +74,8 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
         self.call_after_refresh(self._begin)
 
     def on_unmount(self) -> None:
-        self._feed.stop()
-        self._watcher.stop()
+        for thread in self._threads:
+            thread.stop()
 
     # What the threads tell
 
@@ -121,8 +125,8 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
 
     def _begin(self) -> None:
         """After the first frame: what takes longer than a frame may."""
-        self._feed.start()
-        self._watcher.start()
+        for thread in self._threads:
+            thread.start()
         self.set_interval(1.0, self._main.tick)
 
     def _begin_theme(self, name: str) -> None:

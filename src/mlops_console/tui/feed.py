@@ -1,12 +1,12 @@
 """The console's ear: one thread that asks the store for news and tells the app what kind it was."""
 
 import contextlib
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mlops_console.core.errors import StoreError
 from mlops_console.store import changes
+from mlops_console.tui.background import Background
 from mlops_console.tui.messages import StoreChanged
 
 if TYPE_CHECKING:
@@ -15,27 +15,17 @@ if TYPE_CHECKING:
 INTERVAL = 0.15  # seconds
 
 
-class Feed:
+class Feed(Background):
     """Posts one `StoreChanged` for all that was written since the one before. Silent while nothing is.
 
     The first one names every topic: whoever reads because of it misses nothing that comes later.
     """
 
     def __init__(self, workspace: "Workspace", post: Callable[[StoreChanged], object]) -> None:
-        self._workspace = workspace
+        super().__init__("feed", workspace)
         self._post = post
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="console-feed", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=2)
-
-    def _listen(self) -> None:
+    def _work(self) -> None:
         seq, version = self._begin()
         while not self._ended.wait(INTERVAL):
             try:

@@ -1,6 +1,5 @@
 """Live reload of what people edit: mlops.toml and the themes. All of it in a thread, after the first frame."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from textual.theme import Theme
 from mlops_console.core.errors import MlopsError
 from mlops_console.store.shipped import shipped
 from mlops_console.tui import themes
+from mlops_console.tui.background import Background
 from mlops_console.tui.messages import ConfigLoaded, ReadFailed, ThemesLoaded
 from mlops_console.tui.themes import ThemeProblem
 
@@ -18,24 +18,14 @@ if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
 
 
-class Watcher:
+class Watcher(Background):
     """Posts `ConfigLoaded` and `ThemesLoaded`: once at its start, and whenever a file has changed."""
 
     def __init__(self, workspace: "Workspace", post: Callable[[Message], object]) -> None:
-        self._workspace = workspace
+        super().__init__("watcher", workspace)
         self._post = post
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="console-watcher", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=2)
-
-    def _watch(self) -> None:
+    def _work(self) -> None:
         self._load_themes()
         self._load_config()
         from watchfiles import watch

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from mlops_console._version import __version__
-from mlops_console.core.errors import MlopsError, StoreError
+from mlops_console.core.errors import MlopsError
 from mlops_console.store import deployments, jobs
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
@@ -78,7 +78,7 @@ class _Life:
                     beaten = now
                     with self.workspace.store.write() as tx:
                         jobs.worker_heartbeat(tx)
-            except (StoreError, OSError) as error:  # a full disk, no process to be had
+            except (MlopsError, OSError) as error:  # a full disk, no process to be had
                 log.error("%s", error)
                 time.sleep(_TROUBLE)
             wake.sleep(self.pipe, _POLL)

@@ -64,16 +64,18 @@ class Queue:
                     jobs.unclaim(tx, job.id)
 
     def watch(self) -> bool:
-        """End the jobs whose process or thread has ended; whether there were any. Cheap: asked at every look."""
+        """End the jobs whose process or thread has ended; whether there were any. Cheap: asked at every look.
+
+        Where the store can't be written (a full disk) they stay known, and are ended at a later look.
+        """
         ended = [running for running in self._processes.values() if not running.process.is_alive()]
         for running in ended:
-            del self._processes[running.job.id]
             self._end_process(running)
         dead = [(job, thread) for job, thread in self._threads.values() if not thread.is_alive()]
         for job, _ in dead:
-            del self._threads[job.id]
             error = f"{job.action} {job.subject} ended unexpectedly. The reason is in {self.workspace.home}/worker.log."
             settle(self.workspace, job, Outcome(JobState.FAILED, error))
+            del self._threads[job.id]
         return bool(ended or dead)
 
     def stop_asked(self, grace: float) -> None:
@@ -147,6 +149,7 @@ class Queue:
         with self.workspace.store.read() as db:
             job = jobs.get(db, running.job.id)
         if job.state.is_final:
+            del self._processes[job.id]
             return
         if job.process is not None and job.process.pid != running.process.identity.pid:
             self._processes[job.id] = _Running(job, Process(job.process), running.stop_sent)  # another one was quicker
@@ -164,6 +167,7 @@ class Queue:
                 f"The process of job {job.id} ended with exit code {code}: {reason}. The log is {self._log(job)}.",
             )
         settle(self.workspace, job, outcome, code)
+        del self._processes[job.id]
 
     def _open_jobs(self) -> list[Job]:
         with self.workspace.store.read() as db:

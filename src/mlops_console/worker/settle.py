@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_console import actions
-from mlops_console.actions.base import JobContext, JobStopped, ensure_writable
+from mlops_console.actions.base import JobContext, ensure_writable
 from mlops_console.core.alerts import Severity
-from mlops_console.core.errors import MlopsError, RefusedError
+from mlops_console.core.errors import JobStopped, MlopsError, RefusedError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.runs import RunStatus
 from mlops_console.pipelines.runner import end_run

@@ -35,7 +35,8 @@ CREATE TABLE runs (
     host TEXT,
     error TEXT
 ) STRICT;
-CREATE INDEX runs_created ON runs (created_at DESC) WHERE deleted_at IS NULL;
+CREATE INDEX runs_started ON runs (coalesce(started_at, created_at)) WHERE deleted_at IS NULL;
+CREATE INDEX runs_job ON runs (job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX runs_open ON runs (status) WHERE status IN ('queued', 'running');
 
 CREATE TABLE params (

@@ -10,7 +10,6 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from mlops_console.tui import commands
-from mlops_console.tui.commands import Keymap
 from mlops_console.tui.screens.registry import make_view
 from mlops_console.tui.screens.view import View
 from mlops_console.tui.widgets.footer import KeysFooter
@@ -99,9 +98,6 @@ class MainScreen(Screen[None]):
         """Bring header and footer up to where one is."""
         self.header.show_place(self.view_name.title(), self.view.crumb if self.ready else "")
         self.footer.show_commands(commands.footer(self.view_name, self.console.read_only), self.console.keymap)
-
-    def show_keymap(self, keymap: Keymap) -> None:
-        self.footer.show_commands(commands.footer(self.view_name, self.console.read_only), keymap)
 
     def on_view_place_changed(self, event: View.PlaceChanged) -> None:
         if self.ready and event.view is self.view:

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from mlops_console.tui.paint import styled
+from mlops_console.tui.widgets.entry import Entry
 
 
 class FilterBar(Widget):
@@ -31,8 +32,7 @@ class FilterBar(Widget):
 
     def __init__(self, placeholder: str) -> None:
         super().__init__()
-        self._input = Input(placeholder=placeholder, compact=True, select_on_focus=False)
-        self._input.cursor_blink = False
+        self._input = Entry(placeholder=placeholder, compact=True, select_on_focus=False)
         self._problem = Static("", classes="filter--problem", markup=False)
         self._before = ""
         self.text = ""

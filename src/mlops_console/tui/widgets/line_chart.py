@@ -1,8 +1,5 @@
 """Lines over steps or time: one or more series with axes, limits, marks and a legend."""
 
-from collections.abc import Iterable
-from dataclasses import replace
-
 from mlops_console.tui.widgets.chart_paint import Painted, Row
 from mlops_console.tui.widgets.line_data import Band, LineData, Mark, Series, Threshold, XAxis
 from mlops_console.tui.widgets.line_rows import line_chart_rows
@@ -22,10 +19,6 @@ class LineChart(Painted):
         if data != self._data:
             self._data = data
             self.repaint()
-
-    def set_series(self, series: Iterable[Series]) -> None:
-        """Show other series; limits, marks and axes stay."""
-        self.show(replace(self._data, series=tuple(series)))
 
     def rows(self, width: int, height: int) -> tuple[Row, ...]:
         return line_chart_rows(self._data, width, height)

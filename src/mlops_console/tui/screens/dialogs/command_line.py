@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from mlops_console.tui.commands import Command, shown_keys
 from mlops_console.tui.paint import line
 from mlops_console.tui.screens.dialogs.dialog import Dialog
+from mlops_console.tui.widgets.entry import Entry
 
 _SHOWN = 6
 
@@ -30,8 +31,7 @@ class CommandLine(Dialog[str]):
     def __init__(self, commands: Sequence[Command]) -> None:
         super().__init__("Command", [("tab", "complete"), ("enter", "do it"), ("esc", "leave")])
         self._commands = [command for command in commands if command.palette]
-        self._input = Input(compact=True, suggester=SuggestFromList([c.id for c in self._commands]))
-        self._input.cursor_blink = False
+        self._input = Entry(compact=True, suggester=SuggestFromList([c.id for c in self._commands]))
         self._offer = Static("", markup=False)
 
     def compose_inside(self) -> Iterable[Widget]:

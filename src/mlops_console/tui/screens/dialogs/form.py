@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Label, Static
 
 from mlops_console.core.text import safe_line
 from mlops_console.tui.paint import styled
 from mlops_console.tui.screens.dialogs.dialog import Dialog
+from mlops_console.tui.widgets.entry import Entry
 from mlops_console.tui.widgets.fit import fit
 
 
@@ -27,10 +28,9 @@ Parse = Callable[[str, str], Any]  # (key, text) -> value; ValueError with a sen
 
 
 class Form(Dialog[Mapping[str, Any]]):
-    """Ends with the values that were changed, or None. `ctrl+s` or `enter` goes on."""
+    """Ends with the values that were changed, or None. `enter` goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,ctrl+s", "take", "Go on", show=False, priority=True),
         Binding("down", "step(1)", "Next", show=False, priority=True),
         Binding("up", "step(-1)", "Before", show=False, priority=True),
     ]
@@ -50,9 +50,7 @@ class Form(Dialog[Mapping[str, Any]]):
         self._fields = fields
         self._parse = parse
         self._note = note
-        self._inputs = [Input(value=field.value, compact=True, select_on_focus=False) for field in fields]
-        for entry in self._inputs:
-            entry.cursor_blink = False
+        self._inputs = [Entry(value=field.value, compact=True, select_on_focus=False) for field in fields]
         self._problem = Static("", classes="form--problem", markup=False)
 
     def compose_inside(self) -> Iterable[Widget]:
@@ -78,7 +76,8 @@ class Form(Dialog[Mapping[str, Any]]):
             at = next((n for n, entry in enumerate(self._inputs) if entry is self.focused), 0)
             self.set_focus(self._inputs[(at + by) % len(self._inputs)])  # at once: `focus()` lags behind fast typing
 
-    def action_take(self) -> None:
+    def on_input_submitted(self) -> None:
+        """By the field's own message: it comes after all that was typed, however fast."""
         values = self._values()
         if values is not None:
             self.dismiss(values)

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from mlops_console.core.text import safe_line
 from mlops_console.tui.screens.dialogs.dialog import Dialog
+from mlops_console.tui.widgets.entry import Entry
 from mlops_console.tui.widgets.grid import Grid
 from mlops_console.tui.widgets.rows import Cell, Column, ListSource, Row
 
@@ -40,8 +41,7 @@ class Picker(Dialog[str]):
     def __init__(self, title: str, choices: Sequence[Choice]) -> None:
         super().__init__(title, [("↑↓", "choose"), ("enter", "take"), ("esc", "leave")])
         self._choices = choices
-        self._input = Input(placeholder="type to narrow", compact=True)
-        self._input.cursor_blink = False
+        self._input = Entry(placeholder="type to narrow", compact=True)
         self._grid = Grid(empty=("Nothing like that",))
         self._grid.can_focus = False
 

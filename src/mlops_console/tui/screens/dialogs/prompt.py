@@ -7,6 +7,7 @@ from textual.widgets import Input, Static
 
 from mlops_console.tui.paint import styled
 from mlops_console.tui.screens.dialogs.dialog import Dialog
+from mlops_console.tui.widgets.entry import Entry
 
 
 class Prompt(Dialog[str]):
@@ -21,8 +22,7 @@ class Prompt(Dialog[str]):
     def __init__(self, title: str, explanation: str = "", value: str = "") -> None:
         super().__init__(title, [("enter", "take"), ("esc", "leave")])
         self._explanation = explanation
-        self._input = Input(value=value, compact=True, select_on_focus=False)
-        self._input.cursor_blink = False
+        self._input = Entry(value=value, compact=True, select_on_focus=False)
 
     def compose_inside(self) -> Iterable[Widget]:
         if self._explanation:

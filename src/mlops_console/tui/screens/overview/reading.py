@@ -130,11 +130,8 @@ def _card(db: "Connection", environment: Environment, log: "PredictionLog") -> C
 
 
 def _traffic(log: "PredictionLog", environment: str) -> tuple[int, ...]:
-    end = time.time()
-    if log.traffic(environment, end - TREND_MINUTES * RATE_SECONDS, end).rows == 0:
-        return ()
-    starts = [end - minute * RATE_SECONDS for minute in range(TREND_MINUTES, 0, -1)]
-    return tuple(log.traffic(environment, start, start + RATE_SECONDS).rows for start in starts)
+    found = log.counts(environment, time.time(), TREND_MINUTES, RATE_SECONDS)
+    return found if any(found) else ()
 
 
 def trend(newest_first: Sequence[Run], config: "Config | None") -> Trend | None:

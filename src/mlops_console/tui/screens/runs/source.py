@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops_console.core.runs import Run
-from mlops_console.core.text import age, clock, duration, number, param, safe_line
+from mlops_console.core.text import age, duration, number, param, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.widgets.rows import Cell, Column, Row
 
@@ -115,7 +115,3 @@ def _title(name: str) -> str:
 def window_at(offset: int) -> int:
     """Where the window begins that has row `offset` and some before it."""
     return max(0, offset - WINDOW // 3)
-
-
-def started_text(run: Run) -> str:
-    return f"{clock(run.started_at)}  ({age(run.started_at)})" if run.started_at else "not yet"
