@@ -1,5 +1,6 @@
 """What a training would do, shown before it is confirmed; and what is wrong with a project, in one sentence each."""
 
+import datetime
 import shlex
 from typing import Any
 
@@ -54,6 +55,24 @@ def test_the_plan_of_a_training(project: Workspace) -> None:
 def test_the_command_of_a_plan_says_the_same_params(value: Any) -> None:
     words = shlex.split(_command("train", Train(params={"fit.x": value})))
     assert parse_override(words[-1]) == ("fit.x", value)
+
+
+def test_infinities_and_dates_reach_the_job(project: Workspace) -> None:
+    (project.root / "params.toml").write_text("[fit]\nlr = 0.1\nsince = 2026-03-03\n")
+    (project.root / "rows.csv").touch()
+    with project.store.write() as tx:
+        jobs.register_worker(tx, current_process(), "0")
+    given = {"fit.lr": float("inf"), "fit.since": datetime.date(2026, 4, 1)}
+    job_id = client.execute(project, "train", {"params": given}).job_id
+    assert job_id is not None
+    with project.store.read() as db:
+        kept, run = jobs.get(db, job_id).request["params"], runs.of_job(db, job_id)
+    assert run is not None
+    assert run.params == {"fit.lr": "inf", "fit.since": "2026-04-01"}
+    assert actions.plan(project, "train", {"params": kept}).params == (
+        Difference("fit.lr", "0.1", "inf"),
+        Difference("fit.since", "2026-03-03", "2026-04-01"),
+    )
 
 
 def test_the_plan_tells_how_long_it_took_the_last_time(project: Workspace) -> None:

@@ -119,6 +119,21 @@ def test_models_that_do_not_exist(project: Path) -> None:
     fails("deploy", "fraud:7", "production", cwd=project, status=2, told="no model 'fraud'")
     fails("deploy", "fraud", "production", cwd=project, status=2, told="without a version")
     fails("deploy", "fraud:1", "moon", cwd=project, status=2, told="moon")
+    fails("model", "list", "fraud", cwd=project, status=2, told="no model 'fraud'")
+
+
+def test_numbers_that_no_store_holds(project: Path) -> None:
+    for command in (
+        ["job", "show", "9" * 30],
+        ["run", "list", "--limit", "9" * 30],
+        ["ledger", "list", "-n", "9" * 30],
+    ):
+        fails(*command, cwd=project, status=2, told="64 bits")
+
+
+def test_a_demo_goes_into_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    fails("demo", "file", cwd=tmp_path, status=2, told="Choose a new folder.")
 
 
 def test_broken_configuration(project: Path) -> None:
@@ -129,8 +144,10 @@ def test_broken_configuration(project: Path) -> None:
 
 
 def test_hostile_names_reach_the_terminal_as_plain_text(project: Path) -> None:
-    add_run(project, "\x1b[2J[red]boo[/red]\x9b31m", **{"[/markup]": "\x1b]52;c;aGk=\x07"})
-    for command in (["run", "list"], ["status"], ["run", "show", "\x1b[2J[red]boo[/red]\x9b31m"]):
+    name = "\x1b[2J[red]boo[/red]\x9b31m"
+    add_run(project, name, **{"[/markup]": "\x1b]52;c;aGk=\x07"})
+    add_run(project, "calm-otter", **{"\x1b[2J": 1})
+    for command in (["run", "list"], ["status"], ["run", "show", name], ["run", "compare", name, "calm-otter"]):
         found = console(*command, cwd=project)
         assert found.returncode == 0, found.stderr
         assert "[red]boo[/red]" in found.stdout.replace("\n", "")

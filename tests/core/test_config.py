@@ -46,6 +46,8 @@ def test_a_good_file() -> None:
         (GOOD.replace("8101", "99999"), "environments.staging.port is 99999"),
         (GOOD.replace("8101", "8100"), "environments.production.port is 8100, which staging has already"),
         (GOOD.replace('requires = "staging"', 'requires = "stagin"'), "did you mean 'staging'?"),
+        (GOOD.replace("run = ", 'run = "\\u0000" # '), "no path or command may hold a NUL"),
+        ("x = " + "[" * 5000, "mlops.toml is not valid TOML: maximum recursion depth exceeded"),
         (GOOD + "[monitor]\nwindow = 'soon'", "monitor.window is 'soon'"),
         (GOOD + 'host = "0.0.0.0"', "environments.production.host is '0.0.0.0'"),
         ("[project]\nname = 'x'\n[pipelines.train]\nstages = {}", "pipelines.train.stages is {}"),

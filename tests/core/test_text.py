@@ -69,6 +69,7 @@ def test_escapes_become_visible() -> None:
     assert text.safe_line("\x1b]52;c;aGk=\x07") == "␛]52;c;aGk=␇"
     assert text.safe_text("a\nb\tc") == "a\nb\tc"
     assert text.safe_line("a\nb\x9b2J") == "a␤b�2J"
+    assert text.safe_line("tag\U000e0041") == "tag�"
 
 
 def test_a_giant_line_is_cut_and_says_so() -> None:

@@ -1,5 +1,6 @@
 """Params: read, overridden, given to a stage."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,14 @@ def test_an_override_that_makes_no_sense_is_told_in_one_sentence(overrides: dict
     assert caught.value.hint
 
 
+def test_a_date_may_come_as_text() -> None:
+    since = {"since": datetime.date(2026, 3, 3), "at": datetime.time(12, 0)}
+    assert override(since, {"since": "2026-04-01"}, "params.toml")["since"] == datetime.date(2026, 4, 1)
+    assert override(since, {"at": "13:30"}, "params.toml")["at"] == datetime.time(13, 30)
+    with pytest.raises(UsageError, match="'soon' is a text"):
+        override(since, {"since": "soon"}, "params.toml")
+
+
 def test_a_stage_is_given_what_it_names() -> None:
     assert select(PARAMS, ["fit.lr", "seed"]) == {"fit": {"lr": 0.1}, "seed": 7}
     assert select(PARAMS, ["fit"]) == {"fit": PARAMS["fit"]}
@@ -92,6 +101,12 @@ def test_params_are_read_from_the_file_that_the_pipeline_names(tmp_path: Path) -
     [
         (None, (), "mlops.toml: pipelines.train.params names 'params.toml', but there is no such file."),
         ("lr =", (), "params.toml is not valid TOML: Invalid value (at end of document)."),
+        ("lr = " + "[" * 5000, (), "params.toml is not valid TOML: maximum recursion depth exceeded."),
+        (
+            '[fit]\n"a.b" = 1',
+            (),
+            "params.toml: the key 'a.b' holds a dot, which separates a param from its section.",
+        ),
         (
             "[fit]\nlr = 1",
             ("fitt",),

@@ -1,12 +1,15 @@
 """Backup and restore of a workspace."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.drift import Prediction
 from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
-from mlops_console.store import archive, jobs, runs
+from mlops_console.core.jobs import JobState
+from mlops_console.store import archive, deployments, jobs, runs
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace, open_workspace
@@ -37,6 +40,24 @@ def test_a_backup_brings_everything_back(workspace: Workspace, tmp_path: Path) -
     assert restored.home.stat().st_mode & 0o777 == 0o700
 
 
+def test_what_ran_at_the_time_of_the_backup_is_not_taken_over(workspace: Workspace, tmp_path: Path) -> None:
+    with workspace.store.write() as tx:
+        jobs.register_worker(tx, current_process(), "0")
+        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1)
+        deployments.report_server(tx, "production", ServerHealth.READY, current_process())
+        running = jobs.enqueue(tx, "train", "train", {}, "ann")
+        jobs.claim(tx, running)
+        jobs.take(tx, running, current_process())
+        queued = jobs.enqueue(tx, "train", "train", {}, "ann")
+    archive.save(workspace, tmp_path / "backup.tar.gz")
+    (tmp_path / "elsewhere").mkdir()
+    archive.restore(tmp_path / "elsewhere", tmp_path / "backup.tar.gz")
+    with open_workspace(tmp_path / "elsewhere").store.read() as db:
+        assert jobs.worker(db) is None
+        assert [found.process for found in deployments.environments(db)] == [None]
+        assert [jobs.get(db, job).state for job in (running, queued)] == [JobState.LOST, JobState.QUEUED]
+
+
 def test_the_store_that_was_there_is_kept(workspace: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "backup.tar.gz"
     archive.save(workspace, file)
@@ -45,6 +66,20 @@ def test_the_store_that_was_there_is_kept(workspace: Workspace, tmp_path: Path) 
     assert before is not None
     assert (before / "console.db").is_file()
     assert names(open_workspace(workspace.root)) == []
+
+
+def test_a_backup_with_one_wrong_byte_changes_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.objects.put_bytes(os.urandom(200_000))
+    archive.save(workspace, tmp_path / "backup.tar.gz")
+    fill(workspace)
+    content = bytearray((tmp_path / "backup.tar.gz").read_bytes())
+    for position in range(200, len(content), 20_000):
+        content[position] ^= 255
+        (tmp_path / "wrong.tar.gz").write_bytes(content)
+        content[position] ^= 255
+        with pytest.raises(StoreError, match="no whole backup"):
+            archive.restore(workspace.root, tmp_path / "wrong.tar.gz")
+    assert names(workspace) == ["kept"]
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", b"\x1f\x8b\x08\x00"])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_console.core.errors import StoreError
-from mlops_console.store import migrations
+from mlops_console.core.errors import StoreError, UsageError
+from mlops_console.store import jobs, migrations
 from mlops_console.store.database import Store, backup
 from mlops_console.store.workspace import Workspace, open_workspace
 
@@ -131,6 +131,14 @@ def test_nonsense_is_not_taken_for_a_store(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreError, match="no SQLite database"):
         Store(path)
+
+
+def test_a_number_beyond_64_bits_is_bad_usage(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="64 bits"), workspace.store.read() as db:
+        jobs.get(db, 2**64)
+    with pytest.raises(UsageError, match="64 bits"), workspace.store.write() as tx:
+        jobs.request_stop(tx, 2**64)
+    assert workspace.store.data_version() > 0
 
 
 def test_a_folder_that_cannot_be_written_gives_one_sentence(tmp_path: Path) -> None:

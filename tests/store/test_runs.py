@@ -26,6 +26,7 @@ from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
 
 NAN = float("nan")
+INF = float("inf")
 
 
 def make(workspace: Workspace, name: str = "otter", **values: object) -> str:
@@ -239,7 +240,11 @@ def test_any_text_is_a_filter_or_a_filter_error(text: str) -> None:
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.lists(
-        st.lists(st.tuples(st.integers(-3, 6), st.one_of(st.just(NAN), st.floats(-5, 5))), min_size=1, max_size=5),
+        st.lists(
+            st.tuples(st.integers(-3, 6), st.one_of(st.sampled_from([NAN, INF, -INF]), st.floats(-5, 5))),
+            min_size=1,
+            max_size=5,
+        ),
         min_size=1,
         max_size=5,
     )
@@ -263,7 +268,7 @@ def test_summaries_agree_with_the_points_in_any_order(
     assert repr(summary.last) == repr(expected[max(expected)] + 0.0)
     if finite:
         assert (summary.min, summary.max) == (min(finite.values()), max(finite.values()))
-        assert summary.mean == pytest.approx(sum(finite.values()) / len(finite), abs=1e-9)
+        assert summary.mean == pytest.approx(sum(finite.values()) / len(finite), abs=1e-9, nan_ok=True)
         assert finite[summary.min_step] == summary.min
         assert finite[summary.max_step] == summary.max
     else:

@@ -1,6 +1,7 @@
 """From a key to an action: form, plan, confirmation, and what is told afterwards."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,6 +158,17 @@ async def test_rollback_is_r_y_from_anywhere(project: Workspace, asked: Asked) -
         await pilot.press("y")
         await until(pilot, "queued")
         assert asked.done == [("rollback", {"environment": "production", "reason": ""})]
+
+
+async def test_what_the_plan_has_settled_is_what_is_asked_for(project: Workspace, asked: Asked) -> None:
+    asked.plan = replace(PLAN, settles={"to": 3})
+    async with console(project, "runs") as pilot:
+        await until(pilot, "production fraud:")
+        await pilot.press("r")
+        await until(pilot, "do it")
+        await pilot.press("y")
+        await until(pilot, "queued")
+        assert asked.done == [("rollback", {"environment": "production", "reason": "", "to": 3})]
 
 
 async def test_training_edits_params_first(project: Workspace, asked: Asked) -> None:

@@ -165,3 +165,15 @@ def test_a_failed_job_opens_an_alert_and_the_next_success_resolves_it(project: P
         assert not alerts.open_alerts(db)
         assert [entry.outcome for entry in ledger.entries(db)] == ["succeeded", "failed"]
         assert ledger.first_broken(db) is None
+
+
+def test_a_worker_that_was_killed_gets_a_successor_but_not_one_that_was_stopped(project: Project) -> None:
+    workspace = project.workspace
+    client.start_worker(workspace)
+    os.kill(project.worker_pid(), signal.SIGKILL)
+    wait_for(lambda: client.worker_status(workspace).state == "dead")
+    client.take_over(workspace)
+    wait_for(lambda: client.worker_status(workspace).state == "running")
+    client.stop_worker(workspace)
+    client.take_over(workspace)
+    assert client.worker_status(workspace).state == "stopped"

@@ -10,6 +10,7 @@ import psutil
 
 from mlops_console.core.jobs import JobState
 from mlops_console.store import jobs
+from mlops_console.store.database import Store
 from mlops_console.store.identity import current_process
 from mlops_console.worker import client
 from mlops_console.worker.processes import command
@@ -115,6 +116,21 @@ def test_a_worker_whose_workspace_is_removed_ends(project: Project) -> None:
     worker = psutil.Process(project.worker_pid())
     (project.workspace.home / "worker.lock").unlink()
     wait_for(lambda: not worker.is_running())
+
+
+def test_a_worker_whose_store_is_damaged_and_removed_ends(project: Project) -> None:
+    client.ensure_worker(project.workspace)
+    worker = psutil.Process(project.worker_pid())
+    store = [project.workspace.home / f"console.db{end}" for end in ("", "-wal", "-shm")]
+    for path in store[:2]:
+        path.write_bytes(b"rubbish" * 1000)
+    wait_for(lambda: "damaged" in (project.workspace.home / "worker.log").read_text())
+    (project.workspace.home / "worker.lock").unlink()
+    wait_for(lambda: not worker.is_running())
+    project.workspace.store.close()
+    for path in store:
+        path.unlink(missing_ok=True)
+    Store(store[0]).close()
 
 
 def test_the_last_good_settings_stay_while_mlops_toml_is_wrong(project: Project) -> None:

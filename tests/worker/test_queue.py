@@ -1,13 +1,21 @@
 """What runs where: in a process, in a thread of the worker, and what is light about it."""
 
+import os
+import signal
 import subprocess
 import sys
 
+import pytest
+
+from mlops_console.core.errors import StoreError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus
 from mlops_console.store import jobs, ledger
-from mlops_console.store.identity import current_process
+from mlops_console.store.identity import current_process, process_state
 from mlops_console.worker import client
+from mlops_console.worker import queue as queue_module
+from mlops_console.worker.queue import Queue
+from tests.support import wait_for
 from tests.worker.project import Project
 
 
@@ -41,6 +49,29 @@ def test_a_read_only_workspace_refuses_what_was_queued_before(project: Project) 
         config.write("\n[console]\nread_only = true\n")
     client.ensure_worker(project.workspace)
     assert project.until_ended(job_id).state is JobState.REFUSED
+
+
+def test_an_end_that_can_not_be_written_is_written_later(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise StoreError("The disk is full.")
+
+    project.write("import time; time.sleep(60)")
+    with project.workspace.store.write() as tx:
+        jobs.register_worker(tx, current_process(), "0")  # no other worker may take the job
+    job_id = project.train()
+    with project.workspace.store.write() as tx:
+        jobs.forget_worker(tx)
+    queue = Queue(project.workspace)
+    queue.start_queued(1)
+    process = wait_for(lambda: project.job(job_id).process)
+    os.kill(process.pid, signal.SIGKILL)
+    wait_for(lambda: process_state(process) == "dead")
+    with monkeypatch.context() as patched, pytest.raises(StoreError):
+        patched.setattr(queue_module, "settle", fail)
+        queue.watch()
+    assert not queue.is_idle
+    assert queue.watch()
+    assert (project.job(job_id).state, queue.is_idle) == (JobState.LOST, True)
 
 
 def test_a_training_whose_mlops_toml_broke_after_it_was_queued_fails_in_one_sentence(project: Project) -> None:

@@ -151,8 +151,8 @@ def test_a_server_that_nothing_is_wanted_of_any_more_is_stopped(servers: Servers
     look_until(servers, is_ready)
     with servers.workspace.store.write() as tx:
         deployments.mark_failed(tx, "production", 1, "it does not load")
-    look_until(servers, lambda found: found.health is ServerHealth.STOPPED)
-    assert servers.is_idle
+    found = look_until(servers, lambda _: servers.is_idle)
+    assert found.health is ServerHealth.STOPPED
 
 
 def test_stopping_takes_over_what_a_killed_worker_left(servers: Servers) -> None:

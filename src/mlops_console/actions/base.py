@@ -23,7 +23,7 @@ _PROGRESS_EVERY = 0.2  # seconds between two writes of a job's progress
 class Request(BaseModel):
     """What is asked of an action. Unknown fields are errors."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
 
 R = TypeVar("R", bound=Request)

@@ -102,12 +102,14 @@ def _copy(folder: Path, project: str) -> Workspace:
     if not (source / SCRIPT).is_file():
         raise UsageError(f"There is no sample project {project!r}.", f"There are: {', '.join(_projects())}.")
     if not (folder / SCRIPT).is_file():
-        if folder.exists() and any(folder.iterdir()):
+        if folder.is_file() or (folder.exists() and any(folder.iterdir())):
             raise UsageError(f"{folder} is not empty and no copy of a sample project.", "Choose a new folder.")
         try:
             shutil.copytree(source, folder, ignore=_LEFT_BEHIND, dirs_exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{folder} can't be written: {error}.", "Choose another folder.") from None
+            shutil.rmtree(folder, ignore_errors=True)  # half a copy is none
+            reason = error.strerror or "not all of the sample project could be copied"
+            raise StoreError(f"{folder} can't be written: {reason}.", "Choose another folder.") from None
     return open_workspace(folder)
 
 

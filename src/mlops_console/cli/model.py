@@ -8,6 +8,7 @@ from mlops_console.cli import shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
+from mlops_console.core.deployments import Environment
 from mlops_console.core.errors import UsageError
 from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.runs import Run
@@ -27,12 +28,14 @@ def list_models(
 ) -> None:
     """All versions, the newest first."""
     with opened(workspace).store.read() as db:
+        if name is not None:
+            models.check_known(db, name)
         versions = models.versions(db, name)
         origins = {v.ref: runs.get(db, v.run_id) if v.run_id else None for v in versions}
-        live = {e.desired.model_ref: e.name for e in deployments.environments(db) if e.desired}
+        environments = deployments.environments(db)
+    live_in = {v.ref: _live_in(environments, v) for v in versions}
     if as_json:
-        rows = [shapes.model_version(v, origins[v.ref], [live[v.ref]] if v.ref in live else []) for v in versions]
-        show_json({"versions": rows})
+        show_json({"versions": [shapes.model_version(v, origins[v.ref], live_in[v.ref]) for v in versions]})
         return
     if not versions:
         show("No model is stored yet: 'mlops-console train', or run.log_model(…) in a script, stores one.")
@@ -46,7 +49,7 @@ def list_models(
                 v.estimator,
                 text.age(v.created_at),
                 text.size(v.size),
-                live.get(v.ref, ""),
+                ", ".join(live_in[v.ref]),
                 _figures(origins[v.ref]),
             )
             for v in versions
@@ -119,7 +122,11 @@ def _load(workspace: Workspace, ref: str) -> tuple[ModelVersion, Run | None, lis
         version = models.get(db, parsed)
         origin = runs.get(db, version.run_id) if version.run_id else None
         environments = deployments.environments(db)
-    return version, origin, [e.name for e in environments if e.desired and e.desired.model_ref == version.ref]
+    return version, origin, _live_in(environments, version)
+
+
+def _live_in(environments: list[Environment], version: ModelVersion) -> list[str]:
+    return [found.name for found in environments if found.live and found.live.model_ref == version.ref]
 
 
 def _params(run: Run | None) -> dict[str, str]:

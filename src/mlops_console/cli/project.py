@@ -1,5 +1,6 @@
 """`init` and `doctor`."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -87,6 +88,8 @@ def init(
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name).strip("-._") or "project"
         path.write_text(TEMPLATE.format(name=name), encoding="utf-8")
     except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()  # half a file would be taken for a whole one the next time
         raise MlopsError(f"{path} can't be written: {error.strerror}.", "Choose another folder.") from None
     open_workspace(folder)
     if as_json:

@@ -102,7 +102,7 @@ def model_version(found: ModelVersion, run_of_it: Run | None, live_in: list[str]
 
 def environment(found: Environment) -> dict[str, Any]:
     """One element of `status --json`: what is live, not what is on its way."""
-    live = found.desired
+    live = found.live
     return {
         "name": found.name,
         "model": live.model if live else None,

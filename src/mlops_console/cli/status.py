@@ -83,7 +83,7 @@ def show_overview(workspace: Workspace) -> None:
 
 
 def _environment_row(found: Environment, drifted: tuple[str, ...] | None) -> tuple[object, ...]:
-    live = found.desired
+    live = found.live
     verdict = "–" if drifted is None else ("✓ none" if not drifted else f"⚠ {', '.join(drifted)}")
     health = found.health if found.error is None else f"{found.health}: {found.error}"
     if live is None:

@@ -37,8 +37,15 @@ def _is_span(span: str) -> str:
     return span
 
 
+def _has_no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("no path or command may hold a NUL")
+    return text
+
+
 Name = Annotated[str, AfterValidator(_is_name)]
 Span = Annotated[str, AfterValidator(_is_span)]
+Text = Annotated[str, AfterValidator(_has_no_nul)]  # what is given to the operating system
 
 
 class _Table(BaseModel):
@@ -51,21 +58,21 @@ class Project(_Table):
 
 
 class Dataset(_Table):
-    path: str
+    path: Text
     target: str | None = None
 
 
 class Stage(_Table):
     """One command of a pipeline. `deps` that another stage lists in `outs` set the order."""
 
-    run: str = Field(min_length=1)
-    deps: tuple[str, ...] = ()
+    run: Text = Field(min_length=1)
+    deps: tuple[Text, ...] = ()
     params: tuple[str, ...] = ()
-    outs: tuple[str, ...] = ()
+    outs: tuple[Text, ...] = ()
 
 
 class Pipeline(_Table):
-    params: str | None = None
+    params: Text | None = None
     experiment: str | None = None
     stages: dict[Name, Stage] = Field(min_length=1)
 
@@ -139,7 +146,7 @@ def parse_config(text: str, source: str = "mlops.toml") -> Config:
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{source} is not valid TOML: {error}.", "Mend that line.") from None
     try:
         config = Config.model_validate(data)

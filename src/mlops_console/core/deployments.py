@@ -54,7 +54,8 @@ class Revision:
 class Environment:
     """An environment with the state of its server.
 
-    `desired` is the revision that should serve, `observed` the one that the server says it serves.
+    `desired` is the revision that should serve, `live` the one that does, or did until its server ended, and `observed`
+    the number of the one that the server says it serves.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Environment:
     error: str | None = None
     process: ProcessIdentity | None = None
     heartbeat_at: float | None = None
+    live: Revision | None = None
 
     @property
     def url(self) -> str:

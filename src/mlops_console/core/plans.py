@@ -1,6 +1,8 @@
 """Plans: what an action would change, shown before it is confirmed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,11 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an action would do. A plan that is `refused` can't be confirmed; the text says why."""
+    """What an action would do. A plan that is `refused` can't be confirmed; the text says why.
+
+    `settles` are the fields that the request left open, as the plan understands them: who confirms a plan asks for
+    these, so that what was shown is what is done, whatever has happened meanwhile.
+    """
 
     action: str
     subject: str
@@ -43,3 +49,4 @@ class Plan:
     gates: tuple[GateResult, ...] = ()
     notes: tuple[str, ...] = field(default=())
     refused: str | None = None
+    settles: Mapping[str, Any] = field(default_factory=dict)

@@ -51,6 +51,7 @@ def plan_deploy(workspace: Workspace, model_ref: str, environment: str, reason: 
         gates=gates,
         notes=tuple(_notes(situation, settings.host, settings.port)),
         refused=refusal(version.ref, environment, gates),
+        settles={"model_ref": version.ref},
     )
 
 
@@ -76,6 +77,7 @@ def plan_rollback(workspace: Workspace, environment: str, to: int | None = None,
         metrics=tuple(_metrics(situation, _model_settings(workspace, target.model))),
         params=tuple(_params(situation)),
         notes=tuple(_notes(situation, known.host, known.port)),
+        settles={"to": target.revision},
     )
 
 

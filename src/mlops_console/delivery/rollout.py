@@ -132,7 +132,7 @@ def _outcome(workspace: Workspace, revision: Revision) -> dict[str, Any]:
     if revision.live_at is None:
         with workspace.store.read() as db:
             environment = deployments.environment(db, revision.environment)
-        serving = environment.desired if environment and environment.health is ServerHealth.READY else None
+        serving = environment.live if environment and environment.health is ServerHealth.READY else None
         raise JobError(
             f"{revision.environment} could not serve {revision.model_ref}: {revision.error}",
             f"It serves {serving.model_ref} on." if serving else "Nothing serves there.",

@@ -33,8 +33,8 @@ def due(workspace: Workspace, config: Config, now: float) -> list[str]:
 def _is_due(
     db: Connection, log: PredictionLog, environment: Environment, every: float, window: float, now: float
 ) -> bool:
-    live = environment.desired
-    if environment.health is not ServerHealth.READY or live is None or live.live_at is None:
+    live = environment.live
+    if environment.health is not ServerHealth.READY or live is None:
         return False
     start, end = window_of(live, window, now)
     last = drift.reports(db, environment.name, limit=1)

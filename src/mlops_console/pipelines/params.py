@@ -1,6 +1,7 @@
 """Params: what params.toml says, what a person overrides, and what a stage is given."""
 
 import copy
+import datetime
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ def load(root: Path, name: str, pipeline: Pipeline) -> Params:
     params: Params = {}
     if pipeline.params is not None:
         params = _read(root / pipeline.params, f"pipelines.{name}.params", pipeline.params)
+        _check_keys(params, pipeline.params)
     known = _names(params)
     for stage, settings in pipeline.stages.items():
         for section in settings.params:
@@ -45,7 +47,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise UsageError(f"{text!r} is not of the form KEY=VALUE.", "Write for example -p fit.lr=0.3.")
     try:
         parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return key.strip(), value.strip()
     return key.strip(), parsed["value"] if list(parsed) == ["value"] else value.strip()
 
@@ -62,12 +64,13 @@ def override(params: Params, overrides: Mapping[str, Any], source: str) -> Param
     """
     changed = copy.deepcopy(params)
     known = flatten(params)
-    for key, value in overrides.items():
+    for key, given in overrides.items():
         if key not in known:
             raise UsageError(
                 f"There is no param {key!r} in {source}{did_you_mean(key, known) or '.'}",
                 f"Known are: {', '.join(known) or 'none'}.",
             )
+        value = _read_time(known[key], given)
         _check_kind(key, known[key], value, source)
         *sections, last = key.split(".")
         table = changed
@@ -105,10 +108,21 @@ def _read(path: Path, key: str, shown: str) -> Params:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"mlops.toml: {key} names {shown!r}, but there is no such file.", "Add it.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{shown} is not valid TOML: {error}.", "Mend that line.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{shown} can't be read: {error}.", "Mend the file or its permissions.") from None
+
+
+def _check_keys(params: Mapping[str, Any], shown: str) -> None:
+    for key, value in params.items():
+        if "." in key:
+            raise ConfigError(
+                f"{shown}: the key {key!r} holds a dot, which separates a param from its section.",
+                "Make it a section, or give it another name.",
+            )
+        if isinstance(value, Mapping):
+            _check_keys(value, shown)
 
 
 def _names(params: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -119,6 +133,16 @@ def _names(params: Mapping[str, Any], prefix: str = "") -> list[str]:
         if isinstance(value, Mapping):
             names.extend(_names(value, f"{prefix}{key}."))
     return names
+
+
+def _read_time(old: Any, new: Any) -> Any:
+    """A date or time that comes as text, as in a request, which is JSON; anything else as it is."""
+    if isinstance(old, datetime.date | datetime.time) and isinstance(new, str):
+        try:
+            return type(old).fromisoformat(new)
+        except ValueError:
+            return new
+    return new
 
 
 def _check_kind(key: str, old: Any, new: Any, source: str) -> None:

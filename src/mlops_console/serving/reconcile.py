@@ -105,9 +105,10 @@ class Reconciler(threading.Thread):
             self._fail(wanted, error)
             return
         self._failed, self._retry_at = None, math.inf
-        self._slot.current = Served(wanted.revision, loaded)
         with self._workspace.store.write() as tx:
-            deployments.mark_live(tx, environment.name, wanted.revision)
+            if not deployments.mark_live(tx, environment.name, wanted.revision):
+                return  # it was given up while it was loaded
+            self._slot.current = Served(wanted.revision, loaded)
         logger.info("%s serves %s as revision %d", environment.name, wanted.model_ref, wanted.revision)
 
     def _load(self, wanted: Revision) -> Loaded:

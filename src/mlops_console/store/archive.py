@@ -1,21 +1,26 @@
 """Backups of a whole workspace's store: one .tar.gz with both databases and all objects."""
 
 import contextlib
+import gzip
 import shutil
 import sqlite3
 import tarfile
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
+from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
-from mlops_console.store import jobs
+from mlops_console.core.jobs import JobState
+from mlops_console.store import deployments, jobs
 from mlops_console.store.database import Store, backup
 from mlops_console.store.identity import process_state
 from mlops_console.store.location import HOME
 from mlops_console.store.workspace import Workspace, open_workspace
 
 _DATABASES = ("console.db", "predictions.db")
+_CHUNK = 1 << 20  # bytes
 
 
 def integrity(workspace: Workspace) -> str:
@@ -64,11 +69,14 @@ def restore(root: Path, source: Path) -> Path | None:
     home = root / HOME
     if home.is_dir():
         _refuse_while_worked_on(root)
-    with tempfile.TemporaryDirectory(dir=root, prefix=".mlops-restore-") as folder:
-        unpacked = _unpack(source, Path(folder))
-        before = _set_aside(home)
-        unpacked.replace(home)
-    home.chmod(0o700)
+    try:
+        with tempfile.TemporaryDirectory(dir=root, prefix=".mlops-restore-") as folder:
+            unpacked = _unpack(source, Path(folder))
+            before = _set_aside(home)
+            unpacked.replace(home)
+        home.chmod(0o700)
+    except OSError as error:
+        raise StoreError(f"{root} can't be written: {error.strerror}.", "Free some space or check the mount.") from None
     open_workspace(root)
     return before
 
@@ -94,9 +102,10 @@ def _unpack(source: Path, folder: Path) -> Path:
         f"{source} is no whole backup of mlops-console.", "Give a file that 'mlops-console backup' has written."
     )
     try:
-        with tarfile.open(source) as tar:
+        _check_whole(source)
+        with tarfile.open(source, "r:gz") as tar:
             tar.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError, EOFError):
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError):
         raise broken from None
     store = folder / HOME / "console.db"
     if not store.is_file():
@@ -108,8 +117,27 @@ def _unpack(source: Path, folder: Path) -> Path:
         except sqlite3.DatabaseError:
             raise broken from None
     opened = Store(store)  # refuses a newer format before anything is touched
+    _forget_processes(opened)
     opened.close()
     return folder / HOME
+
+
+def _check_whole(source: Path) -> None:
+    """Read to the end, where gzip has its checksum: tarfile takes a damaged header for the end of the file."""
+    with gzip.open(source) as file:
+        while file.read(_CHUNK):
+            pass
+
+
+def _forget_processes(store: Store) -> None:
+    """What ran when the backup was made does not run here: it may be alive still, for the workspace it came from."""
+    with store.write() as tx:
+        jobs.forget_worker(tx)
+        for job in jobs.open_jobs(tx):
+            if job.state is JobState.RUNNING:
+                jobs.finish(tx, job.id, JobState.LOST, error="It was running when this backup was made.")
+        for environment in deployments.environments(tx):
+            deployments.report_server(tx, environment.name, ServerHealth.STOPPED, None)
 
 
 def _set_aside(home: Path) -> Path | None:

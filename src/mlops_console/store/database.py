@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlops_console.core.errors import StoreError
+from mlops_console.core.errors import StoreError, UsageError
 from mlops_console.store import migrations
 
 Connection = sqlite3.Connection  # for the signatures of those who may not import sqlite3 themselves
@@ -113,10 +113,15 @@ class Store:
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._threads, "reader", None)
         if reader is None:
-            reader = _connect(f"{self.path.as_uri()}?mode=ro")
+            reader = _connect(f"{self.path.as_uri()}?mode=ro{'&immutable=1' if self._is_on_a_read_only_disk() else ''}")
             reader.execute("PRAGMA query_only=ON")
             self._threads.reader = reader
         return reader
+
+    def _is_on_a_read_only_disk(self) -> bool:
+        """Where nobody can write, SQLite can't make the index of the log either, and a store without a log needs none."""
+        log = self.path.with_name(self.path.name + "-wal")
+        return not os.access(self.path.parent, os.W_OK) and not log.exists()
 
 
 def backup(source: Path, target: Path) -> None:
@@ -144,9 +149,13 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """SQLite's errors as `StoreError`."""
+    """SQLite's errors as `StoreError`; a number that it can't take as `UsageError`."""
     try:
         yield
+    except OverflowError:
+        raise UsageError(
+            "There is no such number: the store knows none of more than 64 bits.", "Give it less."
+        ) from None
     except sqlite3.DatabaseError as error:
         raise _explain(error, path) from error
 

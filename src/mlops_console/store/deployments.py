@@ -197,6 +197,7 @@ def _environment(db: sqlite3.Connection, row: sqlite3.Row) -> Environment:
     if row["pid"] is not None:
         process = ProcessIdentity(row["pid"], row["process_started"], row["boot_id"], row["process_host"])
     desired = revision(db, row["name"], row["desired"]) if row["desired"] is not None else None
+    live = db.execute(f"{_SELECT} WHERE v.environment = ? AND v.state = 'live'", (row["name"],)).fetchone()
     health = ServerHealth(row["health"])
     if health in (ServerHealth.READY, ServerHealth.STARTING) and process and process_state(process) == "dead":
         health = ServerHealth.STOPPED  # it was killed, or the machine was, and nobody could say so
@@ -211,6 +212,7 @@ def _environment(db: sqlite3.Connection, row: sqlite3.Row) -> Environment:
         row["error"],
         process,
         row["heartbeat_at"],
+        _revision(live) if live else None,
     )
 
 

@@ -123,11 +123,16 @@ def set_alias(tx: sqlite3.Connection, model: str, alias: str, version: int | Non
     announce(tx, Topic.MODELS, model)
 
 
-def _not_found(db: sqlite3.Connection, ref: ModelRef) -> NotFoundError:
+def check_known(db: sqlite3.Connection, model: str) -> None:
+    """Raise `NotFoundError` if no version of a model was ever stored."""
     names = model_names(db)
-    if ref.model not in names:
+    if model not in names:
         known = f"Known are: {', '.join(names)}." if names else "No model is stored yet: 't' in the console trains one."
-        return NotFoundError(f"There is no model {ref.model!r}.", known)
+        raise NotFoundError(f"There is no model {model!r}.", known)
+
+
+def _not_found(db: sqlite3.Connection, ref: ModelRef) -> NotFoundError:
+    check_known(db, ref.model)
     known = ", ".join(f"{v.ref}{''.join(f' @{alias}' for alias in v.aliases)}" for v in versions(db, ref.model)[:10])
     return NotFoundError(f"There is no version {str(ref)!r}.", f"The newest are: {known}.")
 

@@ -90,7 +90,7 @@ def _extend_summary(tx: sqlite3.Connection, known: sqlite3.Row, added: dict[int,
     values: dict[str, float | int | None] = {
         "count": known["count"] + len(added),
         "finite": known["finite"] + len(finite),
-        "total": known["total"] + sum(finite.values()),
+        "total": _null(_value(known["total"]) + sum(finite.values())),
         "last": _null(added[last]),
         "last_step": last,
     }
@@ -102,8 +102,6 @@ def _extend_summary(tx: sqlite3.Connection, known: sqlite3.Row, added: dict[int,
             values |= {"min": finite[low], "min_step": low}
         if known["max"] is None or finite[high] > known["max"]:
             values |= {"max": finite[high], "max_step": high}
-    if values["total"] is not None and math.isnan(values["total"]):
-        values["total"] = 0.0  # inf - inf: the mean of such a series has no meaning
     columns = ", ".join(f"{column} = ?" for column in values)
     tx.execute(f"UPDATE series SET {columns} WHERE key = ?", (*values.values(), known["key"]))
 
@@ -112,7 +110,7 @@ def _recount_summary(tx: sqlite3.Connection, key: int) -> None:
     """Steps came out of order or anew: the summary is counted from the points."""
     tx.execute(
         "UPDATE series SET (count, finite, total) = "
-        "(SELECT count(*), count(value), coalesce(sum(value), 0) FROM points WHERE series_key = ?1), "
+        "(SELECT count(*), count(value), iif(count(value), sum(value), 0) FROM points WHERE series_key = ?1), "
         "(first, first_step) = (SELECT value, step FROM points WHERE series_key = ?1 ORDER BY step LIMIT 1), "
         "(last, last_step) = (SELECT value, step FROM points WHERE series_key = ?1 ORDER BY step DESC LIMIT 1), "
         "(min, min_step) = (SELECT value, step FROM points WHERE series_key = ?1 AND value IS NOT NULL "
@@ -147,5 +145,5 @@ def _summary(row: sqlite3.Row) -> SeriesSummary:
         row["first_step"] if row["min_step"] is None else row["min_step"],
         _value(row["max"]),
         row["first_step"] if row["max_step"] is None else row["max_step"],
-        row["total"] / row["finite"] if row["finite"] else _NAN,
+        _value(row["total"]) / row["finite"] if row["finite"] else _NAN,
     )

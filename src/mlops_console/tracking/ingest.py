@@ -74,7 +74,7 @@ def _apply(tx: Connection, run_id: str, event: Event, process: ProcessIdentity |
         return str(event["run"])
     if kind == "start":
         _start(tx, run_id, event, process)
-    else:
+    elif kind in _APPLY:  # a newer version may have written others: they are not ours to understand
         _APPLY[kind](tx, run_id, event)
     return run_id
 

@@ -33,11 +33,12 @@ async def act(app: "ActingApp", doing: str, name: str, request: Mapping[str, Any
         MlopsError: the action was refused or failed to start; the app tells it.
     """
     workspace = app.workspace
-    if await app.push_screen_wait(PlanDialog(doing, lambda: _plan(workspace, name, request))) is None:
+    plan = await app.push_screen_wait(PlanDialog(doing, lambda: _plan(workspace, name, request)))
+    if plan is None:
         return
     if not await _confirmed_by_name(app, str(request.get("environment", ""))):
         return
-    job_id, result = await asyncio.to_thread(_execute, workspace, name, request)
+    job_id, result = await asyncio.to_thread(_execute, workspace, name, {**request, **plan.settles})
     app.tell(_told(name, job_id, result))
 
 
@@ -173,7 +174,7 @@ def _environment_choices(workspace: "Workspace") -> list[Choice]:
     with workspace.store.read() as db:
         known = {environment.name: environment for environment in deployments.environments(db)}
     names = list(config.environments) or list(known)
-    live = {name: env.desired.model_ref for name, env in known.items() if env.desired is not None}
+    live = {name: env.live.model_ref for name, env in known.items() if env.live is not None}
     return [Choice(name, name, f"serves {live[name]}" if name in live else "serves nothing yet") for name in names]
 
 

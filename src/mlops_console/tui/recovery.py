@@ -1,4 +1,4 @@
-"""What training processes that were killed have left behind is taken in, also where no worker is there to do it."""
+"""What killed processes have left behind: points are taken in, and a worker that was killed gets a successor."""
 
 import contextlib
 from typing import TYPE_CHECKING
@@ -19,8 +19,12 @@ class Recovery(Background):
         super().__init__("recovery", workspace)
 
     def _work(self) -> None:
+        from mlops_console.actions.base import ensure_writable
         from mlops_console.tracking.recover import recover
+        from mlops_console.worker.client import take_over
 
         while not self._ended.wait(INTERVAL):
             with contextlib.suppress(MlopsError, OSError):  # a read-only disk: the views say what is wrong
                 recover(self._workspace)
+                ensure_writable(self._workspace)
+                take_over(self._workspace)

@@ -59,7 +59,7 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Exec
         wake(workspace)
         return Execution(plan, result=result)
     plan = actions.check(workspace, name, request)
-    checked = action.check(request)
+    checked = action.check({**request, **plan.settles})
     with workspace.store.write() as tx:
         job_id = jobs.enqueue(tx, name, plan.subject, checked.model_dump(mode="json"), actor())
         if action.queued is not None:
@@ -154,6 +154,12 @@ def _take_over(workspace: Workspace) -> None:
     """Start a worker if the one before left running things behind, and wait until it is there."""
     if _leftovers(workspace):
         start_worker(workspace)
+
+
+def take_over(workspace: Workspace) -> None:
+    """Start a worker where the one before was killed or the machine went down; none where it ended in good order."""
+    if worker_status(workspace).state == "dead":
+        ensure_worker(workspace)
 
 
 def start_worker(workspace: Workspace) -> None:

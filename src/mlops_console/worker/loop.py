@@ -27,6 +27,7 @@ _CHECK = 0.25  # seconds between two looks at what no news tells of: adopted pro
 _HEARTBEAT = 5.0
 _RECOVER = 3.0
 _TROUBLE = 1.0  # seconds to wait after something failed
+_PATIENCE = 10.0  # seconds of nothing but trouble after which a worker that should stop gives up on good order
 
 
 def run(root: Path) -> bool:
@@ -65,6 +66,7 @@ class _Life:
         self.queue.adopt()
         self.servers.adopt()
         seen, checked, beaten = -1, 0.0, time.monotonic()
+        fine = beaten
         while True:
             now = time.monotonic()
             try:
@@ -78,18 +80,20 @@ class _Life:
                     beaten = now
                     with self.workspace.store.write() as tx:
                         jobs.worker_heartbeat(tx)
-            except (MlopsError, OSError) as error:  # a full disk, no process to be had
+                fine = now
+            except (MlopsError, OSError) as error:  # a full disk, a damaged store, no process to be had
                 log.error("%s", error)
+                if self._is_gone() or (self.stop.is_set() and now - fine > _PATIENCE):
+                    self._kill_all()
+                    return
                 time.sleep(_TROUBLE)
             wake.sleep(self.pipe, _POLL)
 
     def _tick(self) -> bool:
         """One look at everything; whether this was the last one."""
         self.settings.refresh()
-        if not lock.still_holds(self.workspace, self.held):
-            log.warning("%s is gone: everything is stopped", self.workspace.home)
-            self.queue.kill_all()
-            self.servers.kill_all()
+        if self._is_gone():
+            self._kill_all()
             return True
         self.queue.stop_asked(self.settings.grace)
         if self._told_to_stop():
@@ -98,6 +102,15 @@ class _Life:
         self.queue.start_queued(self.settings.slots)
         self.servers.look()
         return self._is_over()
+
+    def _is_gone(self) -> bool:
+        """Whether somebody has removed the workspace's store from under this worker."""
+        return not lock.still_holds(self.workspace, self.held)
+
+    def _kill_all(self) -> None:
+        log.warning("%s is gone or can't be used: everything is stopped", self.workspace.home)
+        self.queue.kill_all()
+        self.servers.kill_all()
 
     def _told_to_stop(self) -> bool:
         if not self.stop.is_set():

@@ -63,7 +63,7 @@ CREATE TABLE series (
     name TEXT NOT NULL,
     count INTEGER NOT NULL DEFAULT 0,
     finite INTEGER NOT NULL DEFAULT 0,
-    total REAL NOT NULL DEFAULT 0,
+    total REAL DEFAULT 0, -- of the finite and infinite values; NULL where it has no meaning (inf - inf)
     first REAL, first_step INTEGER,
     last REAL, last_step INTEGER,
     min REAL, min_step INTEGER,

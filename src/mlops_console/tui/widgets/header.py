@@ -108,11 +108,10 @@ class Header(Reader):
             count = len(status.alerts)
             parts.append((2, styled(f"{glyphs.ALERT} {count} alert{'s' * (count != 1)}", "warn")))
         environment = status.environment
-        if environment is not None and environment.desired is not None:
+        shown = environment and (environment.live or environment.desired)
+        if environment and shown:
             health = glyphs.state(environment.health)
-            live = line(
-                f"{environment.name} ", (environment.desired.model_ref, "strong"), (f" {health.glyph}", health.style)
-            )
+            live = line(f"{environment.name} ", (shown.model_ref, "strong"), (f" {health.glyph}", health.style))
             parts.append((0, live if health.word == "ready" else live + styled(f" {health.word}", health.style)))
         return parts
 
