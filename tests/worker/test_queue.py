@@ -11,7 +11,7 @@ from mlops_console.core.errors import StoreError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus
 from mlops_console.store import jobs, ledger
-from mlops_console.store.identity import current_process, process_state
+from mlops_console.store.identity import current_process
 from mlops_console.worker import client
 from mlops_console.worker import queue as queue_module
 from mlops_console.worker.queue import Queue
@@ -65,10 +65,9 @@ def test_an_end_that_can_not_be_written_is_written_later(project: Project, monke
     queue.start_queued(1)
     process = wait_for(lambda: project.job(job_id).process)
     os.kill(process.pid, signal.SIGKILL)
-    wait_for(lambda: process_state(process) == "dead")
     with monkeypatch.context() as patched, pytest.raises(StoreError):
         patched.setattr(queue_module, "settle", fail)
-        queue.watch()
+        wait_for(queue.watch)
     assert not queue.is_idle
     assert queue.watch()
     assert (project.job(job_id).state, queue.is_idle) == (JobState.LOST, True)
