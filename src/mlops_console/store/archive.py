@@ -39,7 +39,7 @@ def save(workspace: Workspace, target: Path) -> int:
     partial = target.with_name(target.name + ".part")
     try:
         with (
-            tempfile.TemporaryDirectory(dir=workspace.home, prefix="backup-") as folder,
+            tempfile.TemporaryDirectory(dir=target.parent, prefix=".mlops-backup-") as folder,
             tarfile.open(partial, "w:gz") as tar,
         ):
             for name in _DATABASES:

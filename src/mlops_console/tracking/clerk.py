@@ -62,8 +62,10 @@ class Clerk:
             self.warn(problem)
 
     def warn(self, problem: str) -> None:
+        from mlops_console.core.text import safe_line
+
         with contextlib.suppress(TrackingWarning):  # where warnings are errors, training goes on all the same
-            warnings.warn(f"mlops-console: {problem} Training goes on.", TrackingWarning, stacklevel=2)
+            warnings.warn(f"mlops-console: {safe_line(problem)} Training goes on.", TrackingWarning, stacklevel=2)
 
     def call(self, function: "Callable[[Intake], T]") -> T:
         """Let the clerk do something with the store, and wait for it; its errors are raised here."""

@@ -237,13 +237,13 @@ def checked_name(name: object, what: str) -> str:
         ValueError: it is empty, too long, or no Unicode text.
     """
     if not isinstance(name, str):
-        raise TypeError(f"the name of a {what} must be a str, not {type(name).__name__}: {_short(name)}")
+        raise TypeError(f"the {what}'s name must be a str, not {type(name).__name__}: {_short(name)}")
     if not name.strip() or len(name) > NAME_LENGTH:
-        raise ValueError(f"the name of a {what} must have 1 to {NAME_LENGTH} characters: {_short(name)}")
+        raise ValueError(f"the {what}'s name must have 1 to {NAME_LENGTH} characters: {_short(name)}")
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"the name of a {what} is no Unicode text: {_short(name)}") from None
+        raise ValueError(f"the {what}'s name is no Unicode text: {_short(name)}") from None
     return str(name)
 
 

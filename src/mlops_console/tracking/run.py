@@ -147,7 +147,7 @@ class Run:
         clerk = process.clerk(self._root)
         try:
             version = clerk.call(
-                lambda intake: prepared.store(intake.workspace, run_id=self._id, description=description)
+                lambda intake: prepared.store(intake.workspace, run_id=self._id, description=clean(description))
             )
         except (StoreError, OSError) as error:
             self._not_stored(f"model {name!r}", error)
@@ -252,9 +252,12 @@ class Run:
         if waiting:
             parts.append(f"{waiting:,} records wait in {HOME}/spool, and the next mlops-console command stores them")
         if parts and sys.stderr is not None:
+            from mlops_console.core.text import safe_line
+
             with contextlib.suppress(OSError, ValueError):
                 reason = f" ({error})" if (error := clerk.error(self._journal)) else ""
-                sys.stderr.write(f"mlops-console: run {self._name or self._id}: {'; '.join(parts)}{reason}\n")
+                told = f"run {self._name or self._id}: {'; '.join(parts)}{reason}"
+                sys.stderr.write(f"mlops-console: {safe_line(told)}\n")
 
 
 def clean(text: str) -> str:
