@@ -126,7 +126,7 @@ def test_what_is_no_dict_is_refused(journal: Journal, metrics: Any) -> None:
     ],
 )
 def test_names_are_checked(journal: Journal, name: Any, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match="name of a metric"):
+    with pytest.raises(kind, match="the metric's name"):
         journal.log({name: 1.0}, None)
     assert _points(journal) == []
 

@@ -11,9 +11,9 @@ from mlops_console.tui.widgets.facts import Fact
 from mlops_console.tui.widgets.rows import Cell, Column, Row
 
 COLUMNS = (
-    Column("version", "VERSION", least=8, most=28, flex=2),
+    Column("version", "VERSION", least=16, most=28, flex=2),
     Column("metric", "METRIC", "decimal", least=8, most=14),
-    Column("live", "LIVE IN", most=32),
+    Column("live", "LIVE IN", least=12, most=32, flex=1),
     Column("aliases", "ALIASES", most=32),
     Column("created", "CREATED", "right", least=8),
     Column("estimator", "ESTIMATOR", most=30),
