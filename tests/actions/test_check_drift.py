@@ -5,8 +5,10 @@ import pytest
 from mlops_console import actions
 from mlops_console.actions.base import JobContext
 from mlops_console.core.errors import NotFoundError, UsageError
-from mlops_console.store import alerts, drift
+from mlops_console.core.jobs import MONITOR
+from mlops_console.store import alerts, drift, jobs, ledger
 from mlops_console.store.workspace import Workspace
+from mlops_console.worker.settle import perform, settle
 from tests.drift.helpers import add_version, make_live, rows, send
 
 REQUEST = {"environment": "production"}
@@ -26,6 +28,7 @@ def test_drift_is_reported_and_opens_an_alert_that_ends_with_it(workspace: Works
     assert check(workspace) == {
         "environment": "production",
         "report": 1,
+        "verdict": "drifted",
         "drifted": True,
         "drifted_features": ["amount"],
         "rows": 400,
@@ -39,13 +42,42 @@ def test_drift_is_reported_and_opens_an_alert_that_ends_with_it(workspace: Works
     )
 
     again = make_live(workspace, version)
-    check(workspace)
+    assert check(workspace)["verdict"] == "untested"
     with workspace.store.read() as db:
         assert alerts.open_alerts(db) == [alert], "a window without rows proves nothing"
     send(workspace, rows(400, seed=3), again.revision)
     assert check(workspace)["drifted_features"] == []
     with workspace.store.read() as db:
         assert alerts.open_alerts(db) == []
+
+
+def test_the_monitor_is_in_the_ledger_only_where_the_verdict_turns(workspace: Workspace) -> None:
+    version = add_version(workspace, rows(2_000, seed=1))
+
+    def checked(actor: str = MONITOR) -> tuple[str, bool]:
+        """What a check of the traffic since the last call says, and whether the ledger got an entry of it."""
+        with workspace.store.write() as tx:
+            job_id = jobs.enqueue(tx, "check_drift", "production", REQUEST, actor)
+            job = jobs.claim(tx, job_id)
+            assert job is not None
+            before = ledger.count(tx)
+        outcome = perform(workspace, job)
+        settle(workspace, job, outcome)
+        with workspace.store.read() as db:
+            return str(outcome.result.get("verdict", outcome.state)), ledger.count(db) > before
+
+    def answered(shift: float) -> None:
+        send(workspace, rows(400, seed=2, shift=shift), make_live(workspace, version).revision)
+
+    assert checked() == ("failed", True)  # nothing is live
+    answered(0)
+    assert [checked(), checked("ann")] == [("stable", False), ("stable", True)]
+    answered(1.5)
+    assert [checked(), checked()] == [("drifted", True), ("drifted", False)]
+    make_live(workspace, version)
+    assert checked() == ("untested", False)
+    answered(0)
+    assert checked() == ("stable", True)
 
 
 def test_the_plan_tells_the_window_and_the_level(workspace: Workspace) -> None:

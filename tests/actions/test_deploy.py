@@ -26,7 +26,7 @@ def test_versions_are_deployed_through_staging_to_production(workspace: Workspac
             entry = ledger.entries(db)[0]
             assert deployments.gate_results(db, "production", 2)[0].figure == "fraud:2 is live in staging as revision 2"
         assert (entry.action, entry.subject, entry.outcome) == ("deploy", "production", "succeeded")
-        assert (entry.detail["revision"], entry.detail["version"]) == (2, 2)
+        assert (entry.detail["model"], entry.detail["version"], entry.detail["revision"]) == ("fraud", 2, 2)
     with pytest.raises(httpx.ConnectError):
         answer(urls["production"])
 
@@ -38,7 +38,8 @@ def test_a_gate_refuses_and_nothing_changes(workspace: Workspace) -> None:
             perform(workspace, "deploy", {"model_ref": ref, "environment": "production"})
         with workspace.store.read() as db:
             assert deployments.environments(db) == []
-            assert ledger.entries(db)[0].outcome == "refused"
+            entry = ledger.entries(db)[0]
+        assert (entry.outcome, entry.detail["model_ref"]) == ("refused", "fraud:1")
 
 
 def test_a_damaged_version_fails_with_one_sentence_and_the_old_one_serves_on(workspace: Workspace) -> None:
@@ -54,6 +55,10 @@ def test_a_damaged_version_fails_with_one_sentence_and_the_old_one_serves_on(wor
         assert job.state is JobState.FAILED
         assert job.error is not None
         assert job.error.startswith("staging could not serve fraud:2: ")
+        with workspace.store.read() as db:
+            entry = ledger.entries(db)[0]
+        assert entry.outcome == "failed"
+        assert (entry.detail["model"], entry.detail["version"], entry.detail["revision"]) == ("fraud", 2, 2)
         assert answer(urls["staging"]) == ("fraud:1", "1", [1])
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from mlops_console import actions
-from mlops_console.core.errors import RefusedError
+from mlops_console.core.errors import RefusedError, UsageError
 from mlops_console.core.runs import ProcessIdentity, RunStatus
-from mlops_console.store import runs
+from mlops_console.store import jobs, runs
 from mlops_console.store.identity import identify
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
@@ -53,5 +53,15 @@ def test_a_run_that_has_ended(workspace: Workspace, script: subprocess.Popen[byt
     run_id = create(workspace, identify(script.pid))
     with workspace.store.write() as tx:
         runs.finish(tx, run_id, RunStatus.SUCCEEDED)
-    with pytest.raises(RefusedError, match="has ended already: it is succeeded"):
+    with pytest.raises(UsageError, match="has ended already: it is succeeded") as caught:
         client.execute(workspace, "stop_run", {"run": run_id})
+    assert caught.value.hint
+
+
+def test_a_job_that_has_ended(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        job_id = jobs.enqueue(tx, "train", "train", {}, "ann")
+        jobs.request_stop(tx, job_id)
+    with pytest.raises(UsageError, match="Job 1 has ended already: it is stopped") as caught:
+        client.execute(workspace, "stop_job", {"job": job_id})
+    assert caught.value.hint

@@ -4,12 +4,14 @@ import socket
 
 import pytest
 
-from mlops_console.core.errors import MlopsError, NotFoundError, UsageError
+from mlops_console import actions
+from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError, UsageError
 from mlops_console.core.models import Column, Signature
 from mlops_console.core.plans import Change, Difference
 from mlops_console.delivery.plans import plan_deploy, plan_rollback
 from mlops_console.store import deployments, models
 from mlops_console.store.workspace import Workspace
+from mlops_console.tui.screens.dialogs.plan_text import plan_text
 from tests.delivery.helpers import add_version, make_live, port_of, write_config
 
 
@@ -65,6 +67,22 @@ def test_gates_refuse_with_their_figures(two_versions: Workspace) -> None:
         "test/auc >= 0.80 (0.7000); test/auc >= live - 0.01 (0.7000, live 0.8500)."
     )
     assert plan.metrics[0].better is False
+    assert plan.hint == (
+        "Deploy it to staging first: mlops-console deploy fraud:3 staging. "
+        "Train a better version, or change the gate in mlops.toml."
+    )
+    with pytest.raises(RefusedError) as caught:
+        actions.check(two_versions, "deploy", {"model_ref": "fraud:3", "environment": "production"})
+    command = "mlops-console deploy fraud:3 production"
+    assert caught.value.hint == f"{plan.hint} '{command} --dry-run' shows the figures."
+    assert plan.hint in plan_text(plan).plain.replace("\n", " ")
+
+
+def test_what_is_only_not_yet_in_staging_is_told_to_go_there(two_versions: Workspace) -> None:
+    add_version(two_versions, {"test/auc": 0.9})
+    plan = plan_deploy(two_versions, "fraud:3", "production")
+    assert plan.hint == "Deploy it to staging first: mlops-console deploy fraud:3 staging."
+    assert plan_deploy(two_versions, "fraud:2", "production").hint == ""
 
 
 def test_an_alias_is_resolved_in_the_plan(two_versions: Workspace) -> None:
@@ -114,10 +132,21 @@ def test_notes_tell_what_else_to_know(two_versions: Workspace) -> None:
 
 
 def test_the_live_version_again_is_noted(two_versions: Workspace) -> None:
-    assert (
-        "fraud:1 is live in production already, as revision 1."
-        in plan_deploy(two_versions, "fraud:1", "production").notes
+    assert plan_deploy(two_versions, "fraud:1", "production").notes == (
+        "fraud:1 is live in production already, as revision 1: this makes revision 2 of the same version.",
     )
+
+
+def test_the_noise_of_floats_is_no_difference(two_versions: Workspace) -> None:
+    live = 0.1 + 0.2 + 0.55
+    make_live(two_versions, "staging", add_version(two_versions, {"test/auc": live}))
+    add_version(two_versions, {"test/auc": 0.85})
+    assert live != 0.85
+    plan = plan_deploy(two_versions, "fraud:4", "staging")
+    assert plan.metrics[0].better is None
+    assert plan.metrics[0].same
+    assert "=" in plan_text(plan).plain
+    assert "worse" not in plan_text(plan).plain
 
 
 def test_the_plan_of_a_rollback(two_versions: Workspace) -> None:
@@ -156,7 +185,26 @@ def test_a_rollback_of_a_rollback_goes_forward_again(two_versions: Workspace) ->
             restores=1,
         )
         deployments.mark_live(tx, "staging", revision.revision)
-    assert plan_rollback(two_versions, "staging").title == "Roll staging back to fraud:2, as in revision 2"
+    plan = plan_rollback(two_versions, "staging")
+    assert plan.title == "Undo the rollback of revision 2 in staging: fraud:2 serves again"
+    assert plan.notes[0] == (
+        "This undoes the rollback of revision 2: fraud:2 serves again. "
+        "'mlops-console rollback staging --to REVISION' goes to another one."
+    )
+
+
+def test_undoing_a_rollback_names_the_way_further_back(two_versions: Workspace) -> None:
+    make_live(two_versions, "staging", add_version(two_versions))
+    with two_versions.store.write() as tx:
+        second = models.get(tx, models_ref("fraud:2"))
+        back = deployments.add_revision(tx, "staging", second, kind="rollback", actor="ann", reason="", restores=2)
+        deployments.mark_live(tx, "staging", back.revision)
+    plan = plan_rollback(two_versions, "staging")
+    assert plan.title == "Undo the rollback of revision 3 in staging: fraud:3 serves again"
+    assert plan.notes[0].endswith("'mlops-console rollback staging --to 1' goes back to fraud:1.")
+    further = plan_rollback(two_versions, "staging", to=1)
+    assert further.title == "Roll staging back to fraud:1, as in revision 1"
+    assert further.notes == ()
 
 
 def test_a_rollback_to_a_chosen_revision(two_versions: Workspace) -> None:

@@ -57,7 +57,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     found = console("demo", str(folder), cwd=folder.parent)
     assert found.returncode == 0, found
     assert "production   breast_cancer:3     2" in found.stdout
-    assert f"mlops-console --workspace '{folder}'" in found.stdout
+    assert f"--workspace '{folder}'" in found.stdout
     workspace = open_workspace(folder)
     yield workspace
     client.stop_worker(workspace)
@@ -96,6 +96,8 @@ def test_the_demo_and_what_its_user_does_next(demo: Workspace) -> None:
     answer = console("deploy", "breast_cancer:4", "production", "--wait", cwd=folder)
     assert answer.returncode == 3, answer
     assert "test/roc_auc" in answer.stderr
+    dry = document("deploy", "breast_cancer:4", "production", "--dry-run", cwd=folder, status=3)
+    assert "test/roc_auc" in dry["plan"]["refused"]
     assert live(demo, "production") == ("breast_cancer:1", "3")
 
     unknown = console("train", "-p", "fit.lrr=1", cwd=folder)

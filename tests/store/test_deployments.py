@@ -43,5 +43,5 @@ def test_what_is_on_its_way_is_not_called_live(workspace: Workspace) -> None:
     assert found.live is not None
     assert found.desired is not None
     assert (found.live.model_ref, found.desired.model_ref) == ("fraud:1", "fraud:2")
-    shown = shapes.environment(found)
+    shown = shapes.environment(found, None)
     assert (shown["version"], shown["since"]) == (1, found.live.live_at)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.errors import StoreError
@@ -108,7 +109,8 @@ class TestReadOnly:
             text = await until(pilot, "read-only")
             assert "Train" not in text
             await pilot.press("t", "d", "r", "x")
-            await pilot.pause(0.3)
+            text = await until(pilot, "read-only: nothing can be changed")
+            assert text.count("read-only: ") == 1
             assert pilot.app.screen is app_of(pilot).main
             await pilot.press("colon", *"train", "enter")
             await until(pilot, "There is no command train here")
@@ -160,6 +162,17 @@ class TestCommandLine:
             await pilot.press("tab", "enter")
             await until(pilot, "▸ Ledger")
 
+    async def test_it_completes_what_several_share_then_the_shortest(self, workspace: Workspace) -> None:
+        async with console(workspace, "runs") as pilot:
+            await until(pilot, "No run yet")
+            await pilot.press("colon", *"dep")
+            text = await until(pilot, "deploy [MODEL_REF]")
+            assert text.index("deploy [MODEL_REF]") < text.index("deployments  ")
+            await pilot.press("tab")
+            assert pilot.app.screen.query_one(Input).value == "deploy"
+            await pilot.press("tab")
+            assert pilot.app.screen.query_one(Input).value == "deploy "
+
     async def test_nonsense_is_told(self, workspace: Workspace) -> None:
         async with console(workspace, "runs") as pilot:
             await until(pilot, "No run yet")
@@ -176,6 +189,16 @@ class TestCommandLine:
             await pilot.press("enter")
             await until(pilot, "▸ Ledger")
 
+    async def test_a_name_comes_before_what_explanations_say(self, workspace: Workspace) -> None:
+        async with console(workspace, "runs", size=(100, 30)) as pilot:
+            await until(pilot, "No run yet")
+            await pilot.press("ctrl+p")
+            await until(pilot, "Search")
+            await pilot.press(*"drift")
+            await until(pilot, "Drift  (6)")
+            await pilot.press("enter")
+            await until(pilot, "▸ Drift")
+
 
 async def test_help_shows_the_keys_of_the_view(workspace: Workspace) -> None:
     async with console(workspace, "runs", size=(100, 60)) as pilot:
@@ -183,6 +206,7 @@ async def test_help_shows_the_keys_of_the_view(workspace: Workspace) -> None:
         await pilot.press("question_mark")
         text = await until(pilot, "Keys of Runs")
         assert "Compare what is marked" in text
+        assert "copy-reference" in text  # what `:` takes
         await pilot.press("escape")
         assert pilot.app.screen is app_of(pilot).main
 
@@ -194,8 +218,17 @@ class TestThemes:
             await pilot.press("T")
             await until(pilot, "high-contrast")
             await pilot.press(*"light", "enter")
-            await pilot.pause()
+            await until(pilot, "console.toml")
             assert pilot.app.theme == "light"
+        async with console(workspace, "runs") as pilot:  # it is remembered
+            assert pilot.app.theme == "light"
+        async with console(workspace, "runs", theme="dark") as pilot:
+            await until(pilot, "No run yet")
+            assert pilot.app.theme == "dark"
+        configure(workspace, '[console]\ntheme = "high-contrast"')
+        async with console(workspace, "runs") as pilot:
+            await until(pilot, "fraud-detection")
+            assert pilot.app.theme == "high-contrast"
 
     async def test_a_file_of_the_user_is_reloaded_live_and_a_bad_one_told(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -285,6 +318,24 @@ async def test_a_broken_mlops_toml_is_one_sentence_and_the_console_goes_on(works
         await until(pilot, "not valid TOML")
         await pilot.press("3")
         await until(pilot, "mlops.toml can't be used")
+        assert "⚠ mlops.toml" in screen_text(pilot).splitlines()[0]
+        app_of(pilot).clear_notifications()
+        await pilot.press("1")
+        await until(pilot, "critical  project mlops.toml")
+        await pilot.pause(0.5)
+        configure(workspace)
+        await until(pilot, "fraud-detection", tries=400)
+        assert "⚠ mlops.toml" not in screen_text(pilot)
+
+
+async def test_there_are_never_more_than_two_toasts_and_they_are_at_the_top(workspace: Workspace) -> None:
+    async with console(workspace, "runs") as pilot:
+        await until(pilot, "No run yet")
+        for number in range(5):
+            app_of(pilot).tell(f"toast {number}")
+        lines = (await until(pilot, "toast 4")).splitlines()
+        assert [line.count("toast") for line in lines[:4]].count(1) == 2
+        assert "toast 3" in "".join(lines[:4])
 
 
 async def test_an_unexpected_error_is_a_dialogue_and_the_console_goes_on(workspace: Workspace) -> None:

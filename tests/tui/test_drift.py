@@ -1,12 +1,15 @@
 """The drift view: an honest sentence, a table, distributions and trends."""
 
+import re
 import time
 from dataclasses import replace
 
 import pytest
 
 from mlops_console.core.drift import FeatureDrift
+from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
+from mlops_console.tui.screens.drift.panes import report_source
 from mlops_console.tui.screens.drift.reading import DriftState, read_drift
 from mlops_console.tui.screens.drift.telling import (
     banner,
@@ -18,7 +21,10 @@ from mlops_console.tui.screens.drift.telling import (
     told,
     verdict,
 )
+from mlops_console.tui.screens.overview.cards import card_rows
+from mlops_console.tui.screens.overview.reading import read_overview
 from mlops_console.tui.widgets.chart_paint import plain
+from mlops_console.tui.widgets.line_chart import line_chart_rows
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.seed import CONFIG, HOSTILE, add_report, seed
 
@@ -94,6 +100,59 @@ def test_the_report_in_words(workspace: Workspace) -> None:
     facts = {fact.name: fact.value for fact in report_facts(report, time.time())}
     assert facts["rows"] == "1,204 against 10,000 of the reference"
     assert facts["channel"] == "✓ As the reference."
+
+
+def add_untested(workspace: Workspace) -> None:
+    """A report of two rows, the newest one."""
+    found = state(workspace).report
+    assert found is not None
+    untested = tuple(
+        replace(f, m=2, statistic=None, p_value=None, psi=None, drifted=False, histogram=None) for f in found.features
+    )
+    with workspace.store.write() as tx:
+        drift.add_report(tx, replace(found, rows=2, drifted=False, features=untested, created_at=time.time()))
+
+
+def test_a_report_that_tested_nothing_hides_no_drift(workspace: Workspace) -> None:
+    seed(workspace)
+    tested = state(workspace).reports
+    add_untested(workspace)
+    found = state(workspace)
+    assert found.report is not None
+    mood, sentence = verdict(found)
+    assert mood.text == "– untested"
+    assert sentence == "Too few rows (2 of at least 30): no verdict. Report 8 before it: ▲ drifted."
+    assert {row.cells[1].text for row in feature_rows(found.report)} == {"– untested"}
+    assert report_source(found.reports, time.time()).rows(0, 1)[0].cells[2].text == "– untested"
+    assert count_trend(found.reports) == count_trend(tested)
+    assert psi_trend(found.reports, "amount") == psi_trend(tested, "amount")
+    assert {fact.name: fact.value for fact in report_facts(found.report, time.time())}["verdict"] == (
+        "– untested: too few rows (2 of at least 30)"
+    )
+    cards = read_overview(workspace).overview.cards
+    card = next(card for card in cards if card.environment.name == "production")
+    assert card.report == tested[0]
+    assert "▲ drifted" in plain(card_rows(card, True, True, time.time(), 80))
+
+
+def test_a_card_of_what_was_never_tested_has_no_check_mark(workspace: Workspace) -> None:
+    seed(workspace, reports=1)
+    add_untested(workspace)
+    with workspace.store.write() as tx:
+        tx.execute("DELETE FROM drift_reports WHERE id = 1")
+    card = next(c for c in read_overview(workspace).overview.cards if c.environment.name == "production")
+    shown = plain(card_rows(card, True, True, time.time(), 80)).splitlines()[-1]
+    assert "– untested too few rows (2 of at least 30)" in shown
+
+
+def test_the_trend_of_one_report_has_the_time_of_that_report(workspace: Workspace) -> None:
+    seed(workspace, reports=1)
+    reports = state(workspace).reports
+    for trend in (count_trend(reports), psi_trend(reports, "amount")):
+        axis = plain(line_chart_rows(trend, 80, 10)).splitlines()[-1]
+        labels = axis.split()
+        assert len(labels) >= 2
+        assert all(re.fullmatch(r"\d\d:\d\d", label) for label in labels), axis
 
 
 async def test_the_view_draws_table_distribution_and_trend(workspace: Workspace) -> None:

@@ -1,6 +1,7 @@
 """The overview: one look at what is live, what runs and what needs a person."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +10,10 @@ from rich.cells import cell_len
 
 from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import ServerHealth
+from mlops_console.core.drift import Prediction
 from mlops_console.core.models import ModelRef
 from mlops_console.store import alerts, deployments, models
+from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.overview.painting import needs, overview_rows
 from mlops_console.tui.screens.overview.reading import Overview, read_overview
@@ -46,6 +49,18 @@ class TestRows:
         ):
             assert part in text, part
 
+    @pytest.mark.parametrize(("passed", "rate"), [(20, 120), (2, 480), (90, 40)])
+    def test_the_rate_of_the_first_minute_is_of_the_time_that_has_passed(
+        self, workspace: Workspace, passed: float, rate: int
+    ) -> None:
+        seed(workspace)
+        now = time.time()
+        first = [Prediction(now - passed, 1, {}, 0)]
+        later = [Prediction(now - 1, 1, {}, 0)] * (39 + (passed > 60))
+        PredictionLog(workspace.predictions_path).append("staging", first + later)
+        card = next(card for card in overview(workspace).cards if card.environment.name == "staging")
+        assert abs(card.per_minute - rate) <= 0.1 * rate
+
     def test_each_alert_has_the_key_to_press_next(self, workspace: Workspace) -> None:
         seed(workspace)
         lines = plain(overview_rows(overview(workspace), "production", time.time(), 100, 30)).splitlines()
@@ -54,6 +69,13 @@ class TestRows:
         assert "t train" in drift
         assert "r rollback" in drift
         assert "7 look" in next(line for line in lines if "job train" in line)
+
+    def test_read_only_no_alert_has_the_key_of_an_action(self, workspace: Workspace) -> None:
+        seed(workspace)
+        text = plain(overview_rows(replace(overview(workspace), read_only=True), "production", time.time(), 78, 21))
+        assert "6 look" in text
+        assert "t train" not in text
+        assert "r rollback" not in text
 
     def test_a_server_that_stands_still_needs_a_person_once(self, workspace: Workspace) -> None:
         seed(workspace)

@@ -171,6 +171,21 @@ async def test_what_the_plan_has_settled_is_what_is_asked_for(project: Workspace
         assert asked.done == [("rollback", {"environment": "production", "reason": "", "to": 3})]
 
 
+async def test_a_reason_is_asked_for_shown_and_sent(project: Workspace, asked: Asked) -> None:
+    async with console(project, "runs") as pilot:
+        await until(pilot, "production fraud:")
+        await pilot.press("r")
+        await until(pilot, "e reason")
+        await pilot.press("e")
+        await until(pilot, "kept with the revision")
+        await pilot.press(*"bad", "enter")
+        await until(pilot, "reason  bad")
+        assert asked.planned[-1][1]["reason"] == "bad"
+        await pilot.press("y")
+        await until(pilot, "queued")
+        assert asked.done == [("rollback", {"environment": "production", "reason": "bad"})]
+
+
 async def test_training_edits_params_first(project: Workspace, asked: Asked) -> None:
     async with console(project, "jobs") as pilot:
         await until(pilot, "STATE")

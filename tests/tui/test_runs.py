@@ -229,3 +229,47 @@ async def test_a_failed_run_without_metrics_says_why(workspace: Workspace) -> No
     async with console(workspace, "runs", size=(140, 30)) as pilot:
         await until(pilot, "ValueError: no such column [/x]")
         await until(pilot, "l shows its log.")
+
+
+async def test_the_first_metric_is_seen_beside_the_details(workspace: Workspace) -> None:
+    add_run(workspace, "n" * 34, lr=0.1, depth=6)
+    async with console(workspace, "runs", size=(120, 36)) as pilot:
+        text = await until(pilot, "0.9490")
+        assert "n" * 34 in text
+        assert "val/auc" in text.splitlines()[3]
+
+
+async def test_a_column_that_is_sorted_by_comes_into_view(workspace: Workspace) -> None:
+    add_run(workspace, "calm-otter", **{f"param_{number}": number for number in range(20)})
+    async with console(workspace, "runs") as pilot:
+        await until(pilot, "calm-otter")
+        assert "param_19" not in screen_text(pilot)
+        await pilot.press("s", *"param_19", "enter")
+        await until(pilot, "param_19 ▼")
+        await pilot.press("left")
+        await pilot.pause(0.1)
+        assert "calm-otter" in screen_text(pilot)
+
+
+async def test_a_bad_filter_is_not_applied(workspace: Workspace) -> None:
+    add_run(workspace, "calm-otter")
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "calm-otter")
+        await pilot.press("slash", *"lr", "space", "=")
+        await until(pilot, "Filter, column")
+        await pilot.press("enter")
+        await pilot.pause(0.3)
+        text = screen_text(pilot)
+        assert "Filter, column" in text
+        assert "── 1 ── lr =" not in text
+        await pilot.press("escape")
+        await pilot.pause(0.3)
+        assert "Filter, column" not in screen_text(pilot)
+
+
+async def test_without_a_run_the_details_name_none(workspace: Workspace) -> None:
+    add_run(workspace, "calm-otter")
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "╭─ calm-otter")
+        await pilot.press("slash", *"zzz", "enter")
+        await until(pilot, "no run selected")

@@ -5,7 +5,7 @@ from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.store import jobs, runs, stages
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
-from mlops_console.tui.widgets.log_view import LogView
+from mlops_console.tui.widgets.log_view import LogView, _wrapped
 from tests.tui.helpers import console, screen_text, until
 
 CONFIG = """
@@ -148,3 +148,33 @@ async def test_a_log_that_is_not_there_is_said(workspace: Workspace) -> None:
         await until(pilot, "This job has no log yet.")
         assert isinstance(pilot.app, ConsoleApp)
         assert isinstance(pilot.app.focused, LogView)
+
+
+async def test_a_job_that_tells_no_progress_has_no_bar(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        job = jobs.enqueue(tx, "train", "train", {"stages": ["a"]}, "ada")
+        jobs.claim(tx, job)
+        jobs.set_progress(tx, job, 0.0, "stage traffic")
+    async with console(workspace, "jobs", size=(200, 30)) as pilot:
+        text = await until(pilot, "stage traffic")
+        assert "0%" not in text
+        assert '["a"]' in text
+        with workspace.store.write() as tx:
+            jobs.set_progress(tx, job, 0.5, "stage traffic")
+        await until(pilot, "━━━━━─────  50% stage traffic")
+
+
+async def test_a_finished_job_without_a_log_says_so(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        job = jobs.enqueue(tx, "deploy", "staging", {}, "ada")
+        jobs.claim(tx, job)
+        jobs.finish(tx, job, JobState.SUCCEEDED)
+    async with console(workspace, "jobs", size=(120, 30)) as pilot:
+        await until(pilot, "succeeded")
+        await pilot.press("l")
+        await until(pilot, "This job wrote no log.")
+
+
+def test_log_lines_are_parted_at_blanks() -> None:
+    assert _wrapped("one two, three", 9) == ["one two,", "three"]
+    assert _wrapped("x" * 10, 4) == ["xxxx", "xxxx", "xx"]

@@ -5,12 +5,13 @@ import time
 from mlops_console.core.config import parse_config
 from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.drift import Prediction
+from mlops_console.core.jobs import MONITOR
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.store import datasets, deployments, jobs, models
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
-from mlops_console.worker.monitor import ACTOR, Monitor
+from mlops_console.worker.monitor import Monitor
 
 CONFIG = parse_config('[project]\nname = "x"\n[monitor]\nevery = "1ms"\nwindow = "1h"\n')
 
@@ -55,4 +56,4 @@ def test_new_traffic_is_checked_once(workspace: Workspace) -> None:
     assert queued(workspace) == []  # nobody asked for it
     monitor.look(CONFIG)
     Monitor(workspace).look(CONFIG)  # one is queued already
-    assert queued(workspace) == [("check_drift", "production", ACTOR)]
+    assert queued(workspace) == [("check_drift", "production", MONITOR)]

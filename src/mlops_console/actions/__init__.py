@@ -65,9 +65,11 @@ def check(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
     try:
         ensure_writable(workspace)
         if found.refused is not None:
-            raise RefusedError(found.refused, "The plan shows the figures.")
+            figures = f"'{found.command} --dry-run' shows the figures." if found.gates else ""
+            raise RefusedError(found.refused, f"{found.hint} {figures}".strip())
     except RefusedError as error:
-        record(workspace, os_user(), name, found.subject, "refused", {"request": dict(request), "error": error.message})
+        detail = {"request": dict(request), **found.settles, "error": error.message}
+        record(workspace, os_user(), name, found.subject, "refused", detail)
         raise
     return found
 

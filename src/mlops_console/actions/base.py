@@ -67,6 +67,10 @@ class JobContext:
         ledger.append(tx, self.actor, self.action, self.subject, "succeeded", {**detail, "job": self.id})
         self.recorded = True
 
+    def leave_unrecorded(self) -> None:
+        """Nothing came of it that the ledger has to tell: its success gets no entry."""
+        self.recorded = True
+
 
 @dataclass(frozen=True, slots=True)
 class Action(Generic[R]):

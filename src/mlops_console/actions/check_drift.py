@@ -8,8 +8,9 @@ from pydantic import field_validator
 from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.alerts import Severity
 from mlops_console.core.config import Monitor, seconds
-from mlops_console.core.drift import DriftReport
+from mlops_console.core.drift import DriftReport, DriftVerdict
 from mlops_console.core.errors import ConfigError
+from mlops_console.core.jobs import MONITOR
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.text import clock, duration
 from mlops_console.drift.report import live_version, make_report, window_of
@@ -60,18 +61,28 @@ def _perform(workspace: Workspace, request: CheckDrift, job: JobContext) -> dict
         workspace, request.environment, seconds(request.window or monitor.window), monitor.level, time.time()
     )
     with workspace.store.write() as tx:
+        before = drift.standing(tx, request.environment)
         report_id = drift.add_report(tx, report)
-        if report.drifted:
+        if report.verdict is DriftVerdict.DRIFTED:
             alerts.open_alert(tx, "drift", request.environment, Severity.WARNING, _tell(report, report_id))
-        elif any(feature.p_value is not None for feature in report.features):
+        elif report.verdict is DriftVerdict.STABLE:
             alerts.resolve(tx, "drift", request.environment)
+    if job.actor == MONITOR and not _turns(before, report):
+        job.leave_unrecorded()
     return {
         "environment": request.environment,
         "report": report_id,
+        "verdict": str(report.verdict),
         "drifted": report.drifted,
         "drifted_features": list(report.drifted_features),
         "rows": report.rows,
     }
+
+
+def _turns(before: DriftReport | None, report: DriftReport) -> bool:
+    """Whether a report changes where the environment stands; one that was never tested stands as stable."""
+    was = DriftVerdict.DRIFTED if before and before.drifted else DriftVerdict.STABLE
+    return report.verdict not in (was, DriftVerdict.UNTESTED)
 
 
 def _tell(report: DriftReport, report_id: int) -> str:

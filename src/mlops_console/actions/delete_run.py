@@ -23,6 +23,7 @@ def _plan(workspace: Workspace, request: DeleteRun) -> Plan:
         changes=(Change(f"run {run.name}", run.status, "in the trash"),),
         notes=(f"'mlops-console run restore {run.id}' brings it back.",),
         refused=None if run.status.is_final else f"Run {run.name} is {run.status}: stop it first.",
+        hint="" if run.status.is_final else f"'mlops-console run stop {run.id}' stops it.",
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mlops_console.actions.base import Action, JobContext, Request
+from mlops_console.core.errors import UsageError
 from mlops_console.core.jobs import Job
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.runs import RunStatus
@@ -32,13 +33,17 @@ def request_stop(tx: Connection, job_id: int) -> Job:
 def _plan(workspace: Workspace, request: StopJob) -> Plan:
     with workspace.store.read() as db:
         job = jobs.get(db, request.job)
+    if job.state.is_final:
+        raise UsageError(
+            f"Job {job.id} has ended already: it is {job.state}.",
+            "'mlops-console job list' shows what runs; 'mlops-console job retry' does an ended one again.",
+        )
     return Plan(
         action="stop_job",
         subject=str(job.id),
         title=f"Stop job {job.id}: {job.action} {job.subject}",
         command=f"mlops-console job cancel {job.id}",
         changes=(Change(f"job {job.id}", job.state, "stopped"),),
-        refused=f"Job {job.id} has ended already: it is {job.state}." if job.state.is_final else None,
     )
 
 

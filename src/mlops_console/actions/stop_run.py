@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.actions.stop_job import request_stop
+from mlops_console.core.errors import UsageError
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.runs import Run
 from mlops_console.store import runs
@@ -21,6 +22,10 @@ class StopRun(Request):
 def _plan(workspace: Workspace, request: StopRun) -> Plan:
     with workspace.store.read() as db:
         run = runs.get(db, request.run)
+    if run.status.is_final:
+        raise UsageError(
+            f"Run {run.name} has ended already: it is {run.status}.", "'mlops-console run list' shows what runs."
+        )
     by = f"job {run.job_id} is stopped" if run.job_id is not None else "its process gets SIGTERM"
     return Plan(
         action="stop_run",
@@ -34,8 +39,6 @@ def _plan(workspace: Workspace, request: StopRun) -> Plan:
 
 
 def _refusal(run: Run) -> str | None:
-    if run.status.is_final:
-        return f"Run {run.name} has ended already: it is {run.status}."
     if run.job_id is not None:
         return None
     state = process_state(run.process) if run.process is not None else "dead"

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import typer
+
 from mlops_console import actions
 from mlops_console.cli import shapes
-from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.cli.output import show, show_error, show_json, show_table
 from mlops_console.core import text
-from mlops_console.core.errors import JobError, RefusedError
+from mlops_console.core.errors import JobError, MlopsError, RefusedError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.plans import Difference, Plan
 from mlops_console.store import deployments, jobs, runs
@@ -17,8 +19,8 @@ from mlops_console.worker import client
 
 def act(
     workspace: Workspace, name: str, request: Mapping[str, Any], *, wait: bool, dry_run: bool, as_json: bool
-) -> Job | None:
-    """Plan an action and, unless it is a dry run, queue it; the job, after its end if `wait`.
+) -> None:
+    """Plan an action and, unless it is a dry run, queue it; with `wait` until its end. What came of it is shown.
 
     Raises:
         RefusedError: the plan or the job was refused.
@@ -27,9 +29,8 @@ def act(
     if dry_run:
         plan = actions.plan(workspace, name, request)
         _show_plan(plan, as_json=as_json)
-        if plan.refused is not None:
-            raise RefusedError(plan.refused)
-        return None
+        _end(RefusedError(plan.refused, plan.hint) if plan.refused is not None else None, as_json=as_json)
+        return
     execution = client.execute(workspace, name, request)
     assert execution.job_id is not None, f"{name} is no job"
     job = client.wait(workspace, execution.job_id) if wait else _job(workspace, execution.job_id)
@@ -37,8 +38,7 @@ def act(
         show_json(_document(workspace, job, execution.plan))
     else:
         show(_sentence(job))
-    _raise_for(job)
-    return job
+    _end(_error(job), as_json=as_json)
 
 
 def _document(workspace: Workspace, job: Job, plan: Plan) -> dict[str, Any]:
@@ -60,18 +60,29 @@ def _sentence(job: Job) -> str:
         case JobState.QUEUED | JobState.RUNNING:
             return f"Job {job.id} ({job.action} {job.subject}) is {job.state}: 'mlops-console job show {job.id}'."
         case JobState.SUCCEEDED:
-            made = "  ".join(f"{key} {value}" for key, value in job.result.items())
+            made = "  ".join(f"{key} {value}" for key, value in job.result.items() if value is not None)
             took = text.duration((job.ended_at or 0) - (job.started_at or 0))
             return f"Job {job.id} ({job.action} {job.subject}) succeeded in {took}.  {made}".rstrip()
         case _:
             return f"Job {job.id} ({job.action} {job.subject}) {job.state}."
 
 
-def _raise_for(job: Job) -> None:
+def _error(job: Job) -> MlopsError | None:
     if job.state is JobState.REFUSED:
-        raise RefusedError(job.error or f"Job {job.id} was refused.")
+        return RefusedError(job.error or f"Job {job.id} was refused.")
     if job.state.is_final and job.state is not JobState.SUCCEEDED:
-        raise JobError(job.error or f"Job {job.id} ended {job.state}.")
+        return JobError(job.error or f"Job {job.id} ended {job.state}.")
+    return None
+
+
+def _end(error: MlopsError | None, *, as_json: bool) -> None:
+    """End the command with its error, if there is one. The JSON document on standard output stays the only one."""
+    if error is None:
+        return
+    if as_json:
+        show_error(error, as_json=False)
+        raise typer.Exit(error.exit_code)
+    raise error
 
 
 def _job(workspace: Workspace, job_id: int) -> Job:
@@ -81,7 +92,7 @@ def _job(workspace: Workspace, job_id: int) -> Job:
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
-        show_json({"job": None, "state": "planned", "plan": shapes.plan(plan)})
+        show_json({"job": None, "state": "planned", "error": plan.refused, "plan": shapes.plan(plan)})
         return
     show(plan.title)
     for change in plan.changes:
@@ -97,11 +108,11 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
         )
     for note in plan.notes:
         show(f"  • {note}")
-    show(f"\nNothing was changed. To do it: {plan.command}")
+    show("\nNothing was changed." + (f" To do it: {plan.command}" if plan.refused is None else ""))
 
 
 def _row(found: Difference) -> tuple[str, ...]:
-    verdict = {True: "▲ better", False: "▼ worse", None: ""}[found.better]
+    verdict = {True: "▲ better", False: "▼ worse", None: "=" if found.same else ""}[found.better]
     return found.name, _value(found.before), _value(found.after), verdict
 
 

@@ -61,6 +61,7 @@ def add_to(app: typer.Typer, open_console: Callable[..., None]) -> None:
             _tell(workspace)
         else:
             open_console(workspace.root)
+            _say_goodbye(workspace)
 
 
 def prepare(folder: Path, project: str) -> Workspace:
@@ -72,6 +73,8 @@ def prepare(folder: Path, project: str) -> Workspace:
     """
     workspace = _copy(folder, project)
     script = _script(folder)
+    if script.model != _script(shipped("sample_projects") / project).model:
+        raise UsageError(f"{folder} is the copy of another sample project than {project}.", "Choose a new folder.")
     show(f"{project} in {folder}")
     with workspace.store.read() as db:
         trained = len(models.versions(db, script.model))
@@ -125,7 +128,9 @@ def _move_ports(config: Path) -> None:
     text = config.read_text(encoding="utf-8")
     for port in sorted(set(re.findall(r"(?m)^port = (\d+)$", text))):
         if not _is_free(int(port)):
-            text = re.sub(rf"\b{port}\b", str(_free_port()), text)
+            other = _free_port()
+            show(f"  port {port} is taken: it is {other} here")
+            text = re.sub(rf"\b{port}\b", str(other), text)
     config.write_text(text, encoding="utf-8")
 
 
@@ -177,5 +182,14 @@ def _projects() -> list[str]:
 def _tell(workspace: Workspace) -> None:
     show()
     show_overview(workspace)
-    show(f"\nOpen the console:     mlops-console --workspace {shlex.quote(str(workspace.root))}")
-    show(f"Stop all that runs:   mlops-console worker stop --workspace {shlex.quote(str(workspace.root))}")
+    show()
+    _say_goodbye(workspace)
+
+
+def _say_goodbye(workspace: Workspace) -> None:
+    """The demo goes on without the console: how to come back, and how to end it."""
+    where = f"--workspace {shlex.quote(str(workspace.root))}"
+    program = "mlops-console" if shutil.which("mlops-console") else shlex.quote(sys.argv[0])
+    show("The worker, the model servers and the traffic go on.")
+    show(f"Open the console:     {program} {where}")
+    show(f"Stop all that runs:   {program} worker stop {where}")

@@ -8,12 +8,14 @@ from mlops_console.cli import shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
-from mlops_console.core.drift import DriftReport
+from mlops_console.core.drift import DriftReport, DriftVerdict
 from mlops_console.core.errors import JobError, NotFoundError, RefusedError
 from mlops_console.core.jobs import JobState
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+
+_GLYPHS = {DriftVerdict.DRIFTED: "⚠", DriftVerdict.STABLE: "✓", DriftVerdict.UNTESTED: "–"}
 
 app = typer.Typer(help="Drift: live data against a version's reference data.", no_args_is_help=True)
 
@@ -37,7 +39,7 @@ def check(
         raise RefusedError(job.error or "The drift check was refused.")
     if job.state is not JobState.SUCCEEDED:
         raise JobError(job.error or f"The drift check ended {job.state}.")
-    _show(_report(found, int(job.result["report"])), as_json=as_json)
+    _show(found, int(job.result["report"]), as_json=as_json)
 
 
 @app.command("show")
@@ -58,20 +60,20 @@ def show_report(
                 f"'mlops-console drift check {environment}' makes one.",
             )
         report = newest[0].id
-    _show(_report(found, report), as_json=as_json)
+    _show(found, report, as_json=as_json)
 
 
-def _report(workspace: Workspace, report_id: int) -> DriftReport:
+def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:
     with workspace.store.read() as db:
-        return drift.report(db, report_id)
-
-
-def _show(found: DriftReport, *, as_json: bool) -> None:
+        found = drift.report(db, report_id)
+        standing = drift.standing(db, found.environment, found.revision)
     if as_json:
         show_json(shapes.drift_report(found))
         return
-    verdict = f"⚠ drifted: {', '.join(found.drifted_features)}" if found.drifted else "✓ no drift"
-    show(f"{found.environment}  {found.model}:{found.version}  report {found.id}  {found.rows:,} rows  {verdict}")
+    head = f"{found.environment}  {found.model}:{found.version}  report {found.id}  {found.rows:,} rows"
+    show(f"{head}  {_verdict(found)}")
+    if found.verdict is DriftVerdict.UNTESTED and standing and standing.verdict is not DriftVerdict.UNTESTED:
+        show(f"  the last report that could be tested is {standing.id}: {_verdict(standing)}")
     show_table(
         ("FEATURE", "TEST", "N", "M", "STATISTIC", "P", "PSI", "VERDICT"),
         [
@@ -83,9 +85,18 @@ def _show(found: DriftReport, *, as_json: bool) -> None:
                 text.number(f.statistic),
                 text.number(f.p_value),
                 text.number(f.psi),
-                ("⚠ " if f.drifted else "✓ ") + f.verdict,
+                f"{_GLYPHS[f.outcome]} {f.verdict}",
             )
             for f in found.features
         ],
         right=("N", "M", "STATISTIC", "P", "PSI"),
     )
+
+
+def _verdict(found: DriftReport) -> str:
+    told = {
+        DriftVerdict.DRIFTED: f"drifted: {', '.join(found.drifted_features)}",
+        DriftVerdict.STABLE: "no drift",
+        DriftVerdict.UNTESTED: found.untested_because,
+    }
+    return f"{_GLYPHS[found.verdict]} {told[found.verdict]}"

@@ -1,5 +1,6 @@
 """`job list|show|cancel|retry`."""
 
+import json
 import time
 from typing import Annotated
 
@@ -55,7 +56,8 @@ def show_job(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonO
     show(f"job {found.id}  {found.action} {found.subject}  {found.state}  {_took(found)}")
     for name in ("actor", "error", "progress_text", "exit_code", "request", "result"):
         if document[name] not in (None, "", {}):
-            show(f"  {name:<14}{document[name]}")
+            value = document[name]
+            show(f"  {name:<14}{json.dumps(value) if isinstance(value, dict) else value}")
 
 
 @app.command("cancel")

@@ -2,23 +2,22 @@
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from mlops_console.core.errors import MlopsError
 from mlops_console.core.text import safe_line, safe_text
 
-
-def console() -> Console:
-    """Standard output for people; wide where it is no terminal, so that nothing is cut in a pipe."""
-    width = None if sys.stdout.isatty() else 200
-    return Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty())
+_GAP = 3  # cells between two columns
+_NARROW = 24  # cells to which a wider column may be cut before it is left out
 
 
 def show(text: str = "") -> None:
@@ -32,14 +31,38 @@ def show_json(document: Any) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()) -> None:
-    """A table; the columns named in `right` are aligned to the right."""
+    """A table; the columns named in `right` are aligned to the right.
+
+    In a terminal the columns that have no room are left out from the end, which is said; in a pipe nothing is cut.
+    """
+    titles = [safe_line(column) for column in columns]
+    cells = [[safe_line(cell) for cell in row] for row in rows]
+    widths = [max(cell_len(row[index]) for row in (titles, *cells)) for index in range(len(titles))]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sum(widths) + _GAP * len(widths)
+    shown, widths = _fitting(widths, room)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     numeric = set(right)
-    for column in columns:
-        table.add_column(Text(safe_line(column)), justify="right" if column in numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(safe_line(cell)) for cell in row))
-    console().print(table)
+    for column, title, width in zip(columns[:shown], titles, widths, strict=False):
+        justify: JustifyMethod = "right" if column in numeric else "left"
+        table.add_column(Text(title), justify=justify, no_wrap=True, overflow="ellipsis", width=width)
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row[:shown]))
+    Console(width=max(room, 1), highlight=False, emoji=False, markup=False).print(table)
+    if shown < len(titles):
+        show(f"No room for {', '.join(titles[shown:])}: a wider terminal or --json shows them.")
+
+
+def _fitting(widths: Sequence[int], room: int) -> tuple[int, list[int]]:
+    """How many of the leading columns fit, at least one, and how wide each may be; the last one takes what is left."""
+    taken = 0
+    found: list[int] = []
+    for width in widths:
+        least = min(width, _NARROW)
+        if found and taken + least > room:
+            break
+        found.append(min(width, max(room - taken, 1)))
+        taken += found[-1] + _GAP
+    return len(found), found
 
 
 def show_error(error: MlopsError, *, as_json: bool) -> None:

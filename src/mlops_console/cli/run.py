@@ -43,7 +43,7 @@ def list_runs(
         show_json({"total": page.total, "runs": [shapes.run(run) for run in page.runs]})
         return
     if not page.runs:
-        show("No run matches." if filter_text else "There are no runs yet: 'mlops-console train' makes one.")
+        show(_nothing(filter_text, deleted))
         return
     metrics = _common(run.metrics for run in page.runs)
     params = _common(run.params for run in page.runs)
@@ -80,7 +80,7 @@ def show_run(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonO
         ("started", f"{text.clock(found.started_at)} ({text.age(found.started_at)})"),
         ("took", text.duration(found.duration(time.time()))),
         ("command", found.provenance.command),
-        ("by", f"{found.provenance.user}@{document['host']}"),
+        ("by", "@".join(part for part in (found.provenance.user, document["host"]) if part) or "–"),
         ("git", f"{git['commit'] or '–'} {git['branch'] or ''}{' (dirty)' if git['dirty'] else ''}"),
         ("python", found.provenance.python),
         ("models", ", ".join(document["models"]) or "–"),
@@ -186,6 +186,12 @@ def _change(workspace: Workspace, action: str, run: str, outcome: str, *, as_jso
         show_json({"run": found.id, "action": action})
     else:
         show(f"Run {found.name} ({found.id}) {outcome}.")
+
+
+def _nothing(filter_text: str, deleted: bool) -> str:
+    if filter_text:
+        return "No run matches."
+    return "The trash is empty." if deleted else "There are no runs yet: 'mlops-console train' makes one."
 
 
 def _row(run: Run, metrics: list[str], params: list[str]) -> tuple[object, ...]:

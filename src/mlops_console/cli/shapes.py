@@ -100,8 +100,8 @@ def model_version(found: ModelVersion, run_of_it: Run | None, live_in: list[str]
     }
 
 
-def environment(found: Environment) -> dict[str, Any]:
-    """One element of `status --json`: what is live, not what is on its way."""
+def environment(found: Environment, report: DriftReport | None) -> dict[str, Any]:
+    """One element of `status --json`: what is live, not what is on its way, and the report that it stands by."""
     live = found.live
     return {
         "name": found.name,
@@ -112,6 +112,15 @@ def environment(found: Environment) -> dict[str, Any]:
         "url": found.url,
         "health": found.health.value,
         "error": found.error,
+        "drift": None if report is None else _standing(report),
+    }
+
+
+def _standing(found: DriftReport) -> dict[str, Any]:
+    return {
+        "verdict": found.verdict.value,
+        "features": list(found.drifted_features),
+        "checked_at": found.created_at,
     }
 
 
@@ -177,6 +186,7 @@ def plan(found: Plan) -> dict[str, Any]:
         "gates": [{"gate": g.gate, "passed": g.passed, "figure": g.figure} for g in found.gates],
         "notes": list(found.notes),
         "refused": found.refused,
+        "hint": found.hint,
     }
 
 
@@ -192,6 +202,7 @@ def drift_report(found: DriftReport) -> dict[str, Any]:
         "rows": found.rows,
         "reference_rows": found.reference_rows,
         "level": found.level,
+        "verdict": found.verdict.value,
         "drifted": found.drifted,
         "created_at": found.created_at,
         "features": [

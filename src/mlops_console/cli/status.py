@@ -11,8 +11,10 @@ from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
 from mlops_console.core.deployments import Environment
+from mlops_console.core.drift import DriftReport, DriftVerdict
 from mlops_console.core.errors import UsageError
 from mlops_console.store import alerts, deployments, drift, jobs, models, runs
+from mlops_console.store.database import Connection
 from mlops_console.store.identity import process_state
 from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
@@ -41,7 +43,7 @@ def show_overview(workspace: Workspace) -> None:
     """The Overview of the console as text."""
     with workspace.store.read() as db:
         environments = deployments.environments(db)
-        reports = {e.name: drift.reports(db, e.name, limit=1) for e in environments}
+        reports = [_standing(db, e) for e in environments]
         open_jobs = jobs.open_jobs(db)
         page = runs.page(db, RunQuery(limit=5))
         open_alerts = alerts.open_alerts(db)
@@ -54,10 +56,7 @@ def show_overview(workspace: Workspace) -> None:
     if environments:
         show_table(
             ("NAME", "LIVE", "REV", "SINCE", "BY", "HEALTH", "DRIFT", "URL"),
-            [
-                _environment_row(e, reports[e.name][0].drifted_features if reports[e.name] else None)
-                for e in environments
-            ],
+            [_environment_row(e, report) for e, report in zip(environments, reports, strict=True)],
             right=("REV",),
         )
     else:
@@ -82,9 +81,20 @@ def show_overview(workspace: Workspace) -> None:
             show(f"  ⚠ {alert.severity} {alert.subject}: {alert.message} ({text.age(alert.created_at)})")
 
 
-def _environment_row(found: Environment, drifted: tuple[str, ...] | None) -> tuple[object, ...]:
+def _standing(db: Connection, environment: Environment) -> DriftReport | None:
+    """The drift report by which what is live stands."""
+    return drift.standing(db, environment.name, environment.live.revision) if environment.live else None
+
+
+def _environment_row(found: Environment, report: DriftReport | None) -> tuple[object, ...]:
     live = found.live
-    verdict = "–" if drifted is None else ("✓ none" if not drifted else f"⚠ {', '.join(drifted)}")
+    verdict = "–"
+    if report is not None:
+        verdict = {
+            DriftVerdict.DRIFTED: f"⚠ {', '.join(report.drifted_features)}",
+            DriftVerdict.STABLE: "✓ none",
+            DriftVerdict.UNTESTED: f"– {report.untested_because}",
+        }[report.verdict]
     health = found.health if found.error is None else f"{found.health}: {found.error}"
     if live is None:
         return (found.name, "–", "–", "–", "–", health, verdict, found.url)
@@ -108,7 +118,7 @@ def _figures(metrics: Any) -> str:
 def _document(workspace: Workspace) -> dict[str, Any]:
     with workspace.store.read() as db:
         return {
-            "environments": [shapes.environment(e) for e in deployments.environments(db)],
+            "environments": [shapes.environment(e, _standing(db, e)) for e in deployments.environments(db)],
             "jobs": [shapes.job(j) for j in jobs.open_jobs(db)],
             "alerts": [shapes.alert(a) for a in alerts.open_alerts(db)],
         }

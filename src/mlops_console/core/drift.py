@@ -2,9 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from mlops_console.core.datasets import ColumnKind
+
+LEAST_ROWS = 30  # values that a feature needs on both sides to be tested
+
+
+class DriftVerdict(StrEnum):
+    """What a report says of an environment, or of one of its features."""
+
+    DRIFTED = "drifted"
+    STABLE = "stable"
+    UNTESTED = "untested"  # there was too little to test: it proves nothing, in neither direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,16 @@ class FeatureDrift:
     verdict: str  # one sentence
     histogram: Histogram | None = None
 
+    @property
+    def tested(self) -> bool:
+        return self.p_value is not None
+
+    @property
+    def outcome(self) -> DriftVerdict:
+        if self.drifted:
+            return DriftVerdict.DRIFTED
+        return DriftVerdict.STABLE if self.tested else DriftVerdict.UNTESTED
+
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
@@ -56,6 +77,24 @@ class DriftReport:
     @property
     def drifted_features(self) -> tuple[str, ...]:
         return tuple(f.feature for f in self.features if f.drifted)
+
+    @property
+    def verdict(self) -> DriftVerdict:
+        """Drifted if a feature has, stable if at least one was tested and none has."""
+        if self.drifted:
+            return DriftVerdict.DRIFTED
+        return DriftVerdict.STABLE if any(f.tested for f in self.features) else DriftVerdict.UNTESTED
+
+    @property
+    def untested_because(self) -> str:
+        """Why nothing could be tested: `too few rows (2 of at least 30)`; "" where something was."""
+        if self.verdict is not DriftVerdict.UNTESTED:
+            return ""
+        if self.rows < LEAST_ROWS:
+            return f"too few rows ({self.rows:,} of at least {LEAST_ROWS})"
+        if self.reference_rows < LEAST_ROWS:
+            return f"too few reference rows ({self.reference_rows:,} of at least {LEAST_ROWS})"
+        return "no feature could be tested"
 
 
 @dataclass(frozen=True, slots=True)

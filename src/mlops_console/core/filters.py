@@ -49,9 +49,9 @@ _TOKEN = re.compile(
 class FilterError(UsageError):
     """A filter that makes no sense; `column` is where, counted from 1."""
 
-    def __init__(self, message: str, column: int) -> None:
-        super().__init__(f"Filter, column {column}: {message}.", "'?' and docs/filters.md show the language.")
-        self.column = column
+    def __init__(self, message: str, column: int, what: str = "Filter") -> None:
+        super().__init__(f"{what}, column {column}: {message}.", "docs/filters.md shows the language.")
+        self.problem, self.column = message, column
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,10 @@ def parse_order(text: str) -> Order:
         FilterError: there is no such field.
     """
     descending = text.startswith("-")
-    return Order(parse_field(text.removeprefix("-"), 1 + descending), descending)
+    try:
+        return Order(parse_field(text.removeprefix("-"), 1 + descending), descending)
+    except FilterError as error:
+        raise FilterError(error.problem, error.column, "Order") from None
 
 
 def parse_field(text: str, column: int = 1) -> Field:

@@ -7,6 +7,8 @@ from typing import Any
 
 from mlops_console.core.runs import ProcessIdentity
 
+MONITOR = "monitor"  # the actor of the drift checks that the worker queues by itself
+
 
 class JobState(StrEnum):
     QUEUED = "queued"

@@ -1,5 +1,6 @@
 """Plans: what an action would change, shown before it is confirmed."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,14 @@ class Difference:
     before: float | str | None
     after: float | str | None
     better: bool | None = None  # None: no direction is known
+
+    @property
+    def same(self) -> bool:
+        """Equal; of two numbers, within the noise of their reckoning (relative 1e-9)."""
+        before, after = self.before, self.after
+        if isinstance(before, int | float) and isinstance(after, int | float):
+            return math.isclose(before, after, rel_tol=1e-9)
+        return before == after
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +58,5 @@ class Plan:
     gates: tuple[GateResult, ...] = ()
     notes: tuple[str, ...] = field(default=())
     refused: str | None = None
+    hint: str = ""  # what to do next where it is refused
     settles: Mapping[str, Any] = field(default_factory=dict)

@@ -1,10 +1,11 @@
 """How values are written for people, and how foreign text is made safe to show."""
 
 import difflib
+import json
 import math
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _UNSAFE = re.compile(
@@ -115,11 +116,13 @@ def size(count: int | None) -> str:
 
 
 def param(value: Any) -> str:
-    """A param's value as a person would write it: no quotes round a string, short floats."""
+    """A param's value as a person would write it: no quotes round a string, short floats, lists and tables as JSON."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, list | tuple | Mapping):
+        return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 

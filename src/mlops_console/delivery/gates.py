@@ -84,13 +84,18 @@ def evaluate(gate: Gate, candidate: Mapping[str, float], live: Mapping[str, floa
     return GateResult(gate.text, _OPERATORS[gate.op](_decimal(value), bound), figure)
 
 
+def required_gate(required: str) -> str:
+    """The text of the gate that `requires` is."""
+    return f'requires = "{required}"'
+
+
 def evaluate_required(required: str, model_ref: str, revisions: Sequence[Revision]) -> GateResult:
     """Whether a version is live, or was, in the environment that has to come first.
 
     Args:
         revisions: those of the required environment, newest first.
     """
-    gate = f'requires = "{required}"'
+    gate = required_gate(required)
     for revision in revisions:
         if revision.model_ref == model_ref and revision.live_at is not None:
             verb = "is" if revision.ended_at is None else "was"

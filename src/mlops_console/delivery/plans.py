@@ -3,9 +3,10 @@
 import shlex
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mlops_console.core.config import Model
-from mlops_console.core.deployments import RevisionState, ServerHealth
+from mlops_console.core.deployments import Revision, RevisionState, ServerHealth
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.plans import Change, Difference, Plan
@@ -13,8 +14,10 @@ from mlops_console.core.text import param
 from mlops_console.delivery.situation import (
     Candidate,
     Situation,
+    advice,
     candidate_for,
     check_gates,
+    left_by_rollback,
     look,
     refusal,
     rollback_target,
@@ -51,6 +54,7 @@ def plan_deploy(workspace: Workspace, model_ref: str, environment: str, reason: 
         gates=gates,
         notes=tuple(_notes(situation, settings.host, settings.port)),
         refused=refusal(version.ref, environment, gates),
+        hint=advice(version.ref, settings, gates),
         settles={"model_ref": version.ref},
     )
 
@@ -67,17 +71,35 @@ def plan_rollback(workspace: Workspace, environment: str, to: int | None = None,
     known = situation.environment
     if known is None:
         raise AssertionError(f"{environment} has revisions, but is not in the store")
+    undoes = left_by_rollback(situation.revisions) == target
+    title = f"Roll {environment} back to {target.model_ref}, as in revision {target.revision}"
+    if undoes:
+        title = f"Undo the rollback of revision {target.revision} in {environment}: {target.model_ref} serves again"
     command = ["mlops-console", "rollback", environment, "--to", str(target.revision)]
     return Plan(
         "rollback",
         environment,
-        f"Roll {environment} back to {target.model_ref}, as in revision {target.revision}",
+        title,
         shlex.join(command + (["--reason", reason] if reason else [])),
         changes=tuple(_changes(situation, known.host, known.port)),
         metrics=tuple(_metrics(situation, _model_settings(workspace, target.model))),
         params=tuple(_params(situation)),
-        notes=tuple(_notes(situation, known.host, known.port)),
+        notes=(
+            *((_undo_note(situation, target),) if undoes else ()),
+            *_notes(situation, known.host, known.port),
+        ),
         settles={"to": target.revision},
+    )
+
+
+def _undo_note(situation: Situation, target: Revision) -> str:
+    """A second rollback goes back and forth; who wants to go further back has to name where to."""
+    served = {target.model_ref, situation.live.model_ref if situation.live else ""}
+    further = next((r for r in situation.revisions if r.live_at is not None and r.model_ref not in served), None)
+    to, where = (further.revision, f"back to {further.model_ref}") if further else ("REVISION", "to another one")
+    return (
+        f"This undoes the rollback of revision {target.revision}: {target.model_ref} serves again. "
+        f"'mlops-console rollback {situation.name} --to {to}' goes {where}."
     )
 
 
@@ -104,10 +126,10 @@ def _metrics(situation: Situation, settings: Model) -> Iterator[Difference]:
     after = situation.candidate.metrics
     for name in sorted(before.keys() | after.keys(), key=lambda name: (name != settings.metric, name)):
         old, new = before.get(name), after.get(name)
-        better = None
-        if name == settings.metric and old is not None and new is not None and old != new:
-            better = (new > old) == (settings.goal == "maximize")
-        yield Difference(name, old, new, better)
+        difference = Difference(name, old, new)
+        if name == settings.metric and old is not None and new is not None and not difference.same:
+            difference = replace(difference, better=(new > old) == (settings.goal == "maximize"))
+        yield difference
 
 
 def _params(situation: Situation) -> Iterator[Difference]:
@@ -135,7 +157,10 @@ def _notes(situation: Situation, host: str, port: int) -> Iterator[str]:
     live, newest = situation.live, situation.revisions[0] if situation.revisions else None
     candidate = situation.candidate.version
     if live and live.model_ref == candidate.ref:
-        yield f"{candidate.ref} is live in {situation.name} already, as revision {live.revision}."
+        yield (
+            f"{candidate.ref} is live in {situation.name} already, as revision {live.revision}: "
+            f"this makes revision {situation.next_revision} of the same version."
+        )
     if newest and newest.state is RevisionState.LOADING:
         yield f"Revision {newest.revision} ({newest.model_ref}) is still loading: this one takes its place."
     if situation.live_candidate:

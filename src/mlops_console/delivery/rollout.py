@@ -7,6 +7,7 @@ from mlops_console.core.deployments import Revision, RevisionState, ServerHealth
 from mlops_console.core.errors import JobError, JobStopped, RefusedError
 from mlops_console.core.models import ModelRef
 from mlops_console.delivery.situation import (
+    advice,
     candidate_for,
     check_gates,
     look,
@@ -79,7 +80,7 @@ def _begin_deploy(workspace: Workspace, model_ref: str, environment: str, reason
         gates = check_gates(tx, settings, look(tx, environment, version))
         refused = refusal(version.ref, environment, gates)
         if refused is not None:
-            raise RefusedError(refused, "The plan shows the figures.")
+            raise RefusedError(refused, advice(version.ref, settings, gates))
         deployments.ensure_environment(tx, environment, settings.model, settings.host, settings.port)
         return deployments.add_revision(
             tx, environment, version, kind="deploy", actor=job.actor, reason=reason, job_id=job.id, gates=gates

@@ -1,5 +1,6 @@
 """What stands in an environment, beside the version that is to come: what plans and rollouts are reckoned from."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import Run
 from mlops_console.core.text import did_you_mean
-from mlops_console.delivery.gates import evaluate, evaluate_required, parse_gate
+from mlops_console.delivery.gates import evaluate, evaluate_required, parse_gate, required_gate
 from mlops_console.store import deployments, models, runs
 from mlops_console.store.database import Connection
 
@@ -116,6 +117,31 @@ def refusal(ref: str, environment: str, gates: Sequence[GateResult]) -> str | No
         return None
     figures = "; ".join(f"{gate.gate} ({gate.figure})" for gate in failed)
     return f"{ref} does not pass {len(failed)} of {len(gates)} gates of {environment}: {figures}."
+
+
+def advice(ref: str, settings: EnvironmentConfig, gates: Sequence[GateResult]) -> str:
+    """What to do about a refusal, as sentences; "" where every gate has passed."""
+    failed = [gate.gate for gate in gates if not gate.passed]
+    steps = []
+    if settings.requires and required_gate(settings.requires) in failed:
+        failed.remove(required_gate(settings.requires))
+        command = shlex.join(["mlops-console", "deploy", ref, settings.requires])
+        steps.append(f"Deploy it to {settings.requires} first: {command}.")
+    if failed:
+        steps.append("Train a better version, or change the gate in mlops.toml.")
+    return " ".join(steps)
+
+
+def left_by_rollback(revisions: Sequence[Revision]) -> Revision | None:
+    """The revision whose place the live one, a rollback, has taken; None where the live one is no rollback.
+
+    Args:
+        revisions: those of the environment, newest first.
+    """
+    live = next((r for r in revisions if r.state is RevisionState.LIVE), None)
+    if live is None or live.restores is None:
+        return None
+    return next((r for r in revisions if r.revision < live.revision and r.live_at is not None), None)
 
 
 def rollback_target(environment: str, revisions: Sequence[Revision], to: int | None) -> Revision:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.datasets import ColumnKind
-from mlops_console.core.drift import FeatureDrift, Histogram
+from mlops_console.core.drift import LEAST_ROWS, FeatureDrift, Histogram
 from mlops_console.core.models import Column
 from mlops_console.drift import tests
 from mlops_console.drift.histograms import categorical_histogram, numeric_histogram
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LEAST_ROWS = 30
 LEAST_EFFECT = 0.1  # of the rows: KS distance or total variation
 _SMALLEST_P = 1e-9
 

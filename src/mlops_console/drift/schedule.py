@@ -2,8 +2,8 @@
 
 from mlops_console.core.config import Config, seconds
 from mlops_console.core.deployments import Environment, ServerHealth
+from mlops_console.core.drift import LEAST_ROWS
 from mlops_console.core.models import ModelRef
-from mlops_console.drift.features import LEAST_ROWS
 from mlops_console.drift.report import window_of
 from mlops_console.store import deployments, drift, jobs, models
 from mlops_console.store.database import Connection

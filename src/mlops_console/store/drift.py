@@ -63,6 +63,24 @@ def reports(db: sqlite3.Connection, environment: str | None = None, limit: int =
     return [_report(db, row, histograms=False) for row in rows]
 
 
+def standing(db: sqlite3.Connection, environment: str, revision: int | None = None) -> DriftReport | None:
+    """Where an environment stands: its newest report in which something was tested, else its newest one.
+
+    Args:
+        revision: only the reports of this revision; None takes those of all.
+    """
+    tested = "(drifted OR EXISTS (SELECT 1 FROM drift_features WHERE report_id = id AND p_value IS NOT NULL))"
+    for condition in (tested, "TRUE"):
+        row = db.execute(
+            "SELECT * FROM drift_reports WHERE environment = ?1 AND (?2 IS NULL OR revision = ?2) "
+            f"AND {condition} ORDER BY id DESC LIMIT 1",
+            (environment, revision),
+        ).fetchone()
+        if row is not None:
+            return _report(db, row, histograms=False)
+    return None
+
+
 def report(db: sqlite3.Connection, report_id: int) -> DriftReport:
     """One report, whole.
 

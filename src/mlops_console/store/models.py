@@ -134,7 +134,10 @@ def check_known(db: sqlite3.Connection, model: str) -> None:
 def _not_found(db: sqlite3.Connection, ref: ModelRef) -> NotFoundError:
     check_known(db, ref.model)
     known = ", ".join(f"{v.ref}{''.join(f' @{alias}' for alias in v.aliases)}" for v in versions(db, ref.model)[:10])
-    return NotFoundError(f"There is no version {str(ref)!r}.", f"The newest are: {known}.")
+    hint = f"The newest are: {known}."
+    if ref.alias is not None:
+        hint += f" 'mlops-console model alias {ref.model}:VERSION {ref.alias}' makes the alias."
+    return NotFoundError(f"There is no version {str(ref)!r}.", hint)
 
 
 def _version(row: sqlite3.Row) -> ModelVersion:

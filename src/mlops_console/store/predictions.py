@@ -64,6 +64,14 @@ class PredictionLog:
             ).fetchone()
         return int(found[0])
 
+    def first_at(self, environment: str) -> float | None:
+        """When the first row of an environment was answered; None without any."""
+        if not self.path.exists():
+            return None
+        with self._open("ro") as db:
+            found = db.execute("SELECT min(at) FROM predictions WHERE environment = ?", (environment,)).fetchone()
+        return None if found[0] is None else float(found[0])
+
     def counts(self, environment: str, end: float, spans: int, seconds: float) -> tuple[int, ...]:
         """How many rows were answered in each of the last `spans` times `seconds` before `end`, oldest first."""
         found = [0] * spans

@@ -51,7 +51,8 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
             Recovery(workspace),
         )
         self._told = set()
-        self._begin_theme(theme or themes.DEFAULT)
+        self._theme_kept = themes.kept()
+        self._begin_theme(theme or self._theme_kept or themes.DEFAULT)
 
     @property
     def main(self) -> MainScreen:
@@ -104,10 +105,19 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
             self.tell(f"{problem}; it keeps its default.", "warning")
         if self._theme_wanted is None and config.console.theme:
             self.use_theme(config.console.theme)
+        self._show_config_problem("")
 
     def on_read_failed(self, event: ReadFailed) -> None:
-        if not self._over:
-            self.tell_error(event.error)
+        if self._over:
+            return
+        self.tell_error(event.error)
+        if event.what == "config":
+            self._show_config_problem(event.error.message)
+
+    def _show_config_problem(self, problem: str) -> None:
+        """What is wrong with mlops.toml stays in sight until it is mended."""
+        if self._main.header.show_config_problem(problem) and self.listening:
+            self._main.store_changed(frozenset({"environments"}))  # the overview tells the sentence
 
     def on_themes_loaded(self, event: ThemesLoaded) -> None:
         if self._over:
@@ -118,8 +128,8 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
             if changed and theme.name == self.theme:
                 self.refresh_css(animate=False)
         first, self.own_themes = not self.own_themes, tuple(theme.name for theme in event.themes)
-        if first and self._theme_wanted:
-            self.use_theme(self._theme_wanted)  # it may be the user's own
+        if first and (wanted := self._theme_wanted or self._theme_kept):
+            self.use_theme(wanted)  # it may be the user's own
         for problem in event.problems:
             self.tell(problem.problem, "warning")
 
@@ -148,7 +158,7 @@ def run_console(workspace_path: Path | None, read_only: bool, theme: str | None)
     Args:
         workspace_path: where to look from; None: `$MLOPS_WORKSPACE`, else the current folder.
         read_only: without any action; they are refused in this process as well.
-        theme: the name of a theme; None: that of mlops.toml, else "dark".
+        theme: the name of a theme; None: that of mlops.toml, else the one chosen last with `T`, else "dark".
 
     Raises:
         NotFoundError: there is no workspace.

@@ -3,13 +3,12 @@
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from mlops_console.core.errors import RefusedError
 from mlops_console.core.text import safe_line
 from mlops_console.tui import commands
 from mlops_console.tui.commands import Command, Keymap
 from mlops_console.tui.screens.main import MainScreen
 from mlops_console.tui.telling import TellingApp
-
-_ACTING = {command.action.removeprefix("app.") for command in commands.COMMANDS if command.acts}
 
 
 class ActingApp(TellingApp, inherit_bindings=False):
@@ -42,10 +41,8 @@ class ActingApp(TellingApp, inherit_bindings=False):
             await self.run_action(("", action, parameters), default_namespace=target)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Read-only, no action exists; and none before there is a view."""
-        if not self.main.ready:
-            return action in ("quit", "show_view")
-        return not (self.read_only and action in _ACTING)
+        """None exists before there is a view."""
+        return self.main.ready or action in ("quit", "show_view")
 
     async def action_show_view(self, name: str, where: Mapping[str, Any] | None = None) -> None:
         await self.main.show_view(name, where)
@@ -108,17 +105,25 @@ class ActingApp(TellingApp, inherit_bindings=False):
         from mlops_console.tui.screens.dialogs.picker import Choice, Picker
 
         if name:
-            self.use_theme(name)
+            self._choose_theme(name)
             return
         choices = [Choice(own, own, "in use" if own == self.theme else "") for own in self.own_themes]
-        self.push_screen(Picker("Theme", choices), lambda chosen: self.use_theme(chosen) if chosen else None)
+        self.push_screen(Picker("Theme", choices), lambda chosen: self._choose_theme(chosen) if chosen else None)
 
-    def use_theme(self, name: str) -> None:
-        """Switch to a theme; an unknown one is told."""
+    def use_theme(self, name: str) -> bool:
+        """Switch to a theme; an unknown one is told, and False."""
         if name in self.own_themes or name == self.theme:
             self.theme = name
-        else:
-            self.tell(f"There is no theme {safe_line(name, 60)}; there are {', '.join(self.own_themes)}.", "warning")
+            return True
+        self.tell(f"There is no theme {safe_line(name, 60)}; there are {', '.join(self.own_themes)}.", "warning")
+        return False
+
+    def _choose_theme(self, name: str) -> None:
+        """Switch to a theme and remember it, for this user."""
+        from mlops_console.tui import flows
+
+        if self.use_theme(name):
+            self.run_worker(flows.keep_theme(self, name), name="theme", exit_on_error=False)
 
     async def _typed(self, text: str | None) -> None:
         """Do what was typed into `:`."""
@@ -139,4 +144,11 @@ class ActingApp(TellingApp, inherit_bindings=False):
             self.tell(f"Nothing is selected that has a {what}.", "warning")
 
     def _flow(self, flow: Coroutine[Any, Any, None]) -> None:
+        """Begin an action; read-only, say that there is none."""
+        if self.read_only:
+            flow.close()
+            self.tell_error(
+                RefusedError("read-only: nothing can be changed from here.", "Start it without --read-only.")
+            )
+            return
         self.run_worker(flow, name="flow", group="flow", exclusive=True, exit_on_error=False)

@@ -19,7 +19,7 @@ class Command:
         keys: its default keys, comma-separated as Textual names them.
         action: the Textual action; `app.x` is the app's, else it is that of the widget which has the binding.
         help: one sentence without a full stop, for `?`, tooltips and the docs.
-        scope: where its keys hold: "app", "grid" (any list), "detail", or the names of views.
+        scope: where its keys hold: "app", "grid" (any list), "marks" (one whose rows may be marked), or names of views.
         acts: it changes something, so it does not exist in a read-only console.
         footer: the views whose footer shows it, in the order of this table.
         argument: what may follow it in `:`, for people; "" where nothing may.
@@ -68,7 +68,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("compare", "Compare", "c", "compare", "Compare what is marked, side by side",
             scope=("runs", "models"), footer=("runs", "models")),
     Command("mark", "Mark", "space", "mark", "Mark or unmark the row of the cursor, to compare it",
-            scope=("grid",), footer=("runs", "models")),
+            scope=("marks", "runs", "models"), footer=("runs", "models")),
     Command("open", "Open", "enter", "open", "Go into the selected thing", scope=("grid",)),
     Command("out", "Back", "escape", "app.out", "Go back out, or clear the filter"),
     Command("filter", "Filter", "slash", "filter", "Show only the rows that match", scope=LISTS,
@@ -76,8 +76,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("sort", "Sort", "s", "sort", "Choose the column to sort by",
             scope=LISTS, footer=("runs",), argument="[COLUMN]"),
     Command("reverse", "Reverse", "S", "reverse", "Turn the order round", scope=LISTS),
-    Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=VIEWS),
-    Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before", scope=VIEWS),
+    Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=LISTS),
+    Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before", scope=LISTS),
     Command("copy-reference", "Copy ref", "y", "app.copy_reference", "Copy the reference of what is selected"),
     Command("copy-command", "Copy command", "Y", "app.copy_command", "Copy the shell command for what is selected"),
     Command("theme", "Theme", "T", "app.choose_theme", "Choose a theme", argument="[NAME]"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.plans import Plan
 from mlops_console.core.text import age, safe_line
+from mlops_console.tui import themes
 from mlops_console.tui.screens.dialogs.picker import Choice, Picker
 from mlops_console.tui.screens.dialogs.plan import PlanDialog
 from mlops_console.tui.screens.dialogs.prompt import Prompt
@@ -33,12 +34,14 @@ async def act(app: "ActingApp", doing: str, name: str, request: Mapping[str, Any
         MlopsError: the action was refused or failed to start; the app tells it.
     """
     workspace = app.workspace
-    plan = await app.push_screen_wait(PlanDialog(doing, lambda: _plan(workspace, name, request)))
+    wanted = dict(request)
+    explain = (lambda reason: wanted.update(reason=reason)) if "reason" in wanted else None
+    plan = await app.push_screen_wait(PlanDialog(doing, lambda: _plan(workspace, name, wanted), explain))
     if plan is None:
         return
     if not await _confirmed_by_name(app, str(request.get("environment", ""))):
         return
-    job_id, result = await asyncio.to_thread(_execute, workspace, name, {**request, **plan.settles})
+    job_id, result = await asyncio.to_thread(_execute, workspace, name, {**wanted, **plan.settles})
     app.tell(_told(name, job_id, result))
 
 
@@ -99,6 +102,12 @@ async def check_drift(app: "ActingApp", selection: Selection, argument: str = ""
     name = name or await _choose_environment(app, "Check which environment?")
     if name:
         await act(app, f"Check the drift of {name}", "check_drift", {"environment": name})
+
+
+async def keep_theme(app: "ActingApp", name: str) -> None:
+    """Remember a theme, and say where."""
+    path = await asyncio.to_thread(themes.keep, name)
+    app.tell(f"Theme {name}, kept in {path}; the theme of mlops.toml or --theme wins over it.")
 
 
 async def _confirmed_by_name(app: "ActingApp", environment: str) -> bool:

@@ -49,6 +49,7 @@ _STATES = {
         # drift
         State("▲", "drifted", "warn"),
         State("✓", "stable", "ok"),
+        State("–", "untested", "muted"),
         # alerts
         State("⚠", "warning", "warn"),
         State("✗", "critical", "bad"),

@@ -11,7 +11,7 @@ Made from the command table (`src/mlops_console/tui/commands.py`) by `python -m 
 edit it.
 
 `?` shows the keys of the view you are in, `:` and `ctrl+p` do any command by name. In a read-only console the commands
-marked ✎ do not exist. Every key can be changed in mlops.toml, by the command's name; several keys are separated by
+marked ✎ do nothing. Every key can be changed in mlops.toml, by the command's name; several keys are separated by
 commas, and a key that another command has already is refused with a message:
 
 ```toml
@@ -26,6 +26,7 @@ _DIALOGS = """\
 | key | what it does |
 | --- | --- |
 | `y` | in a plan: do it. Nothing else does, so that no accident acts |
+| `e` | in a plan to deploy or roll back: give a reason |
 | `enter` | in a plan: leave. In a form, a prompt or a list of choices: go on |
 | `esc` | leave |
 | `Y` | in a plan: copy the equivalent shell command |

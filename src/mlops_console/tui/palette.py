@@ -11,6 +11,8 @@ from mlops_console.tui.commands import Command, in_view, shown_keys
 if TYPE_CHECKING:
     from mlops_console.tui.app import ConsoleApp
 
+_HELP = 0.1  # how much a match in the explanation counts beside one in the name
+
 
 class ConsoleCommands(Provider):
     """Every command of the view that is shown."""
@@ -22,7 +24,7 @@ class ConsoleCommands(Provider):
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for command in self._commands():
-            score = matcher.match(f"{command.title} {command.help}")
+            score = _score(command, query, matcher.match)
             if score > 0:
                 yield Hit(score, self._title(command), self._run(command), help=command.help)
 
@@ -39,3 +41,13 @@ class ConsoleCommands(Provider):
 
     def _run(self, command: Command) -> Callable[[], Awaitable[None]]:
         return partial(self._console.run_command, command)
+
+
+def _score(command: Command, query: str, match: Callable[[str], float]) -> float:
+    """How well a command is what was typed: a name that begins so comes first, its explanation last."""
+    word = query.strip().casefold()
+    names = (command.title, command.id)
+    score = max(match(name) for name in names)
+    if any(name.casefold().startswith(word) for name in names):
+        score += 2 if any(name.casefold() == word for name in names) else 1
+    return score or _HELP * match(command.help)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual.app import App
-from textual.notifications import SeverityLevel
+from textual.notifications import Notify, SeverityLevel
 from textual.worker import Worker, WorkerState
 
 from mlops_console.core.errors import MlopsError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("mlops_console.tui")
 LOG_NAME = "console.log"
+_TOASTS = 2  # at once
 _QUIET = 10.0  # seconds within which the same error is not told again
 
 
@@ -44,6 +45,11 @@ class TellingApp(App[None], inherit_bindings=False):
     def tell(self, text: str, severity: SeverityLevel = "information") -> None:
         """A toast; the text is foreign."""
         self.notify(safe_text(text, 600), severity=severity, markup=False)
+
+    def on_notify(self, _: Notify) -> None:
+        """At most two toasts at once: the older ones make room."""
+        for old in list(self._notifications)[: 1 - _TOASTS]:
+            self._unnotify(old, refresh=False)
 
     def tell_error(self, error: MlopsError) -> None:
         """What is wrong and what to do; the same one only once in a while."""

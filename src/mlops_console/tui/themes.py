@@ -1,5 +1,6 @@
 """Themes: TOML files, shipped and user-written alike, checked when they are read."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
+from mlops_console.core.errors import StoreError
 from mlops_console.store.shipped import shipped
 
 DEFAULT = "dark"
@@ -49,6 +51,37 @@ def user_folder() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("mlops-console") / "themes"
+
+
+def kept_path() -> Path:
+    """Where the theme that was chosen last is kept."""
+    return user_folder().parent / "console.toml"
+
+
+def kept() -> str | None:
+    """The name of the theme that was chosen last; None if there is none that can be read."""
+    try:
+        name = tomllib.loads(kept_path().read_text(encoding="utf-8")).get("theme")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return None
+    return name if isinstance(name, str) and Path(name).name == name else None
+
+
+def keep(name: str) -> Path:
+    """Remember the name of a theme for the next start.
+
+    Raises:
+        StoreError: the file can't be written.
+    """
+    path = kept_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"theme = {json.dumps(name)}\n", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"The theme can't be kept in {path}: {error.strerror}.", "It holds until the console is left."
+        ) from error
+    return path
 
 
 def load_shipped(name: str) -> Theme | ThemeProblem:

@@ -3,11 +3,11 @@
 import time
 
 from mlops_console.core.config import Config
+from mlops_console.core.jobs import MONITOR
 from mlops_console.drift import schedule
 from mlops_console.store import jobs
 from mlops_console.store.workspace import Workspace
 
-ACTOR = "monitor"
 PAUSE = 2.0  # seconds between two looks
 
 
@@ -25,4 +25,4 @@ class Monitor:
         self._looked_at = time.monotonic()
         for environment in schedule.due(self._workspace, config, time.time()):
             with self._workspace.store.write() as tx:
-                jobs.enqueue(tx, "check_drift", environment, {"environment": environment}, ACTOR)
+                jobs.enqueue(tx, "check_drift", environment, {"environment": environment}, MONITOR)

@@ -11,13 +11,14 @@ from mlops_console.core.errors import JobStopped, MlopsError, RefusedError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.runs import RunStatus
 from mlops_console.pipelines.runner import end_run
-from mlops_console.store import alerts, jobs, ledger, runs
+from mlops_console.store import alerts, deployments, jobs, ledger, runs
+from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended. `recorded`: the action has written its entry in the ledger itself."""
+    """How a job ended. `recorded`: the action has seen to its entry in the ledger itself."""
 
     state: JobState
     error: str | None = None
@@ -56,7 +57,7 @@ def settle(workspace: Workspace, job: Job, outcome: Outcome, exit_code: int | No
             stopped = outcome.state is JobState.STOPPED
             end_run(tx, run.id, _RUN_STATUS[outcome.state], None if stopped else outcome.error)
         if not outcome.recorded:
-            detail = {"job": job.id, "request": dict(job.request), **outcome.result}
+            detail = {"job": job.id, "request": dict(job.request), **_deployed(tx, job), **outcome.result}
             if outcome.error:
                 detail["error"] = outcome.error
             ledger.append(tx, job.actor, job.action, job.subject, outcome.state, detail)
@@ -66,6 +67,14 @@ def settle(workspace: Workspace, job: Job, outcome: Outcome, exit_code: int | No
         elif outcome.state in (JobState.FAILED, JobState.LOST):
             alerts.open_alert(tx, "job", name, Severity.WARNING, f"Job {job.id} ({name}) failed: {outcome.error}")
     return True
+
+
+def _deployed(tx: Connection, job: Job) -> dict[str, Any]:
+    """What a deployment or a rollback was about, however it ended."""
+    revision = deployments.revision_of_job(tx, job.id)
+    if revision is None:
+        return {}
+    return {"model": revision.model, "version": revision.version, "revision": revision.revision}
 
 
 _RUN_STATUS = {

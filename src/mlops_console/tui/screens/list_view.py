@@ -49,6 +49,7 @@ class ListView(View):
     """
 
     TITLE: ClassVar[str]
+    THING: ClassVar[str] = "row"  # what a row is
     COLUMNS: ClassVar[Sequence[Column]] = ()
     EMPTY: ClassVar[Sequence[str]] = ()  # a title, then lines that teach the first step
     NO_MATCH: ClassVar[Sequence[str]] = ("Nothing matches the filter", "esc clears it.")
@@ -107,10 +108,13 @@ class ListView(View):
         self.show_source_title(source.count)
         self.grid.update(source, order=self.order, descending=self.descending)
 
-    def show_source_title(self, count: int) -> None:
-        """Put count and filter into the title, and choose what an empty list says."""
-        self.grid.empty = tuple(self.NO_MATCH if self.filter_bar.text else self.EMPTY)
-        self.frame.show_title(self.list_title, count, self.filter_bar.text)
+    def show_source_title(self, count: int, text: str | None = None) -> None:
+        """Put count and filter (`text`, if it isn't the one of the bar) into the title, and choose what an empty list
+        says.
+        """
+        text = self.filter_bar.text if text is None else text
+        self.grid.empty = tuple(self.NO_MATCH if text else self.EMPTY)
+        self.frame.show_title(self.list_title, count, text)
 
     # View
 
@@ -194,6 +198,8 @@ class ListView(View):
     def on_grid_moved(self, event: Grid.Moved) -> None:
         if event.grid is self.grid:
             event.stop()
+            if event.row is None and self.detail is not None:
+                self.detail.show_title(f"no {self.THING} selected")
             self.row_selected(event.row)
             self.place_changed()
 

@@ -77,8 +77,10 @@ class MainScreen(Screen[None]):
             view.display = other == name
         self.view.focus_first()
         self.place_changed()
+        if known:
+            self.view.tick()  # what it showed when it was left is as old as that
         if self.console.listening:
-            self._catch_up(frozenset() if known else self.view.TOPICS)
+            self._catch_up(self.view.TOPICS)
         if where:
             await self.view.go_to(where)
 

@@ -35,6 +35,14 @@ def horizontal_bar(value: float, top: float, width: int) -> str:
     return ("█" * whole + (_EIGHTHS[part] if part else "")).ljust(width)
 
 
+def progress_bar(fraction: float | None, width: int) -> str:
+    """`━━━━──────  42%` with a bar of `width` cells; "" while nothing is known of how far a thing is."""
+    if not fraction:
+        return ""
+    filled = round(share(fraction) * width)
+    return f"{'━' * filled}{'─' * (width - filled)} {share(fraction):>4.0%}"
+
+
 def paired_bar_rows(histogram: Histogram, width: int, height: int) -> tuple[Row, ...]:
     """A legend, then one row per category: label, bar with the reference's mark, both shares.
 

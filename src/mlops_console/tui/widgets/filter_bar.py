@@ -51,8 +51,16 @@ class FilterBar(Widget):
         self._input.cursor_position = len(self.text)
         self._input.focus()
 
+    def open_again(self) -> None:
+        """What was entered is no filter: go on typing; `esc` still brings back the one from before."""
+        if not self.display:
+            before = self._before
+            self.open()
+            self._before = before
+
     def set_text(self, text: str) -> None:
         """Filter by this without opening the bar."""
+        self._before = self.text if self.display else text
         self.text = text
         with self.prevent(Input.Changed):
             self._input.value = text
@@ -71,7 +79,8 @@ class FilterBar(Widget):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._leave(event.value)
+        if not self._problem.display:
+            self._leave(event.value)
 
     def action_dismiss(self) -> None:
         self._leave(self._before)

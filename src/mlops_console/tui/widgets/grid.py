@@ -26,7 +26,7 @@ class Grid(ScrollView, can_focus=True):
     `update` compares what is on the screen with what should be, and repaints only the cells that differ.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings("grid")]
+    BINDINGS: ClassVar[list[BindingType]] = [*commands.bindings("grid", "marks")]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "grid--header",
         "grid--cursor",
@@ -97,6 +97,7 @@ class Grid(ScrollView, can_focus=True):
         self._drawn: list[tuple[Any, ...]] = []
         self._styles_by_name: dict[str, Style] = {}
         self._read = False
+        self._kept = ""  # the column by which somebody has sorted: it stays in view until `←` or `→`
 
     # What others call
 
@@ -105,6 +106,7 @@ class Grid(ScrollView, can_focus=True):
         columns_changed = tuple(source.columns) != tuple(self.source.columns)
         if order != self.order:
             self._known.clear()
+            self._kept = order if self._read else ""
         self.source, self.order, self.descending = source, order, descending
         self._read = True
         if columns_changed:
@@ -185,7 +187,7 @@ class Grid(ScrollView, can_focus=True):
             return
         window = self._window()
         rows = [row.cells for row in window if row is not None]
-        placed, more = place(self.source.columns, rows, self._width, GUTTER, self._first, self._known, self.order)
+        placed, more = self._place(rows)
         drawn = self._state(window)
         if force or placed != self._placed or more != self._more or len(drawn) != len(self._drawn):
             self.refresh()
@@ -194,6 +196,16 @@ class Grid(ScrollView, can_focus=True):
                 if old != new:
                     self._refresh_difference(y, old, new)
         self._placed, self._more, self._drawn = placed, more, drawn
+
+    def _place(self, rows: Sequence[Sequence[Cell]]) -> tuple[list[Placed], int]:
+        """Where the columns go, moved on as far as the one that must stay in view needs it."""
+        columns = self.source.columns
+        kept = next((at for at, column in enumerate(columns) if column.key == self._kept), 0)
+        while True:
+            placed, more = place(columns, rows, self._width, GUTTER, self._first, self._known, self.order)
+            if kept <= self._first or kept in (p.index for p in placed):
+                return placed, more
+            self._first += 1
 
     def _state(self, window: Sequence[Row | None]) -> list[tuple[Any, ...]]:
         """Of every line what decides how it looks: first what holds for all of it, then its row."""
@@ -287,11 +299,13 @@ class Grid(ScrollView, can_focus=True):
         self.move_to(self.source.count - 1)
 
     def action_columns_right(self) -> None:
+        self._kept = ""
         if self._more:
             self._first += 1
             self._draw_changes(force=True)
 
     def action_columns_left(self) -> None:
+        self._kept = ""
         if self._first > 1:
             self._first -= 1
             self._draw_changes(force=True)

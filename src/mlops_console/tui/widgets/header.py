@@ -32,6 +32,7 @@ class Header(Reader):
         self._crumbs: tuple[str, ...] = ()
         self._status: StatusLoaded | None = None
         self._text = ""
+        self._config_problem = ""
 
     def show_place(self, *crumbs: str) -> None:
         self._crumbs = crumbs
@@ -44,6 +45,13 @@ class Header(Reader):
     def show_read_only(self, read_only: bool) -> None:
         self.read_only = read_only
         self._refresh_if_changed()
+
+    def show_config_problem(self, problem: str) -> bool:
+        """What is wrong with mlops.toml, "" if nothing is; whether that is new."""
+        changed = problem != self._config_problem
+        self._config_problem = problem
+        self._refresh_if_changed()
+        return changed
 
     @property
     def environment(self) -> Environment | None:
@@ -98,6 +106,8 @@ class Header(Reader):
         parts: list[tuple[int, Content]] = []
         if self.read_only:
             parts.append((1, styled("read-only", "warn")))
+        if self._config_problem:
+            parts.append((0, styled(f"{glyphs.ALERT} mlops.toml", "bad")))
         status = self._status
         if status is None:
             return parts

@@ -123,11 +123,11 @@ def _read_tail(workspace: "Workspace", path: Path) -> TailRead:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """The text in pieces of at most `width` cells."""
+    """The text in pieces of at most `width` cells, parted at blanks where there are some near the edge."""
     if cell_len(text) <= width:
         return [text]
     if text.isascii():
-        return [text[at : at + width] for at in range(0, len(text), width)]
+        return _wrapped_ascii(text, width)
     pieces, piece, have = [], "", 0
     for character in text:
         wide = cell_len(character)
@@ -137,3 +137,13 @@ def _wrapped(text: str, width: int) -> list[str]:
         piece += character
         have += wide
     return [*pieces, piece]
+
+
+def _wrapped_ascii(text: str, width: int) -> list[str]:
+    pieces, start = [], 0
+    while len(text) - start > width:
+        blank = text.rfind(" ", start + width // 2, start + width + 1)
+        end = blank if blank > start else start + width
+        pieces.append(text[start:end])
+        start = end + (blank > start)
+    return [*pieces, text[start:]]

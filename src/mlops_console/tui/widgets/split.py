@@ -8,6 +8,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 BESIDE = 110  # columns from which both are side by side
+WIDE = 140  # columns from which the details have their whole share
 BELOW = 32  # lines from which both are one below the other
 
 
@@ -20,6 +21,8 @@ class Split(Widget):
     Split.-beside { layout: horizontal; }
     Split.-beside > .split--list { width: 3fr; }
     Split.-beside > .split--detail { width: 2fr; display: block; }
+    Split.-tight > .split--list { width: 8fr; }
+    Split.-tight > .split--detail { width: 5fr; }
     Split.-below > .split--list { height: 1fr; }
     Split.-below > .split--detail { height: 1fr; display: block; }
     Split.-single.-open > .split--list { display: none; }
@@ -60,6 +63,7 @@ class Split(Widget):
         beside = event.size.width >= BESIDE
         below = not beside and event.size.height >= BELOW
         self.set_class(beside, "-beside")
+        self.set_class(beside and event.size.width < WIDE, "-tight")
         self.set_class(below, "-below")
         self.set_class(not beside and not below, "-single")
         self.call_after_refresh(self._look)

@@ -1,6 +1,7 @@
 """The `:` line: any command by name, completed while it is typed."""
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -17,6 +18,13 @@ from mlops_console.tui.widgets.entry import Entry
 _SHOWN = 6
 
 
+def _beginning(ids: Sequence[str]) -> str:
+    """What all of them begin with."""
+    first, last = min(ids, default=""), max(ids, default="")
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(letter for letter, _ in same)
+
+
 class CommandLine(Dialog[str]):
     """Ends with the line that was typed, or None. `tab` takes the completion."""
 
@@ -31,7 +39,7 @@ class CommandLine(Dialog[str]):
     def __init__(self, commands: Sequence[Command]) -> None:
         super().__init__("Command", [("tab", "complete"), ("enter", "do it"), ("esc", "leave")])
         self._commands = [command for command in commands if command.palette]
-        self._input = Entry(compact=True, suggester=SuggestFromList([c.id for c in self._commands]))
+        self._input = Entry(compact=True, suggester=SuggestFromList(sorted((c.id for c in self._commands), key=len)))
         self._offer = Static("", markup=False)
 
     def compose_inside(self) -> Iterable[Widget]:
@@ -49,14 +57,20 @@ class CommandLine(Dialog[str]):
         self.dismiss(event.value.strip())
 
     def action_complete(self) -> None:
+        """The beginning that all commands that begin so share; where there is no more of it, the shortest of them."""
         found = self._matching(self._input.value)
-        if found:
-            self._input.value = found[0].id + (" " if found[0].argument else "")
-            self._input.cursor_position = len(self._input.value)
+        if not found:
+            return
+        word = self._input.value.strip().lower()
+        starts = [c.id for c in found if c.id.startswith(word)]
+        common = _beginning(starts)
+        whole = found[0].id + (" " if found[0].argument else "")
+        self._input.value = common if len(starts) > 1 and len(common) > len(word) else whole
+        self._input.cursor_position = len(self._input.value)
 
     def _matching(self, text: str) -> list[Command]:
         word = text.strip().split(" ")[0].lower()
-        starts = [c for c in self._commands if c.id.startswith(word)]
+        starts = sorted((c for c in self._commands if word and c.id.startswith(word)), key=lambda c: len(c.id))
         return starts + [c for c in self._commands if c not in starts and word in f"{c.id} {c.title}".lower()]
 
     def _show_offer(self, text: str) -> None:

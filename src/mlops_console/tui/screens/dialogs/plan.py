@@ -15,6 +15,7 @@ from mlops_console.core.plans import Plan
 from mlops_console.tui.paint import styled
 from mlops_console.tui.screens.dialogs.dialog import Dialog
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
+from mlops_console.tui.screens.dialogs.prompt import Prompt
 
 _LEAVE = ("esc", "leave")
 
@@ -25,6 +26,7 @@ class PlanDialog(Dialog[Plan]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "confirm", "Do it", show=False),
         Binding("enter", "cancel", "Leave", show=False),
+        Binding("e", "explain", "Reason", show=False),
         Binding("Y", "copy", "Copy command", show=False),
         Binding("j,down", "scroll(1)", "Down", show=False),
         Binding("k,up", "scroll(-1)", "Up", show=False),
@@ -34,10 +36,14 @@ class PlanDialog(Dialog[Plan]):
     PlanDialog Static { height: auto; padding: 1 0; }
     """
 
-    def __init__(self, doing: str, make: Callable[[], Plan]) -> None:
-        """`make` is called in a thread; `doing` says meanwhile what is being planned."""
+    def __init__(self, doing: str, make: Callable[[], Plan], explain: Callable[[str], None] | None = None) -> None:
+        """`make` is called in a thread; `doing` says meanwhile what is being planned. `explain` takes the reason that
+        somebody gives, after which the plan is made anew; None where an action takes no reason.
+        """
         super().__init__(doing, [_LEAVE])
         self._make = make
+        self._explain = explain
+        self._reason = ""
         self._doing = doing
         self._plan: Plan | None = None
         self._text = Static(styled(f"Planning: {doing}…", "muted"))
@@ -56,10 +62,10 @@ class PlanDialog(Dialog[Plan]):
             return
         self._plan = plan
         self.show_title(plan.title)
-        self._text.update(plan_text(plan))
-        self.show_keys(
-            [_LEAVE, ("Y", "copy command")] if plan.refused else [("y", "do it"), _LEAVE, ("Y", "copy command")]
-        )
+        self._text.update(plan_text(plan, self._reason))
+        rest = [_LEAVE, ("Y", "copy command")]
+        reason = [("e", "reason")] if self._explain else []
+        self.show_keys(rest if plan.refused else [("y", "do it"), *reason, *rest])
 
     def action_confirm(self) -> None:
         if self._plan is None:
@@ -68,6 +74,19 @@ class PlanDialog(Dialog[Plan]):
             self.app.notify("A refused plan can't be confirmed.", severity="warning", markup=False)
         else:
             self.dismiss(self._plan)
+
+    def action_explain(self) -> None:
+        if self._explain is not None and self._plan is not None and not self._plan.refused:
+            prompt = Prompt("Reason", "Why? It is kept with the revision and in the ledger.", self._reason)
+            self.app.push_screen(prompt, self._explained)
+
+    def _explained(self, reason: str | None) -> None:
+        if reason is None or self._explain is None:
+            return
+        self._reason = reason.strip()
+        self._explain(self._reason)
+        self._plan = None  # nothing can be confirmed but what is shown
+        self.run_worker(self._prepare(), name="plan", exit_on_error=False)
 
     def action_copy(self) -> None:
         if self._plan is not None:

@@ -13,23 +13,25 @@ from mlops_console.tui.widgets.fit import cut
 _MOST = 40  # cells of a name or a value
 
 
-def plan_text(plan: Plan) -> Content:
-    """The whole plan as one text."""
+def plan_text(plan: Plan, reason: str = "") -> Content:
+    """The whole plan as one text; `reason` is why somebody wants it."""
     blocks = [
-        _refusal(plan.refused) if plan.refused else None,
+        _refusal(plan.refused, plan.hint) if plan.refused else None,
         _changes(plan.changes),
         _differences("Metrics", plan.metrics),
         _differences("Params", plan.params),
         _gates(plan.gates),
         Content("\n").join(line(("· ", "muted"), note) for note in plan.notes) if plan.notes else None,
+        line(("reason  ", "muted"), (safe_line(reason, 500), "strong")) if reason else None,
         line(("$ ", "muted"), (plan.command, "accent")) if plan.command else None,
     ]
     return Content("\n\n").join(block for block in blocks if block is not None)
 
 
-def _refusal(reason: str) -> Content:
+def _refusal(reason: str, hint: str) -> Content:
     refused = glyphs.state("refused")
-    return line((f"{refused.text}  ", "bad"), (reason, "strong"))
+    told = line((f"{refused.text}  ", "bad"), (reason, "strong"))
+    return Content("\n").join([told, line(hint)]) if hint else told
 
 
 def _changes(changes: Sequence[Change]) -> Content | None:
@@ -57,13 +59,12 @@ def _differences(title: str, differences: Sequence[Difference]) -> Content | Non
     name = _width(d.name for d in differences)
     lines = [styled(title, "strong")]
     for difference, before, after in zip(differences, befores, afters, strict=True):
-        same = difference.before == difference.after
         lines.append(
             line(
                 (_padded(difference.name, name), "muted"),
                 f"  {before}",
                 ("  →  ", "muted"),
-                (after, "" if same else "strong"),
+                (after, "" if difference.same else "strong"),
                 _judged(difference),
             )
         )
@@ -74,7 +75,7 @@ def _judged(difference: Difference) -> Content:
     before, after = difference.before, difference.after
     if before is None or after is None or isinstance(before, str) or isinstance(after, str):
         return Content("")
-    change = after - before
+    change = 0 if difference.same else after - before
     text = f"  {'+' if change > 0 else ''}{number(change)}" if change else "  ="
     if difference.better is None or not change:
         return styled(text, "muted")

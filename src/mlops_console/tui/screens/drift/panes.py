@@ -112,7 +112,7 @@ def report_source(reports: Sequence[DriftReport], now: float) -> ListSource:
 
 
 def _report_row(report: DriftReport, now: float) -> Row:
-    state = glyphs.state("drifted" if report.drifted else "stable")
+    state = glyphs.state(report.verdict)
     count = len(report.drifted_features)
     return Row(
         str(report.id),

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from mlops_console.core.drift import DriftReport, FeatureDrift
+from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift
 from mlops_console.core.text import age, clock, number, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.glyphs import State
@@ -16,6 +16,7 @@ from mlops_console.tui.widgets.line_chart import LineData, Mark, Series
 from mlops_console.tui.widgets.rows import Cell, Column, Row
 from mlops_console.tui.widgets.sparkline import sparkline
 
+_SHORT = 600.0  # seconds of a window whose ends are told to the second
 FEW_ROWS = 100  # below it, only large shifts can be told from chance
 
 COLUMNS = (
@@ -29,7 +30,7 @@ COLUMNS = (
     Column("n", "REF ROWS", "right"),
     Column("kind", "KIND"),
 )
-_UNTESTED = State("–", "untested", "muted")
+_UNTESTED = glyphs.state(DriftVerdict.UNTESTED)
 
 
 def feature_rows(report: DriftReport | None) -> list[Row]:
@@ -46,9 +47,7 @@ def _known(value: float | None) -> float:
 
 def told(feature: FeatureDrift) -> State:
     """Drifted, stable, or not tested at all."""
-    if feature.p_value is None and not feature.drifted:
-        return _UNTESTED
-    return glyphs.state("drifted" if feature.drifted else "stable")
+    return glyphs.state(feature.outcome)
 
 
 def _row(feature: FeatureDrift) -> Row:
@@ -94,12 +93,24 @@ def verdict(state: DriftState) -> tuple[State, str]:
         if state.live is None:
             return _UNTESTED, f"Nothing is live in {safe_line(state.environment)}: d deploys a model version."
         return _UNTESTED, "Not checked yet: press v to compare the traffic with the reference."
-    total, names = len(report.features), report.drifted_features
+    if why := report.untested_because:
+        return _UNTESTED, f"{why[:1].upper()}{why[1:]}: no verdict.{_last_tested(state)}"
+    total, names = sum(f.tested for f in report.features), report.drifted_features
+    untested = len(report.features) - total
+    features = "tested features" if untested else "features"
     chance = f"beyond chance (level {report.level:g})"
     if not names:
-        return glyphs.state("stable"), f"None of {total} features differs {chance}."
+        return glyphs.state("stable"), f"None of {total} {features} differs {chance}."
     verb = "differs" if len(names) == 1 else "differ"
-    return glyphs.state("drifted"), f"{len(names)} of {total} features {verb} {chance}."
+    return glyphs.state("drifted"), f"{len(names)} of {total} {features} {verb} {chance}."
+
+
+def _last_tested(state: DriftState) -> str:
+    """What still holds while the report that is looked at proves nothing."""
+    report = state.report
+    older = (r for r in state.reports if report and r.id < report.id and r.revision == report.revision)
+    last = next((r for r in older if r.verdict is not DriftVerdict.UNTESTED), None)
+    return f" Report {last.id} before it: {glyphs.state(last.verdict).text}." if last else ""
 
 
 def banner(state: DriftState, now: float, width: int) -> tuple[InkRow, InkRow]:
@@ -114,12 +125,12 @@ def banner(state: DriftState, now: float, width: int) -> tuple[InkRow, InkRow]:
     inks = [Ink(f"{which}{', no longer live' if stale else ''}", "warn" if stale else "text")]
     if not state.is_newest:
         inks.append(Ink(" · not the newest report", "warn"))
-    if report.rows < FEW_ROWS:
+    if report.rows < FEW_ROWS and not report.untested_because:
         inks.append(Ink(f" · only {report.rows:,} rows: small shifts stay unseen", "warn"))
     rows = f"{report.rows:,} rows {_span(report)} against {report.reference_rows:,}"
     inks.append(Ink(f" · {rows} · checked {age(report.created_at, now)}", "muted"))
-    if len(state.reports) > 1:
-        counts = [float(len(r.drifted_features)) for r in reversed(state.reports)]
+    if len(_tested(state.reports)) > 1:
+        counts = [float(len(r.drifted_features)) for r in _tested(state.reports)]
         room = min(width - sum(len(ink.text) for ink in inks) - 3, 20)
         if room >= 5:
             inks += [Ink(" · ", "muted"), Ink(sparkline(counts, room, low=0), "series-1")]
@@ -127,16 +138,23 @@ def banner(state: DriftState, now: float, width: int) -> tuple[InkRow, InkRow]:
 
 
 def _span(report: DriftReport) -> str:
-    """`12:04–13:04`, with the day where the two ends differ in it."""
+    """`12:04–13:04`, with the day where the two ends differ in it, and to the second where it is short."""
     start, end = clock(report.window_start), clock(report.window_end)
+    if report.window_end - report.window_start < _SHORT:
+        return f"{start[11:]}–{end[11:]}"
     if start[:10] == end[:10]:
         return f"{start[11:16]}–{end[11:16]}"
     return f"{start[5:16]}–{end[5:16]}"
 
 
+def _tested(newest_first: Sequence[DriftReport]) -> list[DriftReport]:
+    """The reports in which something was tested, oldest first: the others are no points of a trend."""
+    return [report for report in reversed(newest_first) if report.verdict is not DriftVerdict.UNTESTED]
+
+
 def count_trend(reports: Sequence[DriftReport]) -> LineData:
     """How many features had drifted in each report."""
-    ordered = list(reversed(reports))
+    ordered = _tested(reports)
     xs = [report.created_at for report in ordered]
     ys = [float(len(report.drifted_features)) for report in ordered]
     return LineData(
@@ -144,13 +162,13 @@ def count_trend(reports: Sequence[DriftReport]) -> LineData:
         include=(0.0,),
         marks=revision_marks(ordered),
         x_axis="time",
-        empty="The trend begins with the first report.",
+        empty="The trend begins with the first report that is tested.",
     )
 
 
 def psi_trend(reports: Sequence[DriftReport], feature: str) -> LineData:
     """The PSI of one feature in each report that has it."""
-    ordered = list(reversed(reports))
+    ordered = _tested(reports)
     points = [
         (report.created_at, one.psi if one.psi is not None else math.nan)
         for report in ordered
@@ -178,10 +196,11 @@ def revision_marks(oldest_first: Sequence[DriftReport]) -> tuple[Mark, ...]:
 
 def report_facts(report: DriftReport, now: float) -> list[Fact]:
     """The whole report in words."""
-    state = glyphs.state("drifted" if report.drifted else "stable")
+    state = glyphs.state(report.verdict)
+    why = f": {report.untested_because}" if report.untested_because else ""
     facts = [
         Fact("report", str(report.id), "strong"),
-        Fact("verdict", state.text, state.style),
+        Fact("verdict", f"{state.text}{why}", state.style),
         Fact("model", f"{report.model}:{report.version}, revision {report.revision} of {report.environment}"),
         Fact("checked", f"{clock(report.created_at)}, {age(report.created_at, now)}"),
         Fact("window", f"{clock(report.window_start)} – {clock(report.window_end)}"),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.message import Message
@@ -14,6 +15,7 @@ from mlops_console.tui import glyphs
 from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.stage_logs import chosen_log
 from mlops_console.tui.selection import NOTHING, Selection
+from mlops_console.tui.widgets.bars import progress_bar
 from mlops_console.tui.widgets.detail import DetailPane, Pane
 from mlops_console.tui.widgets.facts import Fact, Facts
 from mlops_console.tui.widgets.log_view import LogView
@@ -42,6 +44,7 @@ class JobDetailLoaded(Message, bubble=False):
 class JobsView(ListView):
     NAME = "jobs"
     TITLE = "Jobs"
+    THING = "job"
     TOPICS = frozenset({"jobs", "stages"})
     EMPTY = (
         "No job yet",
@@ -53,9 +56,9 @@ class JobsView(ListView):
         Column("action", "ACTION", most=14),
         Column("subject", "SUBJECT", most=24),
         Column("state", "STATE", width=11),
-        Column("took", "TOOK", "right", width=7),
-        Column("progress", "PROGRESS", least=10, most=60, flex=1),
+        Column("took", "TOOK", "right", width=6),
         Column("age", "QUEUED", "right", width=8),
+        Column("progress", "PROGRESS", least=10, most=60, flex=1),
         Column("by", "BY", most=14),
     )
 
@@ -127,6 +130,12 @@ class JobsView(ListView):
         job = self._selected
         if job is not None:
             self.read("job", lambda workspace: read_detail(workspace, job.id))
+        elif self.detail is not None:
+            self._loaded = None
+            if isinstance(facts := self.detail.pane("job"), Facts):
+                facts.show([])
+            if isinstance(log := self.detail.pane("log"), LogView):
+                log.follow(None, "")
 
     def _show_detail(self) -> None:
         loaded, detail = self._loaded, self.detail
@@ -138,7 +147,13 @@ class JobsView(ListView):
             facts.show(job_facts(loaded))
         if isinstance(log, LogView):
             path = chosen_log(loaded.stages)
-            log.follow(path, "This job has no log yet." if path is None else f"{path} does not exist yet.")
+            log.follow(path, _no_log(loaded.job, path))
+
+
+def _no_log(job: Job, path: Path | None) -> str:
+    if job.state.is_final:
+        return "This job wrote no log." if path is None else f"{path} is not there."
+    return "This job has no log yet." if path is None else f"{path} does not exist yet."
 
 
 def job_row(job: Job) -> Row:
@@ -153,8 +168,8 @@ def job_row(job: Job) -> Row:
             Cell(safe_line(job.subject, 300)),
             Cell(state.text, state.style),
             Cell(duration(took), "", took),
-            _progress(job),
             Cell(age(job.created_at, now), "muted", job.created_at),
+            _progress(job),
             Cell(safe_line(job.actor, 100), "muted"),
         ),
     )
@@ -167,18 +182,18 @@ def _progress(job: Job) -> Cell:
     if job.stop_requested_at is not None and not job.state.is_final:
         return Cell("stopping…", "warn")
     text = safe_line(job.progress_text, 200)
-    if job.state.is_final or job.progress is None:
-        return Cell(text, "muted", job.progress)
-    filled = round(min(max(job.progress, 0.0), 1.0) * _BAR)
-    return Cell(f"{'━' * filled}{'─' * (_BAR - filled)} {job.progress:>4.0%} {text}".rstrip(), "run", job.progress)
+    bar = "" if job.state.is_final else progress_bar(job.progress, _BAR)
+    return Cell(f"{bar} {text}".strip(), "run" if bar else "muted", job.progress)
 
 
 def job_facts(loaded: JobDetailLoaded) -> list[Fact]:
     job, run = loaded.job, loaded.run
+    progress = _progress(job)
     state = glyphs.state(job.state)
     facts = [
         Fact("state", state.text, state.style),
         *([Fact("error", job.error, "bad")] if job.error else []),
+        *([] if job.state.is_final or not progress.text else [Fact("progress", progress.text, progress.style)]),
         Fact("queued", f"{clock(job.created_at)} by {job.actor}"),
         Fact("started", clock(job.started_at)),
         Fact("ended", clock(job.ended_at)),

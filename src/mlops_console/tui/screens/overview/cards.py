@@ -33,7 +33,7 @@ def card_line(card: Card, selected: bool, names: int, now: float, width: int) ->
         Ink(f" {health.text} ", health.style),
     ]
     if card.report is not None:
-        drifted = glyphs.state("drifted" if card.report.drifted else "stable")
+        drifted = glyphs.state(card.report.verdict)
         inks.append(Ink(f" {drifted.text}", drifted.style))
     if change:
         return fit_row([*inks, Ink("  "), *change], width)
@@ -103,8 +103,10 @@ def _drift(report: DriftReport | None, now: float) -> list[Ink]:
     if report is None:
         return [Ink("– drift not checked yet  ", "muted"), Ink("6", "accent"), Ink(" look", "muted")]
     names = report.drifted_features
-    state = glyphs.state("drifted" if report.drifted else "stable")
+    state = glyphs.state(report.verdict)
     when = Ink(f"  {age(report.created_at, now)}", "muted")
+    if why := report.untested_because:
+        return [Ink(state.text, state.style), Ink(f" {why}"), when]
     if not names:
         return [Ink(state.text, state.style), Ink(f" {len(report.features)} features"), when]
     some = f" {len(names)} of {len(report.features)}: {', '.join(map(safe_line, names))}"

@@ -14,7 +14,7 @@ from mlops_console.tui import glyphs
 from mlops_console.tui.glyphs import State
 from mlops_console.tui.screens.overview.cards import card_line, card_rows
 from mlops_console.tui.screens.overview.reading import RATE_SECONDS, Card, Overview, Trend
-from mlops_console.tui.widgets.bars import horizontal_bar
+from mlops_console.tui.widgets.bars import progress_bar
 from mlops_console.tui.widgets.chart_paint import Ink, Row, beside, fit, fit_row, split_row
 from mlops_console.tui.widgets.fit import cut
 from mlops_console.tui.widgets.line_chart import LineData, Series, line_chart_rows
@@ -146,7 +146,9 @@ def needs(overview: Overview) -> list[Alert]:
     """What wants a person: the open alerts, and what is wrong with an environment that has no alert of its own."""
     told = {(alert.kind, alert.subject) for alert in overview.alerts}
     derived = [alert for card in overview.cards for alert in _derived(card)]
-    return [*overview.alerts, *(alert for alert in derived if (alert.kind, alert.subject) not in told)]
+    problem = overview.config_problem
+    broken = [Alert(0, "project", "mlops.toml", Severity.CRITICAL, problem, 0.0)] if problem else []
+    return [*broken, *overview.alerts, *(alert for alert in derived if (alert.kind, alert.subject) not in told)]
 
 
 def _derived(card: Card) -> Iterator[Alert]:
@@ -172,9 +174,10 @@ def _needs(overview: Overview, now: float, width: int, room: int) -> list[Row]:
     rows = [heading("Needs you", str(len(found)) if found else "", width)]
     if not found:
         return [*rows, fit_row([_INDENT, Ink("✓ nothing", "ok")], width)]
-    told = [_alert_rows(alert, now, width, 2) for alert in found]
+    keys = [_alert_keys(alert, overview.read_only) for alert in found]
+    told = [_alert_rows(*pair, now, width, 2) for pair in zip(found, keys, strict=True)]
     if sum(map(len, told)) > room - 1:
-        told = [_alert_rows(alert, now, width, 1) for alert in found]
+        told = [_alert_rows(*pair, now, width, 1) for pair in zip(found, keys, strict=True)]
     fitting = len(found) if 2 * len(found) < room else max((room - 2) // 2, 1)
     rows += [row for alert_rows in told[:fitting] for row in alert_rows]
     if len(found) > fitting:
@@ -182,12 +185,17 @@ def _needs(overview: Overview, now: float, width: int, room: int) -> list[Row]:
     return rows
 
 
-def _alert_rows(alert: Alert, now: float, width: int, most: int) -> list[Row]:
+def _alert_keys(alert: Alert, read_only: bool) -> list[Ink]:
+    """The keys to press next: read-only, only those that look."""
+    keys = _ALERT_KEYS.get(alert.kind, ())
+    return [ink for key, word in keys if key.isdigit() or not read_only for ink in _key(key, word)]
+
+
+def _alert_rows(alert: Alert, keys: list[Ink], now: float, width: int, most: int) -> list[Row]:
     """What and when, with the keys to press next; below it the message, in at most `most` lines."""
     state = glyphs.state(alert.severity)
     when = age(alert.created_at, now) if alert.created_at else ""
     what = [_INDENT, _told(state), Ink(f"  {safe_line(alert.kind)} "), Ink(safe_line(alert.subject), "strong")]
-    keys = [ink for key, word in _ALERT_KEYS.get(alert.kind, ()) for ink in _key(key, word)]
     lines = textwrap.wrap(safe_line(alert.message, 1000), max(width - 4, 8)) or [""]
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
@@ -222,9 +230,8 @@ def _job_row(job: Job, now: float, width: int) -> Row:
     what = f"  {safe_line(job.action)} {safe_line(job.subject)}"
     bar_width = 12 if width >= 70 else 0
     inks = [_INDENT, Ink(fit(state.text, 10), state.style), Ink(fit(what, max(width // 3, 12)))]
-    if job.progress is not None and bar_width:
-        bar = horizontal_bar(job.progress, 1.0, bar_width)
-        inks += [Ink(" "), Ink(bar.replace(" ", "░"), "run"), Ink(f" {job.progress:>4.0%}")]
+    if bar_width and (bar := progress_bar(job.progress, bar_width)):
+        inks += [Ink(" "), Ink(bar, "run")]
     inks.append(Ink(f"  {safe_line(job.progress_text)}", "muted"))
     took = duration(now - job.started_at) if job.started_at else f"queued {age(job.created_at, now)}"
     return split_row(inks, [Ink(f" {took}", "muted")], width)
@@ -269,6 +276,8 @@ def _run_row(run: Run, trend: Trend | None, now: float, width: int) -> Row:
 
 
 def _first_steps(overview: Overview, width: int) -> list[Row]:
+    if overview.read_only:
+        return [fit_row([_INDENT, Ink("No run yet.", "strong")], width)]
     pipeline = overview.pipelines[0] if overview.pipelines else None
     first = (
         [Ink("Press "), Ink("t", "accent"), Ink(f" to train: it runs the pipeline {safe_line(pipeline)}.")]

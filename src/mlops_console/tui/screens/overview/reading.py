@@ -24,17 +24,21 @@ if TYPE_CHECKING:
 
 RATE_SECONDS = 60.0
 TREND_MINUTES = 20
+_LEAST_SECONDS = 5.0  # over which the rate of the first traffic is reckoned: one row is no storm
 _RUNS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One environment. `traffic` is rows answered in each of the last minutes, oldest first."""
+    """One environment. `traffic` is the rows a minute that were answered in each of the last ones, oldest first.
+
+    In the first minute of all, that is the rate of the seconds that have passed since the first row.
+    """
 
     environment: Environment
     live: Revision | None
     newest: Revision | None
-    report: DriftReport | None  # the newest of what is live
+    report: DriftReport | None  # by which what is live stands: its newest tested one
     traffic: tuple[int, ...]
 
     @property
@@ -64,6 +68,8 @@ class Overview:
     has_models: bool
     trend: Trend | None
     pipelines: tuple[str, ...] = ()
+    config_problem: str = ""  # what is wrong with mlops.toml
+    read_only: bool = False
 
 
 @dataclass
@@ -81,10 +87,11 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
     from mlops_console.store.predictions import PredictionLog
     from mlops_console.store.runs import RunQuery
 
+    config, problem = None, ""
     try:
         config = workspace.config()
-    except ConfigError:
-        config = None  # the app says what is wrong with it; the store is shown all the same
+    except ConfigError as error:  # the store is shown all the same
+        problem = f"{error.message} {error.hint}".strip() if workspace.config_path.is_file() else ""
     traffic = PredictionLog(workspace.predictions_path)
     with workspace.store.read() as db:
         page = runs.page(db, RunQuery(limit=_RUNS))
@@ -98,6 +105,7 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
             bool(models.model_names(db)),
             trend(page.runs, config),
             tuple(config.pipelines) if config else (),
+            problem,
         )
     return OverviewRead(overview)
 
@@ -124,14 +132,18 @@ def _card(db: "Connection", environment: Environment, log: "PredictionLog") -> C
 
     history = deployments.revisions(db, environment.name, limit=50)
     live = next((revision for revision in history if revision.state is RevisionState.LIVE), None)
-    reports = drift.reports(db, environment.name, limit=1)
-    report = reports[0] if reports and live and reports[0].revision == live.revision else None
+    report = drift.standing(db, environment.name, live.revision) if live else None
     return Card(environment, live, history[0] if history else None, report, _traffic(log, environment.name))
 
 
 def _traffic(log: "PredictionLog", environment: str) -> tuple[int, ...]:
-    found = log.counts(environment, time.time(), TREND_MINUTES, RATE_SECONDS)
-    return found if any(found) else ()
+    now = time.time()
+    found = log.counts(environment, now, TREND_MINUTES, RATE_SECONDS)
+    if not any(found):
+        return ()
+    first = log.first_at(environment)
+    passed = RATE_SECONDS if first is None else min(max(now - first, _LEAST_SECONDS), RATE_SECONDS)
+    return (*found[:-1], round(found[-1] * RATE_SECONDS / passed))
 
 
 def trend(newest_first: Sequence[Run], config: "Config | None") -> Trend | None:

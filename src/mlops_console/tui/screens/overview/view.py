@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,6 +16,9 @@ from mlops_console.tui.screens.overview.reading import Overview, OverviewRead, r
 from mlops_console.tui.screens.view import View
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows
+
+if TYPE_CHECKING:
+    from mlops_console.tui.app import ConsoleApp
 
 _TRAFFIC_EVERY = 5  # seconds; served requests are no change of the store, so nothing announces them
 
@@ -45,13 +49,18 @@ class Board(Painted, can_focus=True):
         self.repaint()
 
     @property
+    def console(self) -> "ConsoleApp":
+        return cast("ConsoleApp", self.app)
+
+    @property
     def names(self) -> list[str]:
         return [card.environment.name for card in self.overview.cards] if self.overview else []
 
     def rows(self, width: int, height: int) -> tuple[Row, ...]:
         if self.overview is None:
             return message_rows("Reading…", width, height)
-        inner = overview_rows(self.overview, self.selected, time.time(), max(width - 2, 0), height)
+        overview = replace(self.overview, read_only=self.console.read_only)
+        inner = overview_rows(overview, self.selected, time.time(), max(width - 2, 0), height)
         return tuple(_padded(row) for row in inner) if inner else message_rows("", width, height)
 
     def move(self, by: int) -> None:
@@ -59,7 +68,11 @@ class Board(Painted, can_focus=True):
         names = self.names
         if names:
             at = names.index(self.selected) if self.selected in names else 0
-            self.selected = names[(at + by) % len(names)]
+            self.move_to((at + by) % len(names))
+
+    def move_to(self, index: int) -> None:
+        if names := self.names:
+            self.selected = names[index]
             self.post_message(self.Moved())
             self.repaint()
 
@@ -74,6 +87,14 @@ class Board(Painted, can_focus=True):
 
     def action_columns_left(self) -> None:
         self.move(-1)
+
+    def action_top(self) -> None:
+        self.move_to(0)
+
+    def action_bottom(self) -> None:
+        self.move_to(len(self.names) - 1)
+
+    action_page_up, action_page_down = action_top, action_bottom
 
     def action_open(self) -> None:
         self.post_message(self.Opened())

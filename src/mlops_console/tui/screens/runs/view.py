@@ -21,9 +21,10 @@ from mlops_console.tui.widgets.rows import Column, Row
 class RunsView(ListView):
     NAME = "runs"
     TITLE = "Runs"
+    THING = "run"
     TOPICS = frozenset({"runs", "series", "stages", "models"})
     MARKABLE = True
-    FILTER_HINT = "metrics.val/auc > 0.9 and params.lr < 0.1 and status = succeeded, or a part of the name"
+    FILTER_HINT = "part of a name, or metrics.auc > 0.9 and params.lr < 0.1"
     EMPTY = (
         "No run yet",
         "t trains a pipeline of mlops.toml. From your own code it takes three lines:",
@@ -40,6 +41,7 @@ class RunsView(ListView):
         self._offset = 0  # of the window that is wanted
         self._loaded: reading.RunLoaded | None = None
         self._points: reading.PointsLoaded | None = None
+        self._shown_filter = ""  # of the window: what is being typed may be none yet
         self._wanted = ""  # a run that another view has sent us to
 
     def make_detail(self) -> DetailPane:
@@ -131,11 +133,11 @@ class RunsView(ListView):
         if event.text != self.filter_bar.text or event.order != self._order:
             return
         self.filter_bar.show_problem("")
-        self._window = event.window
+        self._window, self._shown_filter = event.window, event.text
         self._names.meet(event.window.runs)
         self._show_window()
-        if not event.window.total and self._metrics is not None:
-            self._metrics.show_run(None)
+        if not event.window.total:
+            self._show_none()
         if self._wanted and self.grid.select(self._wanted):
             self._wanted = ""
         self._read_detail()
@@ -147,7 +149,7 @@ class RunsView(ListView):
 
     def read_failed(self, what: str, error: MlopsError) -> None:
         if what == "runs" and self.filter_bar.text and isinstance(error, UsageError):
-            self.filter_bar.open()
+            self.filter_bar.open_again()
             self.filter_bar.show_problem(error.message)
         elif what != "metric names":  # mlops.toml is told of elsewhere
             super().read_failed(what, error)
@@ -176,7 +178,7 @@ class RunsView(ListView):
     # Drawing
 
     def _show_window(self) -> None:
-        self.show_source_title(self._window.total)
+        self.show_source_title(self._window.total, self._shown_filter)
         self.grid.update(RunSource(self._window, self._names, self._want), order=self.order, descending=self.descending)
 
     def _show_detail(self) -> None:
@@ -197,6 +199,20 @@ class RunsView(ListView):
             case "logs" if isinstance(pane, LogView):
                 path = chosen_log(loaded.stages)
                 pane.follow(path, _no_log(loaded, path))
+
+    def _show_none(self) -> None:
+        """There is no run to show the details of."""
+        self._loaded = None
+        if self.detail is None:
+            return
+        self.detail.show_title(f"no {self.THING} selected")
+        pane = self.detail.widget
+        if isinstance(pane, MetricsPane):
+            pane.show_run(None)
+        elif isinstance(pane, Facts):
+            pane.show([])
+        elif isinstance(pane, LogView):
+            pane.follow(None, "")
 
     @property
     def _metrics(self) -> MetricsPane | None:
