@@ -119,7 +119,7 @@ class Store:
         return reader
 
     def _is_on_a_read_only_disk(self) -> bool:
-        """Where nobody can write, SQLite can't make the index of the log either, and a store without a log needs none."""
+        """There SQLite can't make the index of the log either; a store without a log needs none."""
         log = self.path.with_name(self.path.name + "-wal")
         return not os.access(self.path.parent, os.W_OK) and not log.exists()
 
