@@ -26,8 +26,9 @@ def python(folder: Path, script: str) -> str:
 
 
 def told(checkout: Path, *arguments: str, **env: str) -> str:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     found = subprocess.run(
-        ["make", "demo", *arguments], cwd=checkout, env={**os.environ, **env}, capture_output=True, text=True
+        ["make", "demo", *arguments], cwd=checkout, env={**own, **env}, capture_output=True, text=True
     )
     assert found.returncode == 2
     assert not (checkout / ".venv").exists()
