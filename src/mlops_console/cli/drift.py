@@ -75,22 +75,26 @@ def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:
     if found.verdict is DriftVerdict.UNTESTED and standing and standing.verdict is not DriftVerdict.UNTESTED:
         show(f"  the last report that could be tested is {standing.id}: {_verdict(standing)}")
     show_table(
-        ("FEATURE", "TEST", "N", "M", "STATISTIC", "P", "PSI", "VERDICT"),
+        ("FEATURE", "VERDICT", "PSI", "P", "STATISTIC", "TEST", "N", "M"),
         [
             (
                 f.feature,
+                f"{_GLYPHS[f.outcome]} {f.outcome}",
+                text.number(f.psi),
+                _probability(f.p_value),
+                text.number(f.statistic),
                 f.test,
                 f"{f.n:,}",
                 f"{f.m:,}",
-                text.number(f.statistic),
-                text.number(f.p_value),
-                text.number(f.psi),
-                f"{_GLYPHS[f.outcome]} {f.verdict}",
             )
-            for f in found.features
+            for f in sorted(found.features, key=lambda f: (not f.drifted, -(f.psi or 0.0)))
         ],
         right=("N", "M", "STATISTIC", "P", "PSI"),
     )
+
+
+def _probability(p_value: float | None) -> str:
+    return "<1e-9" if p_value is not None and p_value < 1e-9 else text.number(p_value)
 
 
 def _verdict(found: DriftReport) -> str:
