@@ -119,7 +119,8 @@ def test_a_child_that_outlives_its_parent_does_not_keep_the_run_alive(workspace:
             file.write(f'{os.getpid()}\\n')
         time.sleep(30)
         os._exit(0)
-    time.sleep(0.3)
+    while not os.path.exists('child.pid'):
+        time.sleep(0.01)
     os.kill(os.getpid(), 9)
     """
     programs.run(workspace, body)

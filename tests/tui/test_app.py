@@ -1,6 +1,6 @@
 """The console as a whole: views, keys, read-only, live data, toasts, small terminals, foreign text."""
 
-import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -370,20 +370,20 @@ async def test_reads_never_pile_up(workspace: Workspace) -> None:
         await until(pilot, "No run yet")
         view = app_of(pilot).main.view
         begun: list[int] = []
+        asked = threading.Event()
 
         def slow(number: int) -> Any:
             def read(_: Workspace) -> Any:
                 begun.append(number)
-                import time
-
-                time.sleep(0.1)
+                assert asked.wait(10)
                 raise StoreError(f"read {number}")
 
             return read
 
         for number in range(20):
             view.read("slow", slow(number))
-        await asyncio.sleep(0.5)
+        asked.set()
+        await until(pilot, "read 19")
         assert begun == [0, 19]
 
 

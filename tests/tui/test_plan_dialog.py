@@ -270,6 +270,17 @@ async def test_an_environment_can_ask_for_its_name(project: Workspace, asked: As
             assert len(asked.done) == done
 
 
+async def test_a_broken_mlops_toml_holds_up_no_rollback(project: Workspace, asked: Asked) -> None:
+    async with console(project, "runs") as pilot:
+        await until(pilot, "production fraud:")
+        (project.root / "mlops.toml").write_text("[project\n")
+        await pilot.press("r")
+        await until(pilot, "$ mlops-console deploy")
+        await pilot.press("y")
+        await until(pilot, "queued")
+        assert [name for name, _ in asked.done] == ["rollback"]
+
+
 def test_params_of_several_kinds_begin_at_the_left() -> None:
     params = (Difference("lr", 0.1, 0.25), Difference("kind", "gbm", "forest"))
     lines = plan_text(Plan("train", "train", "t", "c", params=params)).plain.splitlines()

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mlops_console.core.errors import ConfigError
 from mlops_console.core.plans import Plan
 from mlops_console.core.text import age, safe_line
 from mlops_console.tui import themes
@@ -160,7 +161,10 @@ def _execute(workspace: "Workspace", name: str, request: Mapping[str, Any]) -> t
 
 
 def _must_be_typed(workspace: "Workspace", environment: str) -> bool:
-    settings = workspace.config().environments.get(environment)
+    try:
+        settings = workspace.config().environments.get(environment)
+    except ConfigError:  # a rollback needs no readable mlops.toml, and must not wait until somebody has mended it
+        return False
     return settings is not None and settings.confirm == "type"
 
 
