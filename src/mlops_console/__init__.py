@@ -9,6 +9,8 @@ from mlops_console._version import __version__
 
 if TYPE_CHECKING:
     from mlops_console.core.models import ModelVersion
+    from mlops_console.core.plots import Bars, Lines, Matrix
+    from mlops_console.tracking.autolog import autolog
     from mlops_console.tracking.clerk import TrackingWarning
     from mlops_console.tracking.frames import runs
     from mlops_console.tracking.loading import load_model
@@ -16,12 +18,29 @@ if TYPE_CHECKING:
     from mlops_console.tracking.run import Run
     from mlops_console.tracking.start import start_run
 
-__all__ = ["ModelVersion", "Run", "TrackingWarning", "__version__", "load_model", "params", "runs", "start_run"]
+__all__ = [
+    "Bars",
+    "Lines",
+    "Matrix",
+    "ModelVersion",
+    "Run",
+    "TrackingWarning",
+    "__version__",
+    "autolog",
+    "load_model",
+    "params",
+    "runs",
+    "start_run",
+]
 
 _HOMES = {
+    "Bars": "mlops_console.core.plots",
+    "Lines": "mlops_console.core.plots",
+    "Matrix": "mlops_console.core.plots",
     "ModelVersion": "mlops_console.core.models",
     "Run": "mlops_console.tracking.run",
     "TrackingWarning": "mlops_console.tracking.clerk",
+    "autolog": "mlops_console.tracking.autolog",
     "load_model": "mlops_console.tracking.loading",
     "params": "mlops_console.tracking.params",
     "runs": "mlops_console.tracking.frames",

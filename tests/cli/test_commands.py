@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mlops_console.store import ledger, runs, series
+from mlops_console.store.logs import output_log
 from mlops_console.store.workspace import Workspace, open_workspace
 
 CONFIG = '[project]\nname = "fraud"\n[environments.production]\nmodel = "fraud"\nport = 8100\n'
@@ -209,3 +210,26 @@ def test_a_pipe_that_is_closed_early_is_no_error(project: Path) -> None:
     command = f"{sys.executable} -m mlops_console run list --json | head -n 1"
     found = subprocess.run(command, shell=True, cwd=project, capture_output=True, text=True, timeout=50)
     assert found.stderr == ""
+
+
+def test_the_output_of_a_script_that_is_run_by_hand(project: Path) -> None:
+    run = add_run(project, "loud")
+    fails("run", "logs", run, cwd=project, status=2, told="capture_output=True")
+    log = project / output_log(run)
+    log.parent.mkdir(parents=True)
+    log.write_text("epoch 1\nepoch 2\n\x1b]52;c;AAAA\x07evil\n")
+    assert document("run", "logs", run, cwd=project)["logs"] == {
+        "output": ["epoch 1", "epoch 2", "\x1b]52;c;AAAA\x07evil"]
+    }
+    shown = console("run", "logs", run, "--lines", "2", cwd=project).stdout
+    assert shown.startswith("── output ──\nepoch 2\n")
+    assert "\x1b" not in shown
+    fails("run", "logs", run, "--stage", "fit", cwd=project, status=2, told="no stage 'fit'")
+
+
+def test_system_metrics_take_no_column_from_others(project: Path) -> None:
+    run = add_run(project, "busy")
+    with open_workspace(project).store.write() as tx:
+        series.ingest(tx, run, [(f"system/{number}", 15, 1.0, 1.0) for number in range(5)])
+    header = console("run", "list", cwd=project).stdout.splitlines()[0]
+    assert "val/auc" in header

@@ -96,7 +96,7 @@ def test_an_older_store_is_upgraded_after_a_backup(
 ) -> None:
     with workspace.store.write() as tx:
         tx.execute("INSERT INTO datasets (name) VALUES ('kept')")
-    upgrade = tmp_path / "0002_more.sql"
+    upgrade = tmp_path / "9999_more.sql"
     upgrade.write_text("CREATE TABLE more (x);\nINSERT INTO more VALUES (';');\n")
     scripts = {**migrations._scripts(), migrations.newest() + 1: upgrade}
     monkeypatch.setattr(migrations, "_scripts", lambda: scripts)
@@ -104,7 +104,7 @@ def test_an_older_store_is_upgraded_after_a_backup(
     with upgraded.read() as db:
         assert db.execute("SELECT x FROM more").fetchone()[0] == ";"
         assert db.execute("SELECT name FROM datasets").fetchone()[0] == "kept"
-    assert (workspace.home / "console-format-1.backup.db").is_file()
+    assert (workspace.home / f"console-format-{max(scripts) - 1}.backup.db").is_file()
     with contextlib.closing(sqlite3.connect(workspace.store.path, isolation_level=None)) as late:
         migrations.migrate(late, before=lambda found: pytest.fail(f"format {found} is copied twice"))
     upgraded.close()
@@ -113,16 +113,16 @@ def test_an_older_store_is_upgraded_after_a_backup(
 def test_a_migration_that_fails_changes_nothing(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upgrade = tmp_path / "0002_bad.sql"
+    upgrade = tmp_path / "9999_bad.sql"
     upgrade.write_text("CREATE TABLE more (x);\nCREATE TABLE runs (x);\n")
     assert workspace.store.data_version()
-    scripts = {**migrations._scripts(), 2: upgrade}
+    scripts = {**migrations._scripts(), migrations.newest() + 1: upgrade}
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "_scripts", lambda: scripts)
         with pytest.raises(StoreError, match="already exists"):
             Store(workspace.store.path)
     with Store(workspace.store.path).read() as db:
-        assert migrations.version(db) == 1
+        assert migrations.version(db) == migrations.newest()
         assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'more'").fetchone()[0] == 0
 
 

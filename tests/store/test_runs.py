@@ -283,10 +283,11 @@ def test_a_long_series_keeps_its_extremes_when_it_is_reduced(workspace: Workspac
     with workspace.store.write() as tx:
         series.ingest(tx, run_id, [("loss", i, value, float(i)) for i, value in enumerate(values)])
     with workspace.store.read() as db:
-        points = series.points(db, run_id, "loss", buckets=100)
-    assert len(points) <= 200
-    assert {point.value for point in points} >= {9.0, -9.0}
-    assert [point.step for point in points] == sorted({point.step for point in points})
+        curve = series.curve(db, run_id, "loss", buckets=100)
+    assert curve is not None
+    assert len(curve.points) <= 400
+    assert {point.value for point in curve.points} >= {9.0, -9.0}
+    assert [point.step for point in curve.points] == sorted({point.step for point in curve.points})
 
 
 def test_the_feed_tells_what_has_changed(workspace: Workspace) -> None:

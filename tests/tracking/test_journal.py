@@ -16,7 +16,7 @@ from mlops_console.core.errors import UsageError
 from mlops_console.tracking import journal as journals
 from mlops_console.tracking import spool
 from mlops_console.tracking.journal import Journal
-from mlops_console.tracking.spool import Point
+from tests.tracking.records import Point, records
 
 
 class _Keeper:
@@ -48,7 +48,7 @@ def journal(tmp_path: Path, keeper: _Keeper) -> Iterator[Journal]:
 def _points(journal: Journal) -> list[Point]:
     found: list[Point] = []
     for segment in journal.segments:
-        items = spool.parse(segment.map, 1, journal.boundary(segment), {})
+        items = records(segment.map, 1, journal.boundary(segment), {})
         found += [item for _, item in items if isinstance(item, tuple)]
     return found
 

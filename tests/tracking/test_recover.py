@@ -35,7 +35,7 @@ def _acknowledged(path: Path) -> int:
 
 def _points(workspace: Workspace, run_id: str, name: str) -> list[tuple[int, float]]:
     with workspace.store.read() as db:
-        found = series.points(db, run_id, name, buckets=10_000_000)
+        found = series.points(db, run_id, name)
     return [(point.step, point.value) for point in found]
 
 

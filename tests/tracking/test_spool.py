@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_console.tracking import spool
-from mlops_console.tracking.spool import EVENT, MAGIC, NAME, RECORD, SIZE, Event, Point, Segment, parse, put_text
+from mlops_console.tracking.spool import EVENT, MAGIC, NAME, RECORD, SIZE, Event, Segment, put_text
+from tests.tracking.records import Point, records
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=250)
 VALUES = st.floats(allow_nan=False)
@@ -35,7 +36,7 @@ def _written(items: list[Point | Event]) -> tuple[bytearray, int]:
 
 
 def _read(buffer: bytes | bytearray, end: int) -> list[Point | Event]:
-    return [item for _, item in parse(buffer, 1, end, {})]
+    return [item for _, item in records(buffer, 1, end, {})]
 
 
 @given(ITEMS)
@@ -52,7 +53,7 @@ def test_reading_may_stop_and_go_on_anywhere(items: list[Point | Event], data: s
     slot = 1
     while len(found) < len(items):
         count = data.draw(st.integers(1, 5))
-        for reached, item in parse(buffer, slot, end, names):
+        for reached, item in records(buffer, slot, end, names):
             found.append(item)
             slot = reached
             count -= 1
@@ -69,7 +70,7 @@ def test_a_torn_end_loses_nothing_before_it(items: list[Point | Event], cut: int
     torn = buffer[:cut] + bytes(len(buffer) - cut)
     found = _read(torn, len(torn) // SIZE)
     assert found == items[: len(found)]
-    whole = sum(reached * SIZE <= cut for reached, _ in parse(buffer, 1, end, {}))
+    whole = sum(reached * SIZE <= cut for reached, _ in records(buffer, 1, end, {}))
     assert len(found) >= whole
 
 

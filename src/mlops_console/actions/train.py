@@ -22,8 +22,9 @@ from mlops_console.store import runs, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
-from mlops_console.tracking.git import is_dirty, read_state
+from mlops_console.tracking import git, patch
 from mlops_console.tracking.names import generate
+from mlops_console.tracking.system import sampled
 
 DEFAULT = "train"
 
@@ -80,7 +81,10 @@ def _perform(workspace: Workspace, request: Train, job: JobContext) -> dict[str,
         run = runs.of_job(db, job.id)
     if run is None:
         raise UsageError(f"Job {job.id} was queued without its run.", "Train again.")
-    if not run_stages(_start(workspace, request, job, run.id)):
+    started = _start(workspace, request, job, run.id)
+    with sampled(workspace, run.id):
+        succeeded = run_stages(started)
+    if not succeeded:
         raise JobStopped(f"Run {run.name} was stopped.")
     return {"run": run.id}
 
@@ -91,23 +95,26 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -
     ordered, params = _resolve(workspace, name, pipeline, request)
     logs = workspace.logs_dir / str(job.id)
     started = PipelineRun(workspace, run_id, ordered, params, logs, job.progress, job.stop_requested)
-    provenance = _provenance(workspace, job, _command(name, request))
+    status = git.status(workspace.root)
+    provenance = _provenance(workspace, job, _command(name, request), status)
+    uncommitted = patch.keep(workspace.root, status, workspace.objects)
     with workspace.store.write() as tx:
         runs.set_params(tx, run_id, flatten(params))
         runs.set_provenance(tx, run_id, provenance)
+        patch.add(tx, run_id, uncommitted)
         stages.plan_stages(tx, run_id, stage_rows(started))
         runs.start(tx, run_id, current_process())
     return started
 
 
-def _provenance(workspace: Workspace, job: JobContext, command: str) -> Provenance:
-    state = read_state(workspace.root)
+def _provenance(workspace: Workspace, job: JobContext, command: str, status: git.Told | None) -> Provenance:
+    state = git.read_state(workspace.root)
     return Provenance(
         user=job.actor,
         command=command,
         git_commit=state.commit,
         git_branch=state.branch,
-        git_dirty=is_dirty(workspace.root) if state.commit else None,
+        git_dirty=bool(status.text) if status and state.commit else None,
         python=platform.python_version(),
     )
 

@@ -12,7 +12,7 @@ from mlops_console.core import text
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.runs import Run
 from mlops_console.store import artifacts, datasets, models, runs, stages
-from mlops_console.store.logs import LINE_LIMIT
+from mlops_console.store.logs import LINE_LIMIT, output_log
 from mlops_console.store.logs import tail as read_tail
 from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
@@ -136,15 +136,22 @@ def logs(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The last lines that the stages of a run have printed."""
+    """The last lines that the stages of a run have printed, or the run itself if it keeps its output."""
     opened_workspace = opened(workspace)
     with opened_workspace.store.read() as db:
         found = runs.get(db, run)
-        chosen = [s for s in stages.listing(db, found.id) if stage in (None, s.stage)]
+        known = {s.stage: s.log for s in stages.listing(db, found.id)}
+    if not known and (opened_workspace.root / output_log(found.id)).exists():
+        known = {"output": str(output_log(found.id))}
+    chosen = {name: log for name, log in known.items() if stage in (None, name)}
     if not chosen:
-        missing = f"no stage {stage!r}" if stage else "no stages: only what the worker runs has logs"
+        missing = (
+            f"no stage {stage!r}"
+            if stage
+            else "no log: a script that is run by hand keeps one with start_run(capture_output=True)"
+        )
         raise NotFoundError(f"Run {found.name} has {missing}.", "'mlops-console run show' tells what it has.")
-    tails = {s.stage: _tail(opened_workspace, s.log, lines) for s in chosen}
+    tails = {name: _tail(opened_workspace, log, lines) for name, log in chosen.items()}
     if as_json:
         show_json({"run": found.id, "logs": tails})
         return
@@ -211,12 +218,12 @@ def _names(mappings: Any) -> list[str]:
 
 
 def _common(mappings: Any, most: int = 4) -> list[str]:
-    """The names that most of the mappings have."""
+    """The names that most of the mappings have; those of system metrics last."""
     counts: dict[str, int] = {}
     for mapping in mappings:
         for name in mapping:
             counts[name] = counts.get(name, 0) + 1
-    return sorted(sorted(counts), key=lambda name: -counts[name])[:most]
+    return sorted(sorted(counts), key=lambda name: (name.startswith("system/"), -counts[name]))[:most]
 
 
 def _tail(workspace: Workspace, log: str, lines: int) -> list[str]:

@@ -69,6 +69,26 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A stretch of a series as a chart draws it: in buckets where it is long, with every extreme.
+
+    Attributes:
+        points: by step; of a bucket at most its first, least, greatest and last one.
+        means: one a bucket, the mean of its finite values; `points` where `exact`.
+        count: how many points the stretch has.
+        exact: `points` are all of them.
+        first_step, last_step: of the whole series.
+    """
+
+    points: tuple[Point, ...]
+    means: tuple[Point, ...]
+    count: int
+    exact: bool
+    first_step: int
+    last_step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     path: str
     sha256: str
@@ -118,3 +138,57 @@ class Run:
         if self.started_at is None:
             return None
         return (self.ended_at if self.ended_at is not None else now) - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as a line of a table: `values` has one entry for each field that was asked for, None where it has none."""
+
+    id: str
+    name: str
+    experiment: str
+    status: RunStatus
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    heartbeat_at: float | None
+    job_id: int | None
+    pipeline: str | None
+    user: str
+    values: tuple[Any, ...] = ()
+
+    def duration(self, now: float) -> float | None:
+        """As of a run."""
+        if self.started_at is None:
+            return None
+        return (self.ended_at if self.ended_at is not None else now) - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Of a figure over the runs of a group: how many have it, their mean and sample standard deviation.
+
+    `std` is NaN for fewer than two.
+    """
+
+    n: int
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunGroup:
+    """Runs that have the same value of a field; None is the group of those without it."""
+
+    value: Any
+    n: int
+    figures: tuple[Spread | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldNames:
+    """The names that the runs of a store have used."""
+
+    metrics: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()

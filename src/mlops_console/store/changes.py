@@ -19,6 +19,7 @@ class Topic(StrEnum):
     DRIFT = "drift"
     ALERTS = "alerts"
     LEDGER = "ledger"
+    VIEWS = "views"
 
 
 @dataclass(frozen=True, slots=True)

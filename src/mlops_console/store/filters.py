@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable
 
-from mlops_console.core.filters import Both, Comparison, Either, Field, Filter, Membership, Not, Order
+from mlops_console.core.filters import Both, Comparison, Either, Field, Filter, Membership, Not
 
 _OWN = {
     "status": "r.status",
@@ -22,6 +22,11 @@ _DATASETS = (
     "SELECT 1 FROM run_inputs i JOIN dataset_versions v ON v.key = i.dataset_version_key "
     "JOIN datasets d ON d.key = v.dataset_key WHERE i.run_key = r.key AND d.name"
 )
+
+TABLES = {"metrics": "series", "params": "params", "tags": "tags"}
+# By run: SQLite knows no better than to walk an index of all runs of a name.
+BY_RUN = {"metrics": "series x INDEXED BY sqlite_autoindex_series_1", "params": "params x", "tags": "tags x"}
+INDEXED = ("", "last", "min", "max", "mean")  # the summaries of a metric that have an index
 
 Sql = tuple[str, list[object]]
 
@@ -53,32 +58,25 @@ def where(found: Filter) -> Sql:
             return _exists(field, f"{operator} ?", [value], numeric=isinstance(value, float))
 
 
-def order(by: Order) -> Sql:
-    """What to sort by; runs without the field come last either way."""
-    field = by.field
-    direction = "DESC" if by.descending else "ASC"
+def own(kind: str) -> str:
+    """A run's own field to sort by; a queued run stands where it was queued."""
+    return "coalesce(r.started_at, r.created_at)" if kind == "started" else _OWN[kind]
+
+
+def column(field: Field) -> str:
+    """The figure of a metric, param or tag in a row of its table, called `x`, as the index of that table has it."""
     if field.kind == "metrics":
-        text, values = (
-            f"(SELECT {_summary(field)} FROM series s WHERE s.run_key = r.key AND s.name = ?)",
-            [field.key],
-        )
-    elif field.kind == "params":
-        text, values = (
-            "(SELECT coalesce(p.number, p.value) FROM params p WHERE p.run_key = r.key AND p.name = ?)",
-            [field.key],
-        )
-    elif field.kind == "tags":
-        text, values = "(SELECT t.value FROM tags t WHERE t.run_key = r.key AND t.name = ?)", [field.key]
-    elif field.kind == "dataset":
-        text, values = (
-            f"({_DATASETS.replace('SELECT 1', 'SELECT d.name').removesuffix(' AND d.name')} LIMIT 1)",
-            [],
-        )
-    elif field.kind == "started":
-        text, values = "coalesce(r.started_at, r.created_at)", []  # a queued run stands where it was queued
-    else:
-        text, values = _OWN[field.kind], []
-    return f"{text} {direction} NULLS LAST", list(values)
+        return _summary(field)
+    return "coalesce(x.number, x.value)" if field.kind == "params" else "x.value"
+
+
+def sort_key(field: Field) -> Sql:
+    """What to sort `runs r` by, and its bound values; NULL for a run without the field."""
+    if field.kind in TABLES:
+        return f"(SELECT {column(field)} FROM {BY_RUN[field.kind]} WHERE x.run_key = r.key AND x.name = ?)", [field.key]
+    if field.kind == "dataset":
+        return f"({_DATASETS.replace('SELECT 1', 'SELECT min(d.name)').removesuffix(' AND d.name')})", []
+    return own(field.kind), []
 
 
 def _chain(found: Filter, kind: type[Both] | type[Either]) -> list[Filter]:
@@ -98,8 +96,11 @@ def _join(word: str, parts: Iterable[Filter]) -> Sql:
 def _exists(field: Field, comparison: str, values: list[object], *, numeric: bool) -> Sql:
     match field.kind:
         case "metrics":
-            test = f"s.name = ? AND {_summary(field)} {comparison}"
-            return f"EXISTS (SELECT 1 FROM series s WHERE s.run_key = r.key AND {test})", [field.key, *values]
+            test = f"x.name = ? AND {_summary(field)} {comparison}"
+            return (
+                f"EXISTS (SELECT 1 FROM {BY_RUN['metrics']} WHERE x.run_key = r.key AND {test})",
+                [field.key, *values],
+            )
         case "params":
             column = (
                 "p.number"
@@ -122,8 +123,8 @@ def _exists(field: Field, comparison: str, values: list[object], *, numeric: boo
 def _summary(field: Field) -> str:
     match field.aggregate:
         case "mean":
-            return "(s.total / nullif(s.finite, 0))"
+            return "(x.total / nullif(x.finite, 0))"
         case "":
-            return "s.last"
+            return "x.last"
         case aggregate:
-            return f"s.{aggregate}"
+            return f"x.{aggregate}"

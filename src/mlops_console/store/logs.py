@@ -1,7 +1,9 @@
-"""The end of a log file, however large the file and its lines are."""
+"""Where logs are, and the end of a log file, however large the file and its lines are."""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from mlops_console.store.location import HOME
 
 LINE_LIMIT = 4_000  # characters of a line that are kept
 
@@ -13,6 +15,11 @@ class LogTail:
     lines: tuple[str, ...]
     size: int
     skipped: int
+
+
+def output_log(run_id: str) -> Path:
+    """Where `start_run(capture_output=True)` keeps what a run prints; relative to the workspace."""
+    return Path(HOME, "logs", run_id, "output.log")
 
 
 def tail(path: Path, limit: int = 512_000) -> LogTail | None:

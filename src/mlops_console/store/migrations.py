@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from mlops_console.store import chunks
+
 _FOLDER = Path(__file__).with_name("schema")
 
 
@@ -39,11 +41,28 @@ def migrate(db: sqlite3.Connection, before: Callable[[int], None] | None = None)
         for number in range(found + 1, newest() + 1):
             for statement in _statements(_scripts()[number].read_text(encoding="utf-8")):
                 db.execute(statement)
+            if number in _CONVERSIONS:
+                _CONVERSIONS[number](db)
             db.execute(f"PRAGMA user_version={number}")
     except BaseException:
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def _pack_points(db: sqlite3.Connection) -> None:
+    """Format 1 had a row for each point."""
+    for series in db.execute("SELECT key FROM series").fetchall():
+        rows = db.execute(
+            "SELECT step, value, at FROM points WHERE series_key = ? ORDER BY step", (series[0],)
+        ).fetchall()
+        if rows:
+            values = [chunks.number(row[1]) for row in rows]
+            chunks.write(db, series[0], chunks.Columns([row[0] for row in rows], values, [row[2] for row in rows]))
+    db.execute("DROP TABLE points")
+
+
+_CONVERSIONS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _pack_points}
 
 
 def _statements(script: str) -> list[str]:

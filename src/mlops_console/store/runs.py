@@ -12,7 +12,7 @@ from typing import Any
 from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.filters import parse_filter, parse_order
 from mlops_console.core.runs import ProcessIdentity, Provenance, Run, RunStatus, SeriesSummary
-from mlops_console.store import filters, series
+from mlops_console.store import run_queries, series
 from mlops_console.store.changes import Topic, announce
 
 
@@ -215,19 +215,53 @@ def get(db: sqlite3.Connection, run: str) -> Run:
 
 
 def page(db: sqlite3.Connection, query: RunQuery) -> RunPage:
-    """One page of the runs that match, each with params, metric summaries and tags.
+    """One page of the runs that match, each with params, metric summaries and tags, and how many there are.
 
     Raises:
         FilterError: the filter or the order makes no sense.
     """
-    condition, values = _condition(query)
-    ordering, order_values = filters.order(parse_order(query.order_by))
-    total = db.execute(f"SELECT count(*) FROM runs r WHERE {condition}", values).fetchone()[0]
-    rows = db.execute(
-        f"{_SELECT} WHERE {condition} ORDER BY {ordering}, r.key DESC LIMIT ? OFFSET ?",
-        (*values, *order_values, query.limit, query.offset),
-    ).fetchall()
-    return RunPage(int(total), tuple(_fill(db, rows)))
+    total = count(db, query)
+    return RunPage(total, tuple(of_keys(db, page_keys(db, query, total))))
+
+
+def count(db: sqlite3.Connection, query: RunQuery) -> int:
+    """How many runs match.
+
+    Raises:
+        FilterError: the filter makes no sense.
+    """
+    return run_queries.count(db, parse_filter(query.filter, time.time()), deleted=query.deleted)
+
+
+def page_keys(db: sqlite3.Connection, query: RunQuery, total: int | None = None) -> list[int]:
+    """The internal keys of one page; quicker near the end if `total` is given.
+
+    Raises:
+        FilterError: the filter or the order makes no sense.
+    """
+    return run_queries.page_keys(
+        db,
+        parse_filter(query.filter, time.time()),
+        parse_order(query.order_by),
+        deleted=query.deleted,
+        limit=query.limit,
+        offset=query.offset,
+        total=total,
+    )
+
+
+def of_keys(db: sqlite3.Connection, keys: Sequence[int]) -> list[Run]:
+    """The runs with these internal keys, in this order."""
+    marks = ", ".join("?" * len(keys))
+    rows = {row["key"]: row for row in db.execute(f"{_SELECT} WHERE r.key IN ({marks})", keys)}
+    return _fill(db, [rows[key] for key in keys])
+
+
+def of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[Run]:
+    """The runs with these ids, in this order; those that are gone are left out."""
+    marks = ", ".join("?" * len(ids))
+    found = {row["id"]: row for row in db.execute(f"{_SELECT} WHERE r.id IN ({marks})", ids)}
+    return _fill(db, [found[id] for id in ids if id in found])
 
 
 def open_runs(db: sqlite3.Connection) -> list[Run]:
@@ -242,15 +276,6 @@ def of_job(db: sqlite3.Connection, job_id: int) -> Run | None:
 
 
 _SELECT = "SELECT r.*, e.name AS experiment FROM runs r JOIN experiments e ON e.key = r.experiment_key"
-
-
-def _condition(query: RunQuery) -> filters.Sql:
-    trash = "r.deleted_at IS NOT NULL" if query.deleted else "r.deleted_at IS NULL"
-    found = parse_filter(query.filter, time.time())
-    if found is None:
-        return trash, []
-    text, values = filters.where(found)
-    return f"{trash} AND {text}", values
 
 
 def _experiment_key(tx: sqlite3.Connection, name: str) -> int:

@@ -110,10 +110,11 @@ def find_workspace(start: Path | None = None) -> Workspace:
 
 
 def _make_home(workspace: Workspace) -> None:
-    if workspace.logs_dir.is_dir():
+    ignored = workspace.home / ".gitignore"
+    if ignored.is_file():
         return
     workspace.home.mkdir(mode=0o700, exist_ok=True)
-    (workspace.home / ".gitignore").write_text("*\n")
     workspace.spool_dir.mkdir(exist_ok=True)
     (workspace.home / "objects").mkdir(exist_ok=True)
-    workspace.logs_dir.mkdir(exist_ok=True)  # last: it says that all of it is there
+    workspace.logs_dir.mkdir(exist_ok=True)
+    ignored.write_text("*\n")  # last: it says that all of it is there

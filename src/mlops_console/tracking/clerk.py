@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mlops_console.core.errors import MlopsError, StoreError
 from mlops_console.tracking.journal import Journal
-from mlops_console.tracking.spool import parse
+from mlops_console.tracking.spool import Stretch, parse
 
 if TYPE_CHECKING:
     from mlops_console.tracking.intake import Intake
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TICK = 0.1  # seconds between two looks at the spool
 PATIENCE = 5.0  # seconds without progress until the end of a run no longer waits for the store
 _BACKOFF = 5.0  # seconds, at most, between two attempts at a store in trouble
+_REST = 1.0  # seconds, at most, between two attempts at a busy store
 _FORK_PATIENCE = 5.0  # seconds that a fork waits for the clerk to close its connections
 
 
@@ -122,7 +123,10 @@ class Clerk:
         for segment in list(journal.segments):
             begin = self._intake.position(segment) if self._intake else 1
             records = parse(segment.map, 1, journal.boundary(segment), {})
-            left = sum(reached > begin for reached, _ in records)
+            left = sum(
+                min(max(reached - begin, 0), len(item.steps)) if isinstance(item, Stretch) else reached > begin
+                for reached, item in records
+            )
             if segment.path is None:
                 lost += left
             else:
@@ -153,8 +157,12 @@ class Clerk:
             self._answer(TICK if self._journals else None)
             ending = any(journal.closed for journal in self._journals)
             if time.monotonic() >= due or ending:
+                begun = time.monotonic()
                 self._attempt()
-                due = time.monotonic() + (min(TICK * 2**self._failures, _BACKOFF) if self._failures else 0.0)
+                now = time.monotonic()
+                # With many writers at one store each waits for the others: the longer, the larger its next portion.
+                rest = min(TICK * 2**self._failures, _BACKOFF) if self._failures else min(4 * (now - begun), _REST)
+                due = now + rest
 
     def _answer(self, timeout: float | None) -> None:
         """Do what is asked; wait up to `timeout` seconds for the first of it."""

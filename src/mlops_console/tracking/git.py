@@ -2,10 +2,15 @@
 
 import os
 import subprocess
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-_PATIENCE = 20.0  # seconds for `git status` on a big tree
+PATIENCE = 20.0  # seconds for one command on a big tree
+_STATUS = 1 << 20  # bytes
+# No monitor: it is a command of the repository's choosing. No optional locks: a commit beside us must not fail. Of the
+# names only what a terminal could not show is quoted.
+_GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +36,48 @@ def read_state(folder: Path) -> GitState:
 
 def is_dirty(folder: Path) -> bool | None:
     """Whether files differ from the commit, new ones included; None if git can't say (soon enough)."""
-    # No monitor: it is a command of the repository's choosing. No optional locks: a commit beside us must not fail.
-    command = ["git", "-c", "core.fsmonitor=false", "status", "--porcelain"]
+    found = status(folder)
+    return None if found is None else bool(found.text)
+
+
+def status(folder: Path) -> "Told | None":
+    """What differs from the commit, as `git status --porcelain` lists it; None if git can't say (soon enough)."""
+    return ask(folder, "status", "--porcelain", most=_STATUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What git has answered; `whole` unless there was more of it than anybody wants."""
+
+    text: bytes
+    whole: bool
+
+
+def ask(folder: Path, *arguments: str, most: int) -> Told | None:
+    """The first `most` bytes that a git command prints; None if it fails, or takes too long, or there is no git."""
     try:
-        found = subprocess.run(
-            command,
+        with subprocess.Popen(
+            [*_GIT, *arguments],
             cwd=folder,
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            alarm = threading.Timer(PATIENCE, process.kill)
+            alarm.daemon = True
+            alarm.start()
+            assert process.stdout is not None
+            text = process.stdout.read(most + 1)
+            if len(text) > most:
+                process.kill()
+            process.wait()
+            alarm.cancel()
+    except OSError:
         return None
-    return bool(found.stdout.strip())
+    if len(text) > most:
+        return Told(text[:most], whole=False)
+    return Told(text, whole=True) if process.returncode == 0 else None
 
 
 def _git_folder(folder: Path) -> Path | None:

@@ -1,7 +1,6 @@
 """From the spool into the store: a stretch of one segment in one short transaction, with the position reached."""
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,12 +8,13 @@ from mlops_console.core.datasets import DatasetVersion
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.runs import ProcessIdentity, RunStatus
 from mlops_console.store import artifacts, datasets, runs, series, spools
+from mlops_console.store.chunks import Columns
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 from mlops_console.tracking.provenance import at_start
-from mlops_console.tracking.spool import Buffer, Event, Point, parse
+from mlops_console.tracking.spool import SLOTS, Buffer, Event, Stretch, parse
 
-BATCH = 8192  # slots of one transaction: some 30 ms
+BATCH = SLOTS  # slots of one transaction: some 20 ms
 
 
 @dataclass
@@ -27,12 +27,9 @@ class Reader:
     run_id: str = ""
     names: dict[int, str] = field(default_factory=dict)
 
-    def items(self, end: int) -> Iterator[tuple[int, Point | Event]]:
-        return parse(self.buffer, self.slot, end, self.names)
-
 
 def take_in(workspace: Workspace, reader: Reader, end: int, process: ProcessIdentity | None) -> int:
-    """Store the next records of a segment, up to slot `end`; how many points and events they were.
+    """Store the next records of a segment, up to slot `end`; how many slots further the reader is.
 
     The reader moves on only when the transaction is committed. A record that the store has already, because a process
     died between its commit and the deletion of the segment, is passed over.
@@ -43,28 +40,47 @@ def take_in(workspace: Workspace, reader: Reader, end: int, process: ProcessIden
     Raises:
         StoreError: the store is locked, full or can't be written; the reader stands where it stood.
     """
-    found = list(itertools.islice(reader.items(end), BATCH))
+    found = list(parse(reader.buffer, reader.slot, min(end, reader.slot + BATCH), reader.names))
     if not found:
         return 0
-    reached = found[-1][0]
+    before, reached, run_id = reader.slot, found[-1][0], reader.run_id
     with workspace.store.write() as tx:
         known = spools.position(tx, reader.name) if reader.name else 0
-        run_id = reader.run_id
-        for is_point, group in itertools.groupby(found, key=lambda item: isinstance(item[1], tuple)):
-            new = [item for slot, item in group if slot > known or _is_header(item)]
-            if not is_point:
-                for event in new:
-                    run_id = _apply(tx, run_id, event, process)  # type: ignore[arg-type]
-            elif new:
-                series.ingest(tx, run_id, new)  # type: ignore[arg-type]
+        for slot, item in found:
+            if isinstance(item, Stretch):
+                new = min(slot - max(known, slot - len(item.steps)), len(item.steps))
+                if new > 0:
+                    series.append(tx, run_id, by_metric(item, reader.names, new))
+            elif slot > known or item["kind"] == "segment":
+                run_id = _apply(tx, run_id, item, process)
         if reader.name:
             spools.advance(tx, reader.name, max(known, reached))
     reader.slot, reader.run_id = reached, run_id
-    return len(found)
+    return reached - before
 
 
-def _is_header(item: Point | Event) -> bool:
-    return isinstance(item, dict) and item["kind"] == "segment"
+def by_metric(points: Stretch, names: dict[int, str], newest: int) -> dict[str, Columns]:
+    """The newest so many points of a stretch, by the name of their metric."""
+    begin = len(points.steps) - newest
+    ids = points.names[begin:]
+    every = Columns(points.steps[begin:], points.values[begin:], points.ats[begin:])
+    turn = next((at for at, id in enumerate(ids) if at and id == ids[0]), len(ids))
+    if len(set(ids[:turn])) == turn and ids[turn:] == ids[:-turn]:  # the same metrics, call after call
+        return {
+            names[id]: Columns(every.steps[at::turn], every.values[at::turn], every.ats[at::turn])
+            for at, id in enumerate(ids[:turn])
+            if id in names
+        }
+    places: dict[int, list[int]] = {}
+    for at, id in enumerate(ids):
+        places.setdefault(id, []).append(at)
+    return {names[id]: _picked(every, found) for id, found in places.items() if id in names}
+
+
+def _picked(points: Columns, places: Sequence[int]) -> Columns:
+    return Columns(
+        [points.steps[at] for at in places], [points.values[at] for at in places], [points.ats[at] for at in places]
+    )
 
 
 def _apply(tx: Connection, run_id: str, event: Event, process: ProcessIdentity | None) -> str:

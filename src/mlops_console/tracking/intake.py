@@ -1,7 +1,5 @@
 """The clerk's side towards the store: segments are read and put away, runs are kept alive and described."""
 
-import threading
-import time
 from pathlib import Path
 
 from mlops_console.core.datasets import DatasetVersion
@@ -9,15 +7,13 @@ from mlops_console.core.runs import ProcessIdentity
 from mlops_console.store import datasets, runs, spools
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
-from mlops_console.tracking.git import is_dirty
 from mlops_console.tracking.ingest import Reader, take_in
 from mlops_console.tracking.journal import Journal
-from mlops_console.tracking.provenance import completed
+from mlops_console.tracking.patch import Uncommitted
 from mlops_console.tracking.recover import take_in_left_behind
 from mlops_console.tracking.spool import Segment
-
-HEARTBEAT = 5.0  # seconds
-_GIT_PATIENCE = 3.0  # seconds that the end of a run waits to learn whether its tree was dirty
+from mlops_console.tracking.system import Monitor
+from mlops_console.tracking.vitals import Vitals
 
 
 class Intake:
@@ -32,8 +28,8 @@ class Intake:
         self.workspace.store  # noqa: B018 - opened now, so that what is wrong with it is told now
         self._process: ProcessIdentity = current_process()
         self._readers: dict[Segment, Reader] = {}
-        self._beats: dict[str, float] = {}
-        self._dirty = _Dirty()
+        self._vitals: dict[str, Vitals] = {}
+        self._tree: Uncommitted | None = None
 
     def position(self, segment: Segment) -> int:
         """The first slot of a segment that is not in the store yet."""
@@ -41,14 +37,16 @@ class Intake:
         return reader.slot if reader else 1
 
     def take_in(self, journal: Journal) -> None:
-        """Bring all that a journal holds into the store."""
+        """Bring all that a journal holds into the store, and look after its run."""
+        vitals = self._vitals_of(journal)
         while journal.segments:
             segment = journal.segments[0]
             if not self._read(journal, segment):
                 break
             self._put_away(journal, segment)
         journal.prepare()
-        self._beat(journal)
+        if vitals is not None:
+            vitals.attend()
 
     def name(self, run_id: str) -> str:
         with self.workspace.store.read() as db:
@@ -62,11 +60,10 @@ class Intake:
         return found.version if found else None
 
     def describe(self, run_id: str) -> None:
-        """At the end of a run: the packages it used, whether its tree was dirty, and what its forked children left."""
+        """At the end of a run: what its forked children left, the packages it used, whether its tree was dirty."""
         take_in_left_behind(self.workspace, run_id)
-        dirty = self._dirty.wait()
-        with self.workspace.store.write() as tx:
-            runs.set_provenance(tx, run_id, completed(runs.get(tx, run_id).provenance, dirty))
+        vitals = self._vitals.get(run_id) or Vitals(self.workspace, run_id, None, None)
+        vitals.complete()
 
     def _read(self, journal: Journal, segment: Segment) -> bool:
         """Read on in a segment; whether it has been read to its end and no more will come."""
@@ -86,25 +83,22 @@ class Intake:
             with self.workspace.store.write() as tx:
                 spools.forget(tx, segment.path.name)
 
-    def _beat(self, journal: Journal) -> None:
-        now = time.monotonic()
-        if journal.owns_run and now - self._beats.setdefault(journal.run_id, now) >= HEARTBEAT:
-            with self.workspace.store.write() as tx:
-                runs.heartbeat(tx, journal.run_id)
-            self._beats[journal.run_id] = now
+    def _vitals_of(self, journal: Journal) -> Vitals | None:
+        """None where the run is another process's to look after."""
+        if not journal.owns_run:
+            return None
+        found = self._vitals.get(journal.run_id)
+        if found is None:
+            monitor = Monitor(journal.began) if journal.sampled else None
+            found = self._vitals[journal.run_id] = Vitals(self.workspace, journal.run_id, self._tree_now(), monitor)
+        return found
 
-
-class _Dirty:
-    """Whether the tree has changes that are not committed, asked of git beside everything else."""
-
-    def __init__(self) -> None:
-        self._answer: bool | None = None
-        self._thread = threading.Thread(target=self._ask, args=(Path.cwd(),), daemon=True)
-        self._thread.start()
-
-    def _ask(self, folder: Path) -> None:
-        self._answer = is_dirty(folder)
-
-    def wait(self) -> bool | None:
-        self._thread.join(_GIT_PATIENCE)
-        return self._answer
+    def _tree_now(self) -> Uncommitted | None:
+        """The tree as it is now, or was a moment ago; None where the current folder is gone."""
+        try:
+            folder = Path.cwd()
+        except OSError:
+            return None
+        if self._tree is None or not self._tree.is_fresh(folder):
+            self._tree = Uncommitted(folder, self.workspace.objects)
+        return self._tree

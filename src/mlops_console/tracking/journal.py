@@ -8,7 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import Any, Protocol, SupportsIndex
 
 from mlops_console.core.errors import UsageError
@@ -38,9 +38,19 @@ class Journal:
     training never sees an exception of it.
     """
 
-    def __init__(self, folder: Path | None, run_id: str, keeper: "Callable[[], Keeper]", *, owns_run: bool) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        run_id: str,
+        keeper: "Callable[[], Keeper]",
+        *,
+        owns_run: bool,
+        sampled: bool = False,
+    ) -> None:
         self.run_id = run_id
         self.owns_run = owns_run  # not where a worker's stage joins, nor in a forked child
+        self.sampled = sampled  # whether system metrics are wanted
+        self.began = monotonic()
         self.lost = 0  # points and events that nobody will ever find
         self.closed = False
         self._folder = folder

@@ -21,10 +21,11 @@ def at_start(event: dict[str, Any]) -> Provenance:
     )
 
 
-def completed(origin: Provenance, dirty: bool | None) -> Provenance:
-    """The same with what is only known later: whether the tree is dirty, and the packages that were used."""
-    return replace(
-        origin,
-        git_dirty=dirty if origin.git_dirty is None and origin.git_commit else origin.git_dirty,
-        packages={**origin.packages, **loaded_packages()},
-    )
+def with_dirty(origin: Provenance, dirty: bool) -> Provenance:
+    """The same with whether the tree is dirty; where there is no commit nothing can be."""
+    return replace(origin, git_dirty=dirty) if origin.git_commit and origin.git_dirty is None else origin
+
+
+def completed(origin: Provenance) -> Provenance:
+    """The same with what is known at the end: the packages that were used."""
+    return replace(origin, packages={**origin.packages, **loaded_packages()})

@@ -1,8 +1,10 @@
 """`Run`: what training code holds while it runs."""
 
 import contextlib
+import itertools
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from time import time
@@ -19,7 +21,11 @@ from mlops_console.tracking.journal import Journal, checked_name
 if TYPE_CHECKING:
     from mlops_console.core.datasets import DatasetVersion
     from mlops_console.core.models import ModelVersion
+    from mlops_console.core.plots import Plot
     from mlops_console.store.objects import Objects
+    from mlops_console.tracking.output import Output
+
+_numbers = itertools.count()
 
 
 class Run:
@@ -38,6 +44,10 @@ class Run:
         self._pid = os.getpid()
         self._params: dict[str, Any] = {}
         self._unstored: list[str] = []
+        self._output: Output | None = None
+        self._number = next(_numbers)  # of two open runs the inner one has the higher number
+        self._roles: dict[str, str] = {}  # of the datasets that were logged, with their fingerprints
+        self._evaluations: Counter[str] = Counter()
 
     @property
     def id(self) -> str:
@@ -113,12 +123,70 @@ class Run:
         role = checked_name(role, "role")
         name = checked_name(name if name is not None else role, "dataset")
         description = describe(frame)
+        self._roles[role] = description.sha256
         try:
             sample = self._objects().put_bytes(description.sample)
         except (MlopsError, OSError) as error:
             self._not_stored(f"dataset {name!r}", error)
             return
         self._journal.event("dataset", role=role, name=name, sample=sample, **description.facts())
+
+    def log_plot(self, name: str, plot: "Plot") -> None:
+        """Keep a plot that the console draws, as the artifact `plots/NAME.json`.
+
+        Args:
+            name: of 1 to 200 characters; the same name again replaces the plot.
+            plot: `mlops.Lines`, `mlops.Matrix` or `mlops.Bars`.
+
+        Raises:
+            TypeError: it is nothing of the kind.
+        """
+        from mlops_console.core.plots import artifact_path, to_json
+
+        path = checked_name(artifact_path(checked_name(name, "plot")), "plot")
+        content = to_json(plot)
+        try:
+            sha256 = self._objects().put_bytes(content)
+        except (MlopsError, OSError) as error:
+            self._not_stored(f"plot {name!r}", error)
+            return
+        self._journal.event("artifact", path=clean(path), sha256=sha256, size=len(content))
+
+    def log_evaluation(self, model: Any, X: Any, y: Any, name: str = "test") -> dict[str, float]:
+        """Log what a fitted scikit-learn model is worth on rows whose answers are known, as `test/accuracy` and so on.
+
+        A classifier gets accuracy, precision, recall, f1, roc_auc, average_precision and log_loss, a confusion matrix,
+        ROC and precision-recall curves; a regressor r2, mae and rmse; both their feature importances, where the model
+        tells any. Of two classes the positive one is `classes_[1]`; of more, the unweighted mean over the classes is
+        taken. A metric that can't be computed is left out, and the tag `test/left_out` says why.
+
+        Args:
+            model: a fitted classifier or regressor, a pipeline, a search.
+            X: rows as the model takes them.
+            y: the true answer of each row.
+            name: what the metrics and plots begin with. Each further evaluation under a name is the next step of its
+                metrics, and replaces its plots.
+
+        Returns:
+            The metrics without the beginning of their names: {"accuracy": 0.93, …}. Empty, with a warning, where the
+            model can't predict these rows.
+        """
+        from mlops_console.tracking.evaluation import evaluate
+
+        name = checked_name(name, "evaluation")
+        found = evaluate(model, X, y)
+        if found.failure:
+            process.clerk(self._root).warn(f"The evaluation {name!r} is not logged, the model fails: {found.failure}.")
+            return {}
+        step = self._evaluations[name]
+        self._evaluations[name] += 1
+        self.log({f"{name}/{metric}": value for metric, value in found.metrics.items()}, step=step)
+        for title, plot in found.plots.items():
+            self.log_plot(title if title == "feature_importances" else f"{name}/{title}", plot)
+        if found.left_out:
+            reasons = "; ".join(f"{what}: {why}" for what, why in found.left_out.items())
+            self.set_tags({f"{name}/left_out": reasons})
+        return found.metrics
 
     def log_model(
         self, model: Any, name: str, input_example: Any = None, description: str = ""
@@ -168,6 +236,8 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._output is not None and error is not None and not isinstance(error, SystemExit):
+            self._output.tell_error(error, traceback)
         self._end(endings.SUCCEEDED if error is None else endings.of_exception(error, traceback))
 
     def __repr__(self) -> str:
@@ -206,6 +276,16 @@ class Run:
             return
         self._journal.event("artifact", path=clean(name), sha256=sha256, size=size)
 
+    def _capture_output(self) -> None:
+        from mlops_console.store.logs import output_log
+        from mlops_console.tracking.output import Output
+
+        warn = process.clerk(self._root).warn_of_trouble
+        try:
+            self._output = Output(self._root / output_log(self._id), warn)
+        except OSError as error:
+            warn(f"Output is not kept in {self._root / output_log(self._id)}: {error.strerror}.")
+
     def _objects(self) -> "Objects":
         from mlops_console.store.objects import Objects
 
@@ -226,6 +306,8 @@ class Run:
         if in_time:
             clerk.drain(self._journal)
         self._tell(clerk)
+        if self._output is not None:
+            self._output.close()
         process.forget(self)
 
     def _say_goodbye(self, clerk: Clerk, ending: Ending) -> bool:

@@ -1,6 +1,6 @@
 """The spool: what a process has logged, as fixed-size records in memory-mapped segment files.
 
-A record is 32 bytes, `<qddII`: step, value, time, name id and, written last, the commit word: the record's own slot
+A record is 32 bytes, `=qddII`: step, value, time, name id and, written last, the commit word: the record's own slot
 number. A slot whose commit word is not its number was never finished, and nothing after it was either. Slot 0 holds
 the magic. Two name ids are no metrics: `NAME` and `EVENT` announce a text, whose length, kind and CRC-32 stand in the
 record and whose bytes fill the slots after it (they are written before the record is). Each segment stands alone: it
@@ -17,11 +17,11 @@ import mmap
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-RECORD = struct.Struct("<qddII")
+RECORD = struct.Struct("=qddII")  # of this machine: the file never leaves it
 SIZE = RECORD.size
 MAGIC = b"mlops-console spool, format 1\n\0\0"
 SUFFIX = ".spool"
@@ -31,7 +31,6 @@ SLOTS = 1 << 15  # of a segment: 1 MiB
 
 Buffer = mmap.mmap | bytes | bytearray
 Event = dict[str, Any]
-Point = tuple[str, int, float, float]  # metric, step, value, time: what `store.series.ingest` takes
 
 
 class Segment:
@@ -97,30 +96,59 @@ def put_text(buffer: mmap.mmap | bytearray, slot: int, kind: int, number: int, t
     return slot + text_slots(text)
 
 
-def parse(buffer: Buffer, slot: int, end: int, names: dict[int, str]) -> Iterator[tuple[int, Point | Event]]:
+class Stretch(NamedTuple):
+    """Points that stand one after the other, column by column; `names` are the ids of their metrics."""
+
+    steps: Sequence[int]
+    values: Sequence[float]
+    ats: Sequence[float]
+    names: Sequence[int]
+
+
+def parse(buffer: Buffer, slot: int, end: int, names: dict[int, str]) -> Iterator[tuple[int, Stretch | Event]]:
     """The finished records from `slot` up to `end` or the first unfinished one, each with the slot after it.
 
     Args:
         names: the metric names that the segment has defined before `slot`; those found are added.
     """
     while slot < end:
-        step, value, at, kind, commit = RECORD.unpack_from(buffer, slot * SIZE)
+        stop = _points_end(buffer, slot, end)
+        if stop > slot:
+            yield stop, _stretch(buffer, slot, stop)
+            slot = stop
+            continue
+        length, _, checksum, kind, commit = RECORD.unpack_from(buffer, slot * SIZE)
         if commit != slot:
             return
-        if kind < NAME:
-            name = names.get(kind)
-            slot += 1
-            if name is not None:
-                yield slot, (name, step, value, at)
-            continue
-        text = bytes(buffer[(slot + 1) * SIZE : (slot + 1) * SIZE + (step >> 32)])
-        if zlib.crc32(text) != at:
+        text = bytes(buffer[(slot + 1) * SIZE : (slot + 1) * SIZE + (length >> 32)])
+        if zlib.crc32(text) != checksum:
             return
         slot += text_slots(text)
         if kind == NAME:
-            names[step & 0xFFFF_FFFF] = text.decode()
+            names[length & 0xFFFF_FFFF] = text.decode()
         else:
             yield slot, json.loads(text)
+
+
+def _points_end(buffer: Buffer, slot: int, end: int) -> int:
+    """The slot after the last of the finished points that begin at `slot`."""
+    with memoryview(buffer) as raw, raw[slot * SIZE : end * SIZE].cast("I") as words:
+        kinds, commits = words[6::8].tolist(), words[7::8].tolist()
+    if max(kinds) < NAME and commits == list(range(slot, end)):
+        return end
+    for at, (kind, commit) in enumerate(zip(kinds, commits, strict=True), slot):
+        if kind >= NAME or commit != at:
+            return at
+    return end
+
+
+def _stretch(buffer: Buffer, slot: int, end: int) -> Stretch:
+    with memoryview(buffer) as raw, raw[slot * SIZE : end * SIZE] as part:
+        whole, real, words = part.cast("q"), part.cast("d"), part.cast("I")
+        found = Stretch(whole[0::4].tolist(), real[1::4].tolist(), real[2::4].tolist(), words[6::8].tolist())
+        for view in (whole, real, words):
+            view.release()
+    return found
 
 
 @contextlib.contextmanager

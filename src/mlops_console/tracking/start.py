@@ -27,6 +27,8 @@ def start_run(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
     workspace: "str | Path | Workspace | None" = None,
+    system_metrics: bool = True,
+    capture_output: bool = False,
 ) -> Run:
     """Start a run, with or without `with`.
 
@@ -41,6 +43,10 @@ def start_run(
         tags: as for `Run.set_tags`.
         workspace: a folder; by default `$MLOPS_WORKSPACE`, else the current one. The nearest folder from there upwards
             with `.mlops/` or mlops.toml is meant; where there is none, the folder itself becomes a workspace.
+        system_metrics: every 15 s log what the process and the machine are busy with, as `system/cpu` and others. Of a
+            worker's run the worker does it.
+        capture_output: until the run ends, keep a copy of what Python code writes to stdout and stderr, up to 64 MiB.
+            In a stage the worker keeps it anyway.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -52,7 +58,9 @@ def start_run(
             checked_name(value, what)
     root = locate(workspace)
     run_id = _checked_id(joined) if joined else os.urandom(8).hex()
-    journal = Journal(_spool_folder(root), run_id, lambda: process.clerk(root), owns_run=not joined)
+    journal = Journal(
+        _spool_folder(root), run_id, lambda: process.clerk(root), owns_run=not joined, sampled=system_metrics
+    )
     run_name = None if joined else clean(name or names.generate())
     run = Run(run_id, run_name, root, journal)
     if not joined:
@@ -63,6 +71,8 @@ def start_run(
         run.set_tags(tags)
     process.runs.add(run)
     endings.watch(process.end_all)
+    if capture_output and not joined:
+        run._capture_output()
     return run
 
 

@@ -31,9 +31,10 @@ class ActingApp(TellingApp, inherit_bindings=False):
         action = command.action.removeprefix("app.")
         target: Any = self
         if not command.action.startswith("app."):
-            target = self.main.view
-            if not hasattr(target, f"action_{action}"):
-                target = getattr(target, "grid", target)
+            view: Any = self.main.view
+            detail = getattr(view, "detail", None)
+            places = (view, getattr(view, "grid", None), detail and detail.widget)
+            target = next((place for place in places if hasattr(place, f"action_{action}")), view)
         if action.startswith("show_view"):
             await self.action_show_view(command.id)
         elif hasattr(target, f"action_{action}"):

@@ -7,6 +7,7 @@ from textual.binding import Binding
 
 VIEWS = ("overview", "runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")
 LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")
+CHARTS = ("runs",)  # the views with a chart that can be zoomed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +20,10 @@ class Command:
         keys: its default keys, comma-separated as Textual names them.
         action: the Textual action; `app.x` is the app's, else it is that of the widget which has the binding.
         help: one sentence without a full stop, for `?`, tooltips and the docs.
-        scope: where its keys hold: "app", "grid" (any list), "marks" (one whose rows may be marked), or names of views.
+        scope: where its keys hold: "app", "grid" (any list), "marks" (one whose rows may be marked), "chart" (a run's
+            metrics), or names of views.
         acts: it changes something, so it does not exist in a read-only console.
-        footer: the views whose footer shows it, in the order of this table.
+        footer: the views whose footer shows it, in the order of this table; "chart" while that has the focus.
         argument: what may follow it in `:`, for people; "" where nothing may.
         palette: whether `:` and the palette offer it.
     """
@@ -78,12 +80,31 @@ COMMANDS: tuple[Command, ...] = (
     Command("reverse", "Reverse", "S", "reverse", "Turn the order round", scope=LISTS),
     Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=LISTS),
     Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before", scope=LISTS),
+    Command("smooth", "Smooth", "m", "smooth", "Smooth the curve more: by 0.6, 0.9, 0.99, not at all", scope=("chart",),
+            footer=("chart",)),
+    Command("log-scale", "Log", "L", "log_scale", "Draw values on a logarithmic scale, or not", scope=("chart",),
+            footer=("chart",)),
+    Command("x-axis", "X axis", "X", "x_axis", "Draw by step, by time since the start, by time", scope=("chart",),
+            footer=("chart",)),
+    Command("zoom-in", "Zoom in", "plus,equals_sign", "zoom_in", "Look at half of the steps, round the cross-hair",
+            scope=("chart",), footer=("chart",)),
+    Command("zoom-out", "Zoom out", "minus", "zoom_out", "Look at twice as many steps", scope=("chart",)),
+    Command("pan-left", "Pan left", "left_square_bracket", "pan_left", "Look at earlier steps", scope=("chart",)),
+    Command("pan-right", "Pan right", "right_square_bracket", "pan_right", "Look at later steps", scope=("chart",)),
+    Command("whole", "Whole", "0", "whole", "Look at all steps, and follow those that come", scope=("chart",),
+            footer=("chart",)),
+    Command("cross-left", "Cross-hair left", "comma", "cross_left", "Read the value further left", scope=("chart",),
+            footer=("chart",)),
+    Command("cross-right", "Cross-hair right", "full_stop", "cross_right", "Read the value further right",
+            scope=("chart",)),
+    Command("full", "Full", "f", "full", "Give the chart the place of the figures, or back", scope=("chart",),
+            footer=("chart",)),
     Command("copy-reference", "Copy ref", "y", "app.copy_reference", "Copy the reference of what is selected"),
     Command("copy-command", "Copy command", "Y", "app.copy_command", "Copy the shell command for what is selected"),
     Command("theme", "Theme", "T", "app.choose_theme", "Choose a theme", argument="[NAME]"),
     Command("command", "Command", "colon", "app.command_line", "Type any command", footer=VIEWS, palette=False),
     Command("palette", "Palette", "ctrl+p", "app.command_palette", "Search all commands", palette=False),
-    Command("help", "Help", "question_mark", "app.help", "The keys of this view", footer=VIEWS),
+    Command("help", "Help", "question_mark", "app.help", "The keys of this view", footer=(*VIEWS, "chart")),
     Command("quit", "Quit", "q,ctrl+c", "app.quit", "Leave the console; what runs goes on running"),
     Command("down", "Down", "j,down", "cursor_down", "Next row", scope=("grid",), palette=False),
     Command("up", "Up", "k,up", "cursor_up", "Row before", scope=("grid",), palette=False),
@@ -100,7 +121,8 @@ COMMANDS: tuple[Command, ...] = (
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
 _SHOWN_KEYS = {
     "slash": "/", "colon": ":", "question_mark": "?", "escape": "esc", "pagedown": "pgdn", "pageup": "pgup",
-    "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "up": "↑", "down": "↓", "left": "←", "right": "→", "plus": "+", "equals_sign": "=", "minus": "-",
+    "left_square_bracket": "[", "right_square_bracket": "]", "comma": ",", "full_stop": ".",
 }  # fmt: skip
 
 
@@ -124,15 +146,12 @@ def bindings(*scopes: str) -> list[Binding]:
 
 def in_view(view: str, read_only: bool) -> list[Command]:
     """The commands a person can use in a view, in the order of the table."""
-    return [
-        command
-        for command in COMMANDS
-        if (view in command.scope or {"app", "grid"} & set(command.scope)) and not (read_only and command.acts)
-    ]
+    here = {view, "app", "grid", *(["chart"] if view in CHARTS else [])}
+    return [command for command in COMMANDS if here & set(command.scope) and not (read_only and command.acts)]
 
 
 def footer(view: str, read_only: bool) -> list[Command]:
-    """The commands that the footer of a view shows."""
+    """The commands that the footer of a view shows, or that of a "chart"."""
     return [c for c in COMMANDS if view in c.footer and not (read_only and c.acts)]
 
 
@@ -192,7 +211,8 @@ def _clash(command: Command, keys: Mapping[str, str]) -> tuple[str, str] | None:
 def _meet(one: Iterable[str], other: Iterable[str]) -> bool:
     """Whether both scopes hold at once somewhere: "app" and "grid" hold in every view."""
     everywhere = {"app", "grid"}
-    return bool(set(one) & set(other)) or bool(everywhere & set(one)) or bool(everywhere & set(other))
+    mine, others = ({*scope, *(CHARTS if "chart" in scope else ())} for scope in (one, other))
+    return bool(mine & others) or bool(everywhere & mine) or bool(everywhere & others)
 
 
 def _keys(keys: str) -> set[str]:

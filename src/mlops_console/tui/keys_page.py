@@ -40,7 +40,8 @@ def keys_page() -> str:
         ("Views", [c for c in COMMANDS if c.action.startswith("app.show_view")]),
         ("Everywhere", [c for c in COMMANDS if c.scope == ("app",) and not c.action.startswith("app.show_view")]),
         ("In a list", [c for c in COMMANDS if "grid" in c.scope or c.scope == LISTS]),
-        ("In some views", [c for c in COMMANDS if c.scope not in (("app",), ("grid",), LISTS)]),
+        ("In the chart of a run's metrics", [c for c in COMMANDS if c.scope == ("chart",)]),
+        ("In some views", [c for c in COMMANDS if c.scope not in (("app",), ("grid",), ("chart",), LISTS)]),
     ]
     return "\n".join([_INTRO, *(_group(title, commands) for title, commands in groups), _DIALOGS])
 

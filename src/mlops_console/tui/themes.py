@@ -35,6 +35,10 @@ _COLORS: dict[str, tuple[str, str]] = {
     "series-2": ("#d7af5f", "#875f00"),
     "series-3": ("#87af87", "#005f5f"),
     "series-4": ("#d787af", "#87005f"),
+    "series-5": ("#d7d787", "#5f5f00"),
+    "series-6": ("#d75f87", "#d70000"),
+    "series-7": ("#5f87ff", "#5f00d7"),
+    "series-8": ("#5fafaf", "#008787"),
 }
 
 

@@ -99,7 +99,8 @@ class MainScreen(Screen[None]):
     def place_changed(self) -> None:
         """Bring header and footer up to where one is."""
         self.header.show_place(self.view_name.title(), self.view.crumb if self.ready else "")
-        self.footer.show_commands(commands.footer(self.view_name, self.console.read_only), self.console.keymap)
+        shown = self.view.footer if self.ready else self.view_name
+        self.footer.show_commands(commands.footer(shown, self.console.read_only), self.console.keymap)
 
     def on_view_place_changed(self, event: View.PlaceChanged) -> None:
         if self.ready and event.view is self.view:

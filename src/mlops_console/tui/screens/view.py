@@ -68,8 +68,13 @@ class View(Reader):
         """The end of the breadcrumb, if one has gone into something."""
         return ""
 
+    @property
+    def footer(self) -> str:
+        """Whose commands the footer shows, as `commands.footer` takes it."""
+        return self.NAME
+
     def place_changed(self) -> None:
-        """Tell the header that `crumb` or `selection` is another."""
+        """Tell the header and the footer that `crumb`, `selection` or `footer` is another."""
         self.post_message(self.PlaceChanged(self))
 
     def read_failed(self, what: str, error: MlopsError) -> None:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from mlops_console.tui.widgets.fit import cut
 
-_SERIES = 4
+_SERIES = 8
 ROLES = (
     *("text", "muted", "strong", "accent", "ok", "run", "warn", "bad"),
     *("axis", "band", "threshold", "mark", "reference", "current", "overlap"),
@@ -31,7 +31,7 @@ Row: TypeAlias = tuple[Ink, ...]
 
 
 def series_role(index: int) -> str:
-    """The colour role of the series at `index`; they repeat after four."""
+    """The colour role of the series at `index`; they repeat after eight."""
     return f"series-{index % _SERIES + 1}"
 
 
@@ -131,6 +131,10 @@ class Painted(Widget):
     Painted > .chart--series-2 { color: $series-2; }
     Painted > .chart--series-3 { color: $series-3; }
     Painted > .chart--series-4 { color: $series-4; }
+    Painted > .chart--series-5 { color: $series-5; }
+    Painted > .chart--series-6 { color: $series-6; }
+    Painted > .chart--series-7 { color: $series-7; }
+    Painted > .chart--series-8 { color: $series-8; }
     """
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:

@@ -9,6 +9,7 @@ from mlops_console.tui.widgets.chart_scale import cell
 
 Dot = tuple[int, int]  # column from the left, row from the top
 Stroke = tuple[Dot, ...]
+Points = list[tuple[float, float]]  # x and y, by x
 
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _NOBODY = -1
@@ -53,17 +54,17 @@ class _Bucket:
             yield self.column, frame.row(y)
 
 
-def strokes(xs: Sequence[float], ys: Sequence[float], frame: Frame) -> tuple[Stroke, ...]:
+def strokes(points: Points, frame: Frame) -> tuple[Stroke, ...]:
     """The line through the points, in dots, cut wherever a value is not finite.
 
     At most two points a dot column are kept, its minimum and its maximum, so that no extreme is lost however
-    many points there are. Points may come in any order.
+    many points there are.
     """
     if frame.columns < 1 or frame.rows < 1:
         return ()
     found: list[Stroke] = []
     line: list[_Bucket] = []
-    for x, y in _ordered(xs, ys):
+    for x, y in points:
         if not math.isfinite(y):
             if line:
                 found.append(_stroke(line, frame))
@@ -79,7 +80,8 @@ def strokes(xs: Sequence[float], ys: Sequence[float], frame: Frame) -> tuple[Str
     return tuple(found)
 
 
-def _ordered(xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, float]]:
+def ordered(xs: Sequence[float], ys: Sequence[float]) -> Points:
+    """The points that have an x, by x."""
     points = [(x, y) for x, y in zip(xs, ys, strict=False) if math.isfinite(x)]
     if any(a[0] > b[0] for a, b in itertools.pairwise(points)):
         points.sort(key=lambda point: point[0])

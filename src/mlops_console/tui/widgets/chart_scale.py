@@ -137,6 +137,70 @@ def time_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
     return tuple(float(index * step - offset) for index in range(first, last + 1))
 
 
+def elapsed_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
+    """At most about `most` + 1 round spans within [low, high]; seconds."""
+    if most < 1 or high - low < 10 or not math.isfinite(high - low):
+        return ticks(low, high, most)
+    least = (high - low) / most
+    step = next((step for step in _TIME_STEPS if step >= least), None)
+    if step is None:
+        return tuple(value * _DAY for value in ticks(low / _DAY, high / _DAY, most))
+    return tuple(float(index * step) for index in range(math.ceil(low / step), math.floor(high / step) + 1))
+
+
+def elapsed_labels(values: Sequence[float]) -> tuple[str, ...]:
+    """Spans as people write them: 0s, 90s as 1m30s, 2h, 1d12h; below seconds 0.5s."""
+    if all(value == math.floor(value) for value in values):
+        return tuple(_span(int(value)) for value in values)
+    return tuple(f"{label}s" for label in tick_labels(values))
+
+
+def _span(seconds: int) -> str:
+    left, parts = abs(seconds), []
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m"), (1, "s")):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return ("-" if seconds < 0 else "") + ("".join(parts[:2]) or "0s")
+
+
+def log_ticks(low: float, high: float, most: int) -> tuple[tuple[float, str], ...]:
+    """Ticks of a logarithmic scale between two logarithms to base 10: where they are on it, and what they are called.
+
+    Powers of ten, every one or every so many of them; within less than a few decades also their 2- and 5-fold, and
+    within less than one round figures.
+    """
+    if most < 1:
+        return ()
+    powers = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    if len(powers) < 2:
+        found = [value for value in ticks(_power(low), _power(high), most) if value > 0]
+        labels = tick_labels(found)
+        return tuple((min(max(math.log10(v), low), high), label) for v, label in zip(found, labels, strict=True))
+    if 3 * len(powers) <= most + 1:
+        finer = ((power, factor) for power in range(powers[0] - 1, powers[-1] + 1) for factor in (1, 2, 5))
+        places = ((power + math.log10(factor), _power_label(power, factor)) for power, factor in finer)
+        return tuple((place, label) for place, label in places if low <= place <= high)
+    stride = -(-len(powers) // (most + 1))
+    return tuple((min(max(power, low), high), _power_label(power)) for power in powers if power % stride == 0)
+
+
+def _power(exponent: float) -> float:
+    return 10.0**exponent if exponent < 308 else _HUGE
+
+
+def _power_label(exponent: int, factor: int = 1) -> str:
+    """A multiple of a power of ten: 0.001, 0.2, 1, 5,000, 10k, 1M, 1e-7."""
+    if -4 <= exponent < 0:
+        return f"{factor * 10.0**exponent:.{-exponent}f}"
+    if 0 <= exponent < 4:
+        return f"{factor * 10**exponent:,}"
+    if 4 <= exponent < 15:
+        size, unit = next((size, unit) for size, unit in _UNITS if 10**exponent >= size)
+        return f"{factor * 10**exponent / size:,.0f}{unit}"
+    return f"{factor}e{exponent}"
+
+
 def time_labels(values: Sequence[float]) -> tuple[str, ...]:
     """Local times as short as their distance allows: 12:04:30, 12:04, 03 Mar, 2024-03."""
     if not values or not all(_is_time(value) for value in values):

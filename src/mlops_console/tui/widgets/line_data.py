@@ -4,16 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-XAxis = Literal["step", "number", "time"]
+XAxis = Literal["step", "number", "time", "elapsed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line. NaN and infinite values leave a gap."""
+    """One line. NaN and infinite values leave a gap.
+
+    Attributes:
+        xs, ys: its points, in any order; of a long series at least the extremes.
+        mean_xs, mean_ys: what is smoothed instead of the points, where these are extremes only.
+        exact: the points are all there are.
+    """
 
     label: str
     xs: Sequence[float]
     ys: Sequence[float]
+    mean_xs: Sequence[float] = ()
+    mean_ys: Sequence[float] = ()
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +54,17 @@ class Mark:
 class LineData:
     """All that a line chart shows.
 
-    `include` are values that the y axis reaches in any case, as 0 for counts. `x_axis` tells whole steps, any
-    numbers, or seconds since the epoch.
+    Attributes:
+        include: values that the y axis reaches in any case, as 0 for counts.
+        x_axis: whole steps, any numbers, seconds since the epoch ("time") or since a start ("elapsed").
+        x_label: the name of the x axis, where there is room for it.
+        empty: said when there is no point.
+        log: the y axis is logarithmic; values that are not positive leave a gap and are counted in the legend.
+        smooth: the weight of `core.smoothing`; above 0 the smoothed lines lie on the muted raw ones.
+        x_range: the part of the x axis that is shown; None for all of the data.
+        cursor: where on the x axis the cross-hair is; the legend has the values there.
+        figures: the legend has the last value of each line, or the one at the cursor.
+        head: lines above the chart, each in parts, the very first one stronger; what has no room is left out.
     """
 
     series: tuple[Series, ...] = ()
@@ -57,3 +75,9 @@ class LineData:
     x_axis: XAxis = "step"
     x_label: str = ""
     empty: str = "No points yet."
+    log: bool = False
+    smooth: float = 0.0
+    x_range: tuple[float, float] | None = None
+    cursor: float | None = None
+    figures: bool = True
+    head: tuple[tuple[str, ...], ...] = ()

@@ -21,8 +21,8 @@ _KEYS, _NAMES = 12, 16  # cells of the first two columns
 
 
 class Help(Dialog[None]):
-    """What can be done here, in four groups: in this view, everywhere, moving about, the views. Each command has its
-    key, its name (which `:` takes) and what it does.
+    """What can be done here, in groups: in this view, in its chart, everywhere, moving about, the views. Each command
+    has its key, its name (which `:` takes) and what it does.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -41,8 +41,9 @@ class Help(Dialog[None]):
         here = [c for c in commands if view in c.footer or view in c.scope]
         views = [c for c in commands if c.action.startswith("app.show_view")]
         moving = [c for c in commands if "grid" in c.scope and c not in here]
-        rest = [c for c in commands if c not in here + views + moving]
-        groups = [("Here", here), ("Everywhere", rest), ("Moving", moving), ("Views", views)]
+        chart = [c for c in commands if "chart" in c.scope]
+        rest = [c for c in commands if c not in here + views + moving + chart]
+        groups = [("Here", here), ("Chart", chart), ("Everywhere", rest), ("Moving", moving), ("Views", views)]
         self._groups = [(title, group) for title, group in groups if group]
         self._keymap = keymap
         self._text = Static("", markup=False)

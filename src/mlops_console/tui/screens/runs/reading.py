@@ -8,7 +8,8 @@ from textual.message import Message
 
 from mlops_console.core.datasets import RunInput
 from mlops_console.core.models import ModelVersion
-from mlops_console.core.runs import Artifact, Point, Run, StageRun
+from mlops_console.core.runs import Artifact, Curve, Run, StageRun
+from mlops_console.tui.screens.runs.metrics import Wish
 from mlops_console.tui.screens.runs.source import WINDOW, Window
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class RunLoaded(Message, bubble=False):
 
 
 @dataclass
-class PointsLoaded(Message, bubble=False):
+class CurveLoaded(Message, bubble=False):
     run_id: str
     metric: str
-    points: tuple[Point, ...]
+    curve: Curve | None
 
 
 @dataclass
@@ -91,11 +92,14 @@ def read_run(workspace: "Workspace", run_id: str) -> RunLoaded:
         )
 
 
-def read_points(workspace: "Workspace", run_id: str, metric: str, buckets: int) -> PointsLoaded:
+def read_curve(workspace: "Workspace", run_id: str, wish: Wish) -> CurveLoaded:
     from mlops_console.store import series
 
     with workspace.store.read() as db:
-        return PointsLoaded(run_id, metric, tuple(series.points(db, run_id, metric, buckets)))
+        curve = series.curve(
+            db, run_id, wish.metric, first_step=wish.first_step, last_step=wish.last_step, buckets=wish.buckets
+        )
+        return CurveLoaded(run_id, wish.metric, curve)
 
 
 def read_runs(workspace: "Workspace", run_ids: tuple[str, ...]) -> RunsCompared:

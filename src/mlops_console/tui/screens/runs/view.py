@@ -10,7 +10,7 @@ from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.runs import facts, reading
 from mlops_console.tui.screens.runs.metrics import MetricsPane
 from mlops_console.tui.screens.runs.source import Names, RunSource, Window, window_at
-from mlops_console.tui.screens.stage_logs import chosen_log
+from mlops_console.tui.screens.stage_logs import run_log
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.detail import DetailPane, Pane
 from mlops_console.tui.widgets.facts import Facts
@@ -40,7 +40,6 @@ class RunsView(ListView):
         self._window = Window()
         self._offset = 0  # of the window that is wanted
         self._loaded: reading.RunLoaded | None = None
-        self._points: reading.PointsLoaded | None = None
         self._shown_filter = ""  # of the window: what is being typed may be none yet
         self._wanted = ""  # a run that another view has sent us to
 
@@ -75,6 +74,13 @@ class RunsView(ListView):
     def crumb(self) -> str:
         return self._selected.name if self._selected and self.split.opened else ""
 
+    @property
+    def footer(self) -> str:
+        return "chart" if self._metrics is not None and self._metrics.has_focus_within else self.NAME
+
+    def leave(self) -> bool:
+        return (self._metrics is not None and self._metrics.leave()) or super().leave()
+
     # Reading
 
     def reload(self, topics: frozenset[str]) -> None:
@@ -94,7 +100,7 @@ class RunsView(ListView):
 
     def pane_shown(self, pane: str) -> None:
         self._show_detail()
-        self._read_points()
+        self._read_curve()
 
     def tick(self) -> None:
         """Ages and durations are written anew; the grid repaints those that read differently."""
@@ -121,11 +127,11 @@ class RunsView(ListView):
         if run is not None:
             self.read("run", lambda workspace: reading.read_run(workspace, run.id))
 
-    def _read_points(self) -> None:
+    def _read_curve(self) -> None:
         run, pane = self._selected, self._metrics
         if run is not None and pane is not None and self.split.detail_visible and pane.metric in run.metrics:
-            metric, buckets = pane.metric, pane.buckets
-            self.read("points", lambda workspace: reading.read_points(workspace, run.id, metric, buckets))
+            wish = pane.wish
+            self.read("curve", lambda workspace: reading.read_curve(workspace, run.id, wish))
 
     # What was read
 
@@ -158,22 +164,20 @@ class RunsView(ListView):
         if self._selected is not None and event.run.id == self._selected.id:
             self._loaded = event
             self._show_detail()
-            self._read_points()
+            self._read_curve()
             self.place_changed()
 
-    def on_points_loaded(self, event: reading.PointsLoaded) -> None:
-        pane = self._metrics
-        if (
-            pane is not None
-            and self._selected is not None
-            and event.run_id == self._selected.id
-            and event.metric == pane.metric
-        ):
-            pane.show_points(event.metric, event.points)
+    def on_curve_loaded(self, event: reading.CurveLoaded) -> None:
+        run, pane = self._selected, self._metrics
+        if run is not None and pane is not None and (event.run_id, event.metric) == (run.id, pane.metric):
+            pane.show_curve(event.metric, event.curve, run.started_at)
 
-    def on_metrics_pane_chosen(self, event: MetricsPane.Chosen) -> None:
+    def on_metrics_pane_wished(self, event: MetricsPane.Wished) -> None:
         event.stop()
-        self._read_points()
+        self._read_curve()
+
+    def on_descendant_focus(self) -> None:
+        self.place_changed()  # the footer is the chart's while that has the focus
 
     # Drawing
 
@@ -197,7 +201,7 @@ class RunsView(ListView):
             case "lineage" if isinstance(pane, Facts):
                 pane.show(facts.lineage_facts(loaded))
             case "logs" if isinstance(pane, LogView):
-                path = chosen_log(loaded.stages)
+                path = run_log(loaded.run.id, loaded.stages)
                 pane.follow(path, _no_log(loaded, path))
 
     def _show_none(self) -> None:
@@ -253,8 +257,6 @@ class RunsView(ListView):
 
 
 def _no_log(loaded: reading.RunLoaded, path: Path | None) -> str:
-    if path is not None:
-        return f"{path} is not there."
-    if loaded.stages:
-        return "No stage has been started yet."
-    return "This run has no log: it was started by hand, not as a pipeline of this workspace."
+    if not loaded.stages and loaded.run.job_id is None:
+        return "This run has no log: one that is started by hand keeps it with start_run(capture_output=True)."
+    return f"{path} is not there." if path is not None else "No stage has been started yet."

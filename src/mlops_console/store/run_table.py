@@ -1,0 +1,199 @@
+"""Runs as a table shows them: only the fields asked for are read; and groups of runs with their figures."""
+
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mlops_console.core.filters import Field, parse_filter
+from mlops_console.core.runs import FieldNames, RunGroup, RunRow, RunStatus, Spread
+from mlops_console.store import filters, run_queries
+from mlops_console.store.runs import RunQuery, page_keys
+
+_RECENT = 50  # runs whose names are the default columns
+_OWN_COLUMNS = "key, id, name, status, created_at, started_at, ended_at, heartbeat_at, job_id, pipeline, user"
+
+
+def rows(db: sqlite3.Connection, query: RunQuery, fields: Sequence[Field], total: int | None = None) -> list[RunRow]:
+    """One page of the runs that match, with these fields; quicker near the end if `total` is given.
+
+    Raises:
+        FilterError: the filter or the order makes no sense.
+    """
+    keys = page_keys(db, query, total)
+    marks = ", ".join("?" * len(keys))
+    columns = ", ".join(f"r.{name}" for name in _OWN_COLUMNS.split(", "))
+    found = db.execute(
+        f"SELECT {columns}, e.name AS experiment FROM runs r JOIN experiments e ON e.key = r.experiment_key "
+        f"WHERE r.key IN ({marks})",
+        keys,
+    )
+    own = {row["key"]: row for row in found}
+    values = [_values(db, keys, field) for field in fields]
+    return [_row(own[key], tuple(of_field.get(key) for of_field in values)) for key in keys]
+
+
+def groups(db: sqlite3.Connection, query: RunQuery, by: Field, fields: Sequence[Field]) -> list[RunGroup]:
+    """The runs that match, grouped by a field; the largest group first.
+
+    Each figure is over the runs of the group that have it as a finite number; None where none has.
+
+    Raises:
+        FilterError: the filter makes no sense.
+    """
+    sums: dict[Any, _Sums] = {}
+    for value, *numbers in _ungrouped(db, query, by, fields):
+        group = sums.get(value)
+        if group is None:
+            group = sums[value] = _Sums(len(fields))
+        group.add(numbers)
+    found = [RunGroup(_plain(by, value), group.n, group.figures()) for value, group in sums.items()]
+    return sorted(found, key=lambda group: (-group.n, str(group.value)))
+
+
+def field_names(db: sqlite3.Connection, most: int = 1000) -> FieldNames:
+    """Every name that runs of this store have used, in order of the alphabet; at most so many of a kind."""
+    return FieldNames(*(tuple(_distinct(db, table, most)) for table in filters.TABLES.values()))
+
+
+def recent_names(db: sqlite3.Connection, most: int = 30) -> FieldNames:
+    """The names that the newest runs have used, the most frequent first."""
+    recent = (
+        "SELECT key FROM runs r WHERE deleted_at IS NULL "
+        f"ORDER BY coalesce(started_at, created_at) DESC LIMIT {_RECENT}"
+    )
+    found = [
+        db.execute(
+            f"SELECT name FROM {table} WHERE run_key IN ({recent}) GROUP BY name "
+            "ORDER BY name LIKE 'system/%', count(*) DESC, name LIMIT ?",
+            (most,),
+        )
+        for table in filters.TABLES.values()
+    ]
+    return FieldNames(*(tuple(row[0] for row in names) for names in found))
+
+
+def field_values(db: sqlite3.Connection, field: Field, beginning: str = "", most: int = 50) -> list[str]:
+    """Distinct values of a param, a tag or a text field of a run, for completion."""
+    match field.kind:
+        case "params" | "tags":
+            column = filters.column(field).replace("x.", "")
+            found = _loose_scan(db, filters.TABLES[field.kind], column, "name = ? AND ", (field.key,), most * 4)
+            texts = [str(_plain(field, value)) for value in found]
+        case "status":
+            texts = [str(status) for status in RunStatus]
+        case "name":
+            texts = [str(name) for name in _loose_scan(db, "runs", "name", "deleted_at IS NULL AND ", (), most * 4)]
+        case "experiment":
+            rows = db.execute("SELECT name FROM experiments WHERE deleted_at IS NULL ORDER BY name LIMIT 500")
+            texts = [row[0] for row in rows]
+        case "dataset":
+            texts = [row[0] for row in db.execute("SELECT name FROM datasets ORDER BY name LIMIT 500")]
+        case "user" | "branch" | "pipeline" as kind:
+            recent = f"SELECT {filters.own(kind)} AS value FROM runs r ORDER BY r.key DESC LIMIT 2000"
+            rows = db.execute(f"SELECT DISTINCT value FROM ({recent}) WHERE value IS NOT NULL ORDER BY value")
+            texts = [row[0] for row in rows]
+        case _:
+            texts = []
+    wanted = beginning.casefold()
+    return [text for text in texts if text.casefold().startswith(wanted)][:most]
+
+
+class _Sums:
+    """Sums of a group, with each figure's first value taken off, so that large ones with small differences stay
+    exact.
+    """
+
+    def __init__(self, fields: int) -> None:
+        self.n = 0
+        self._counts = [0] * fields
+        self._shifts = [0.0] * fields
+        self._sums = [0.0] * fields
+        self._squares = [0.0] * fields
+
+    def add(self, numbers: Sequence[float | None]) -> None:
+        self.n += 1
+        for at, number in enumerate(numbers):
+            if number is None or not isinstance(number, int | float) or not math.isfinite(number):
+                continue
+            if not self._counts[at]:
+                self._shifts[at] = number
+            self._counts[at] += 1
+            self._sums[at] += number - self._shifts[at]
+            self._squares[at] += (number - self._shifts[at]) ** 2
+
+    def figures(self) -> tuple[Spread | None, ...]:
+        return tuple(self._figure(at) if count else None for at, count in enumerate(self._counts))
+
+    def _figure(self, at: int) -> Spread:
+        n, total = self._counts[at], self._sums[at]
+        variance = max(0.0, (self._squares[at] - total * total / n) / (n - 1)) if n > 1 else math.nan
+        return Spread(n, self._shifts[at] + total / n, math.sqrt(variance))
+
+
+def _ungrouped(
+    db: sqlite3.Connection, query: RunQuery, by: Field, fields: Sequence[Field]
+) -> Iterator[tuple[Any, ...]]:
+    condition, values = run_queries.matching(parse_filter(query.filter, time.time()), deleted=query.deleted)
+    keys = [filters.sort_key(field) for field in (by, *fields)]
+    columns = ", ".join(text for text, _ in keys)
+    bound = [value for _, found in keys for value in found]
+    for row in db.execute(f"SELECT {columns} FROM runs r WHERE {condition}", (*bound, *values)):
+        yield tuple(row)
+
+
+def _values(db: sqlite3.Connection, keys: Sequence[int], field: Field) -> dict[int, Any]:
+    marks = ", ".join("?" * len(keys))
+    if field.kind in filters.TABLES:
+        column = "x.value" if field.kind == "params" else filters.column(field)
+        source = f"FROM {filters.BY_RUN[field.kind]} WHERE x.run_key IN ({marks}) AND x.name = ?"
+        text = f"SELECT x.run_key, {column} {source}"
+        found = dict(map(tuple, db.execute(text, (*keys, field.key))))
+        if field.kind == "params":
+            return {key: json.loads(value) for key, value in found.items()}
+        if field.kind == "metrics":
+            return {key: math.nan if value is None else value for key, value in found.items()}
+        return found
+    text, values = filters.sort_key(field)
+    return dict(map(tuple, db.execute(f"SELECT r.key, {text} FROM runs r WHERE r.key IN ({marks})", (*values, *keys))))
+
+
+def _row(row: sqlite3.Row, values: tuple[Any, ...]) -> RunRow:
+    return RunRow(
+        row["id"],
+        row["name"],
+        row["experiment"],
+        RunStatus(row["status"]),
+        row["created_at"],
+        row["started_at"],
+        row["ended_at"],
+        row["heartbeat_at"],
+        row["job_id"],
+        row["pipeline"],
+        row["user"],
+        values,
+    )
+
+
+def _plain(field: Field, value: Any) -> Any:
+    """A value as it is sorted by, as what it is: texts of params are JSON."""
+    return json.loads(value) if field.kind == "params" and isinstance(value, str) else value
+
+
+def _distinct(db: sqlite3.Connection, table: str, most: int) -> list[str]:
+    return [str(name) for name in _loose_scan(db, table, "name", "", (), most)]
+
+
+def _loose_scan(
+    db: sqlite3.Connection, table: str, column: str, condition: str, values: tuple[object, ...], most: int
+) -> list[Any]:
+    """The distinct values of a column that an index begins with, by one look into the index for each of them."""
+    first = f"SELECT min({column}) FROM {table} WHERE {condition}{column} IS NOT NULL"
+    following = f"SELECT min({column}) FROM {table} WHERE {condition}{column} > found.value"
+    text = (
+        f"WITH RECURSIVE found (value) AS ({first} UNION ALL SELECT ({following}) FROM found "
+        "WHERE found.value IS NOT NULL) SELECT value FROM found WHERE value IS NOT NULL LIMIT ?"
+    )
+    return [row[0] for row in db.execute(text, (*values, *values, most))]
