@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mlops_console.core.errors import MlopsError
+from mlops_console.core.filters import FilterError
 from mlops_console.core.text import safe_line, safe_text
 
 _GAP = 3  # cells between two columns
@@ -68,6 +69,8 @@ def _fitting(widths: Sequence[int], room: int) -> tuple[int, list[int]]:
 def show_error(error: MlopsError, *, as_json: bool) -> None:
     """One sentence on standard error; with `--json` a document on standard output too."""
     sys.stderr.write(f"mlops-console: {safe_line(error)}\n")
+    if isinstance(error, FilterError) and error.text:
+        sys.stderr.writelines(f"  {safe_line(line)}\n" for line in error.pointed())
     if as_json:
         show_json({"error": {"message": error.message, "hint": error.hint, "exit_status": error.exit_code}})
 

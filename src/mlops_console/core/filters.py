@@ -8,15 +8,17 @@ either     = both { "or" both }
 both       = negation { "and" negation }
 negation   = "not" negation | "(" either ")" | comparison
 comparison = field operator value | field ["not"] "in" "(" value { "," value } ")"
-operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"      (~: contains, without regard to case)
+operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"      (~: contains, or matches /a regex/; see `matches`)
 field      = "metrics." key [ ".first" | ".last" | ".min" | ".max" | ".mean" | ".count" ]
            | "params." key | "tags." key
            | status | name | id | experiment | started | ended | duration | user | git | branch | pipeline | dataset
-key        = letters, digits and _ / - . @ % :, or anything between backticks
-value      = number | "text" | 'text' | word | 2026-03-01[T12:00] | 2d ago | 90s (a duration, in seconds)
+key        = letters, digits and _ / - . @ % :, or anything between backticks (a backtick among it is written twice)
+value      = number | "text" | 'text' | word | 2026-03-01[T12:00[Z|+02:00]] | 2d ago | 90s (a duration, in seconds)
+           | /regex/ after ~ and !~
 """
 
 import datetime as dt
+import functools
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -30,28 +32,42 @@ NUMBERS = ("duration",)
 TEXTS = ("status", "name", "id", "experiment", "user", "git", "branch", "pipeline", "dataset")
 MOST = 200  # conditions of a filter
 DEEPEST = 20  # brackets and nots within each other; SQLite's own parser takes some 30
+LONGEST_REGEX = 200  # characters
+_SUBJECT = 1000  # characters of a text that a regex is shown
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<date>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?)(?![\w.])
+      (?P<date>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?)(?![\w.])
     | (?P<span>\d+(?:\.\d+)?[smhdw])(?:\s+(?P<ago>ago))?(?![\w.])
     | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|nan)\b)(?![\w.])
     | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<operator><=|>=|!=|!~|==|=|<|>|~)
     | (?P<punctuation>[(),])
-    | (?P<word>(?:`[^`]*`|[\w/@%:.-])+)
+    | (?P<word>(?:`(?:[^`]|``)*`|[\w/@%:.-])+)
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
 
 
+_REGEX = re.compile(r"\s*(/(?:[^/\\]|\\.)+/)(?=[\s),]|$)")
+_ODD_KEY = re.compile(r"`((?:[^`]|``)*)`(?:\.(\w+))?")
+_PLAIN_KEY = re.compile(r"[\w/@%:-][\w/@%:.-]*")
+_SHOWN = 100  # characters of a filter that an error shows
+
+
 class FilterError(UsageError):
-    """A filter that makes no sense; `column` is where, counted from 1."""
+    """A filter that makes no sense; `column` is where, counted from 1, and `text` the filter."""
 
     def __init__(self, message: str, column: int, what: str = "Filter") -> None:
         super().__init__(f"{what}, column {column}: {message}.", "docs/filters.md shows the language.")
-        self.problem, self.column = message, column
+        self.problem, self.column, self.text = message, column, ""
+
+    def pointed(self) -> tuple[str, str]:
+        """The filter, or the part of it that matters, and a line with a caret under the column."""
+        begin = max(0, min(self.column - 1 - _SHOWN // 2, len(self.text) - _SHOWN))
+        text = re.sub(r"\s", " ", self.text[begin : begin + _SHOWN])
+        return text, " " * (self.column - 1 - begin) + "^"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +80,17 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression of Python's `re`; see `matches`."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     field: Field
     operator: Operator
-    value: float | str
+    value: float | str | Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +144,11 @@ def parse_filter(text: str, now: float) -> Filter | None:
     """
     if not text.strip():
         return None
-    return _Parser(_tokens(text), len(text), now).whole()
+    try:
+        return _Parser(_tokens(text), len(text), now).whole()
+    except FilterError as error:
+        error.text = text
+        raise
 
 
 def parse_order(text: str) -> Order:
@@ -134,7 +161,9 @@ def parse_order(text: str) -> Order:
     try:
         return Order(parse_field(text.removeprefix("-"), 1 + descending), descending)
     except FilterError as error:
-        raise FilterError(error.problem, error.column, "Order") from None
+        found = FilterError(error.problem, error.column, "Order")
+        found.text = text
+        raise found from None
 
 
 def parse_field(text: str, column: int = 1) -> Field:
@@ -144,25 +173,97 @@ def parse_field(text: str, column: int = 1) -> Field:
         FilterError: there is no such field.
     """
     kind, dot, rest = text.partition(".")
-    if kind in ("metrics", "params", "tags") and dot and rest:
-        if kind == "metrics":
-            for aggregate in AGGREGATES:
-                if rest.endswith(f".{aggregate}") and len(rest) > len(aggregate) + 1:
-                    return Field(kind, _bare(rest.removesuffix(f".{aggregate}")), aggregate)
-        return Field(kind, _bare(rest))
+    if kind in ("metrics", "params", "tags") and dot:
+        key, aggregate = _key(rest, kind == "metrics")
+        if key:
+            return Field(kind, key, aggregate)
     if text in (*TEXTS, *TIMES, *NUMBERS):
         return Field(text)
     known = ", ".join((*TEXTS, *TIMES, *NUMBERS))
     raise FilterError(f"{text!r} is no field; known are metrics.KEY, params.KEY, tags.KEY, {known}", column)
 
 
-def _bare(key: str) -> str:
-    return key[1:-1] if len(key) >= 2 and key[0] == key[-1] == "`" else key
+def field_text(field: Field) -> str:
+    """A field as the language writes it: what `parse_field` reads."""
+    if not field.key:
+        return field.kind
+    plain = _PLAIN_KEY.fullmatch(field.key) and field.key.rpartition(".")[2] not in AGGREGATES
+    key = field.key if plain else "`" + field.key.replace("`", "``") + "`"
+    return f"{field.kind}.{key}{'.' if field.aggregate else ''}{field.aggregate}"
+
+
+def matches(source: str, text: str | None) -> bool:
+    """Whether a regex is found in a text, without regard to case unless it says `(?-i:…)`.
+
+    Of a long text only the first thousand characters are looked at.
+    """
+    return text is not None and _compiled(source).search(text[:_SUBJECT]) is not None
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(source: str) -> re.Pattern[str]:
+    return re.compile(source, re.IGNORECASE)
+
+
+def _key(text: str, may_aggregate: bool) -> tuple[str, str]:
+    """A key and the summary after it; "" as the key if it is none."""
+    odd = _ODD_KEY.fullmatch(text)
+    if odd:
+        aggregate = odd[2] or ""
+        if aggregate and not (may_aggregate and aggregate in AGGREGATES):
+            return "", ""
+        return odd[1].replace("``", "`"), aggregate
+    if "`" in text:
+        return "", ""
+    key, dot, aggregate = text.rpartition(".")
+    if may_aggregate and dot and key and aggregate in AGGREGATES:
+        return key, aggregate
+    return text, ""
+
+
+def _bare(word: str) -> str:
+    return word[1:-1].replace("``", "`") if len(word) >= 2 and word[0] == word[-1] == "`" else word
+
+
+def _check_regex(source: str, column: int) -> None:
+    """Refuse what does not compile, and a repeat within a repeat: some texts keep that busy for ever."""
+    if len(source) > LONGEST_REGEX:
+        raise FilterError(f"a regex has at most {LONGEST_REGEX} characters", column)
+    try:
+        _compiled(source)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise FilterError(f"/{source}/ is no regex: {error}", column) from None
+    if _repeats_a_repeat(source):
+        raise FilterError(f"/{source}/ repeats a repeat, which some texts keep busy for ever", column)
+
+
+def _repeats_a_repeat(source: str) -> bool:
+    """Whether a bracket with an open repeat (`*`, `+`, `{2,}`) in it has one itself, as in `(a+)+`."""
+    inside = [False]  # of each open bracket whether there is an open repeat in it
+    for match in _REGEX_PART.finditer(source):
+        part, repeat = match["part"], match["repeat"] is not None
+        if part == "(":
+            inside.append(False)
+        elif part == ")" and len(inside) > 1:
+            repeated = inside.pop()
+            if repeat and repeated:
+                return True
+            inside[-1] |= repeated
+        inside[-1] |= repeat
+    return False
+
+
+_REGEX_PART = re.compile(r"(?P<part>\\.|\[\^?\]?[^]]*\]|\(|\)|.)(?P<repeat>(?:[*+]|\{\d*,\})[?+]?)?", re.DOTALL)
 
 
 def _tokens(text: str) -> list[_Token]:
-    tokens, position = [], 0
+    tokens: list[_Token] = []
+    position = 0
     while text[position:].strip():
+        if tokens and tokens[-1].text in ("~", "!~") and (regex := _REGEX.match(text, position)):
+            tokens.append(_Token("regex", regex[1], regex.start(1) + 1))
+            position = regex.end()
+            continue
         match = _TOKEN.match(text, position)
         if match is None:
             column = position + len(text[position:]) - len(text[position:].lstrip()) + 1
@@ -262,7 +363,8 @@ class _Parser:
         if operator.kind != "operator":
             raise FilterError(f"expected =, !=, <, <=, >, >=, ~, !~ or in, not {operator.text!r}", operator.column)
         sign = "=" if operator.text == "==" else operator.text
-        return Comparison(field, sign, self._value(field, sign))  # type: ignore[arg-type]
+        value = self._pattern(sign) or self._value(field, sign)
+        return Comparison(field, sign, value)  # type: ignore[arg-type]
 
     def _membership(self, field: Field) -> Membership:
         self._expect("(")
@@ -271,6 +373,14 @@ class _Parser:
             values.append(self._value(field, "="))
         self._expect(")")
         return Membership(field, tuple(values))
+
+    def _pattern(self, operator: str) -> Pattern | None:
+        if operator not in ("~", "!~") or self._next.kind != "regex":
+            return None
+        token = self._take()
+        source = token.text[1:-1].replace("\\/", "/")
+        _check_regex(source, token.column)
+        return Pattern(source)
 
     def _value(self, field: Field, operator: str) -> float | str:
         token = self._take()

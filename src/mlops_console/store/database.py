@@ -115,6 +115,7 @@ class Store:
         if reader is None:
             reader = _connect(f"{self.path.as_uri()}?mode=ro{'&immutable=1' if self._is_on_a_read_only_disk() else ''}")
             reader.execute("PRAGMA query_only=ON")
+            reader.create_function("regexp", 2, _regexp, deterministic=True)
             self._threads.reader = reader
         return reader
 
@@ -145,6 +146,13 @@ def _connect(uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
     db.row_factory = sqlite3.Row
     return db
+
+
+def _regexp(source: str, text: object) -> bool:
+    """What SQLite calls for `text REGEXP source`."""
+    from mlops_console.core.filters import matches
+
+    return matches(source, None if text is None else str(text))
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable
 
-from mlops_console.core.filters import Both, Comparison, Either, Field, Filter, Membership, Not
+from mlops_console.core.filters import Both, Comparison, Either, Field, Filter, Membership, Not, Pattern
 
 _OWN = {
     "status": "r.status",
@@ -51,6 +51,9 @@ def where(found: Filter) -> Sql:
             marks = ", ".join("?" * len(choices))
             return _exists(field, f"IN ({marks})", list(choices), numeric=bool(numbers))
         case Comparison(field, operator, value):
+            if isinstance(value, Pattern):
+                text, values = _exists(field, "REGEXP ?", [value.source], numeric=False)
+                return (text if operator == "~" else f"NOT {text}"), values
             if operator in ("~", "!~"):
                 pattern = "%" + str(value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
                 text, values = _exists(field, "LIKE ? ESCAPE '\\'", [pattern], numeric=False)

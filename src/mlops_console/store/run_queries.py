@@ -203,6 +203,7 @@ def _conjuncts(found: Filter | None) -> Iterable[Filter]:
 
 def _candidates(part: Filter) -> filters.Sql | None:
     """The runs for which a condition may hold (those for which it holds are among them), as an index has them."""
+    choices: tuple[object, ...]
     if isinstance(part, Membership):
         operator, choices = "=", part.values
     elif isinstance(part, Comparison) and part.operator in ("=", "<", "<=", ">", ">="):
