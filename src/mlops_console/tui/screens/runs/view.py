@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from mlops_console.core.errors import MlopsError, UsageError
+from mlops_console.core.filters import FilterError
 from mlops_console.core.runs import Run
 from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.runs import facts, reading
+from mlops_console.tui.screens.runs.completing import CompletionLoaded, read_completion
 from mlops_console.tui.screens.runs.metrics import MetricsPane
 from mlops_console.tui.screens.runs.source import Names, RunSource, Window, window_at
 from mlops_console.tui.screens.stage_logs import run_log
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.detail import DetailPane, Pane
 from mlops_console.tui.widgets.facts import Facts
+from mlops_console.tui.widgets.filter_bar import FilterBar
 from mlops_console.tui.widgets.log_view import LogView
 from mlops_console.tui.widgets.rows import Column, Row
 
@@ -148,6 +151,14 @@ class RunsView(ListView):
             self._wanted = ""
         self._read_detail()
 
+    def on_filter_bar_completion_wanted(self, event: FilterBar.CompletionWanted) -> None:
+        event.stop()
+        text, cursor = event.text, event.cursor
+        self.read("completion", lambda workspace: read_completion(workspace, text, cursor))
+
+    def on_completion_loaded(self, event: CompletionLoaded) -> None:
+        self.filter_bar.suggest(event.text, event.completion)
+
     def on_metric_names_loaded(self, event: reading.MetricNamesLoaded) -> None:
         self._names.prefer(event.metrics)
         if self._window.runs:
@@ -156,7 +167,7 @@ class RunsView(ListView):
     def read_failed(self, what: str, error: MlopsError) -> None:
         if what == "runs" and self.filter_bar.text and isinstance(error, UsageError):
             self.filter_bar.open_again()
-            self.filter_bar.show_problem(error.message)
+            self.filter_bar.show_problem(error.message, error.column if isinstance(error, FilterError) else 0)
         elif what != "metric names":  # mlops.toml is told of elsewhere
             super().read_failed(what, error)
 
