@@ -9,19 +9,12 @@ from hypothesis import strategies as st
 
 from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.filters import (
-    Both,
-    Comparison,
-    Either,
-    Field,
-    Filter,
     FilterError,
-    Membership,
-    Not,
     parse_filter,
     parse_order,
 )
-from mlops_console.core.runs import Run, RunStatus
-from mlops_console.store import changes, filters, runs, series
+from mlops_console.core.runs import RunStatus
+from mlops_console.store import changes, runs, series
 from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
 
@@ -153,78 +146,6 @@ def test_numbers_and_texts_may_stand_in_one_list(workspace: Workspace) -> None:
         make(workspace, name=name, params={"x": value})
     assert names(workspace, "params.x in (1, adam)") == ["adam", "one"]
     assert names(workspace, "params.x not in (1, adam)") == ["two"]
-
-
-KEYS = ["x", "y"]
-NUMBERS = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0])
-WORDS = st.sampled_from(["adam", "sgd", "a%b"])
-FIELDS = st.one_of(
-    st.builds(Field, st.just("metrics"), st.sampled_from(KEYS), st.sampled_from(["", "min", "max"])),
-    st.builds(Field, st.just("params"), st.sampled_from(KEYS)),
-)
-LEAVES = st.one_of(
-    st.builds(Comparison, FIELDS, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), NUMBERS),
-    st.builds(Comparison, st.just(Field("params", "x")), st.sampled_from(["=", "!=", "~"]), WORDS),
-    st.builds(Membership, st.just(Field("params", "y")), st.lists(WORDS, min_size=1, max_size=2).map(tuple)),
-)
-FILTERS = st.recursive(
-    LEAVES,
-    lambda inner: st.one_of(st.builds(Not, inner), st.builds(Both, inner, inner), st.builds(Either, inner, inner)),
-)
-VALUES = st.one_of(NUMBERS, WORDS)
-RUNS = st.lists(
-    st.tuples(
-        st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2),
-        st.dictionaries(st.sampled_from(KEYS), NUMBERS, max_size=2),
-    ),
-    max_size=6,
-)
-
-
-def matches(found: Filter, run: Run) -> bool:
-    """The slow reference: one run at a time, in plain Python."""
-    match found:
-        case Not(inner):
-            return not matches(inner, run)
-        case Both(left, right):
-            return matches(left, run) and matches(right, run)
-        case Either(left, right):
-            return matches(left, run) or matches(right, run)
-        case Membership(field, choices):
-            return field.key in run.params and str(run.params[field.key]) in choices
-        case Comparison(field, operator, value):
-            have = run.params.get(field.key)
-            if field.kind == "metrics":
-                have = run.metrics[field.key].last if field.key in run.metrics else None
-            if have is None or (isinstance(value, float) and not isinstance(have, float)):
-                return False  # a text is no number
-            if isinstance(value, str):
-                have = str(have)  # but a number can be read as a text
-            return {
-                "=": have == value,
-                "!=": have != value,
-                "<": have < value,
-                "<=": have <= value,
-                ">": have > value,
-                ">=": have >= value,
-                "~": str(value).lower() in str(have).lower(),
-            }[operator]
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(found=FILTERS, rows=RUNS)
-def test_filters_agree_with_a_slow_reference(
-    workspace: Workspace, found: Filter, rows: list[tuple[dict, dict]]
-) -> None:  # type: ignore[type-arg]
-    with workspace.store.write() as tx:
-        tx.execute("DELETE FROM runs")
-    for index, (params, metrics) in enumerate(rows):
-        make(workspace, f"run-{index}", params=params, metrics=metrics)
-    with workspace.store.read() as db:
-        everything = runs.page(db, RunQuery(order_by="name")).runs
-        text, values = filters.where(found)
-        selected = {row["name"] for row in db.execute(f"SELECT r.name FROM runs r WHERE {text}", values)}
-    assert selected == {run.name for run in everything if matches(found, run)}
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,5 +1,6 @@
 """Points in chunks: whatever is written, in whatever order, is read back, and a curve keeps every extreme."""
 
+import itertools
 import math
 import sqlite3
 from contextlib import closing
@@ -46,7 +47,7 @@ def test_points_are_read_as_written_with_small_chunks(
         ).fetchall()
     assert [point.step for point in points] == sorted(expected)
     assert all(_same(point.value, expected[point.step]) for point in points)
-    assert all(one["last_step"] < other["first_step"] for one, other in zip(rows, rows[1:], strict=False))
+    assert all(one["last_step"] < other["first_step"] for one, other in itertools.pairwise(rows))
     assert all(row["count"] <= 8 for row in rows)
 
 
