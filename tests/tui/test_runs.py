@@ -10,7 +10,7 @@ from mlops_console.store import artifacts, runs, series, stages
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
 from mlops_console.tui.screens.runs import reading
-from mlops_console.tui.screens.runs.source import WINDOW, Names, RunSource, Window, window_at
+from mlops_console.tui.screens.runs.source import WINDOW, RunSource, Window, window_at
 from tests.tui.helpers import console, screen_text, until
 
 
@@ -197,7 +197,7 @@ async def test_only_a_window_of_many_runs_is_in_memory(workspace: Workspace) -> 
 
 def test_rows_outside_of_the_window_are_wished_for() -> None:
     wished: list[int] = []
-    source = RunSource(Window(0, 1000, ()), Names(), wished.append)
+    source = RunSource(Window(), 1000, wished.append)
     assert source.rows(500, 3) == [None, None, None]
     assert wished == [500]
     assert window_at(500) == 500 - WINDOW // 3

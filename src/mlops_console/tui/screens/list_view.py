@@ -108,7 +108,7 @@ class ListView(View):
         self.show_source_title(source.count)
         self.grid.update(source, order=self.order, descending=self.descending)
 
-    def show_source_title(self, count: int, text: str | None = None) -> None:
+    def show_source_title(self, count: int | None, text: str | None = None) -> None:
         """Put count and filter (`text`, if it isn't the one of the bar) into the title, and choose what an empty list
         says.
         """

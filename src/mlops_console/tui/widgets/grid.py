@@ -114,7 +114,9 @@ class Grid(ScrollView, can_focus=True):
             self._first = 1
         if self.virtual_size.height != source.count + 1:
             self.virtual_size = Size(0, source.count + 1)
+        before = self.cursor
         self._follow()
+        self._keep_in_place(self.cursor - before)
         self._draw_changes(force=columns_changed)
 
     def reset(self) -> None:
@@ -143,12 +145,11 @@ class Grid(ScrollView, can_focus=True):
             self.post_message(self.Moved(self, row))
 
     def select(self, key: str) -> bool:
-        """Put the cursor on the row with this key; False if there is none in a source that is all in memory."""
-        for index, row in enumerate(self.source.rows(0, self.source.count)):
-            if row is not None and row.key == key:
-                self.move_to(index)
-                return True
-        return False
+        """Put the cursor on the row with this key; False if the source does not know where it is."""
+        index = self.source.index_of(key)
+        if index is not None:
+            self.move_to(index)
+        return index is not None
 
     # Drawing
 
@@ -251,6 +252,14 @@ class Grid(ScrollView, can_focus=True):
         self._key = row.key if row else ""
         if self._key != old:
             self.post_message(self.Moved(self, row))
+
+    def _keep_in_place(self, moved: int) -> None:
+        """Rows came or went above the cursor: what is on the screen stays where it is."""
+        if moved:
+            wanted = max(0, self.scroll_offset.y + moved)
+            self.scroll_to(y=wanted, animate=False, immediate=True)
+            if self.scroll_offset.y != wanted:
+                self.call_after_refresh(self.scroll_to, y=wanted, animate=False, immediate=True)
 
     def _bring_into_view(self, again: bool = True) -> None:
         """Scroll to the cursor. After an update the reach of scrolling is known only with the next layout."""

@@ -62,6 +62,10 @@ class RowSource(Protocol):
         """These rows, fewer at the end. None is a row that is not here yet: it comes with a later `Grid.update`."""
         ...
 
+    def index_of(self, key: str) -> int | None:
+        """Where the row with this key is; None if there is none, or it is not here."""
+        ...
+
 
 class ListSource:
     """Rows that are all in memory, filtered by plain text and sorted by the cells' values."""
@@ -86,6 +90,9 @@ class ListSource:
 
     def rows(self, offset: int, limit: int) -> Sequence[Row]:
         return self._rows[offset : offset + limit]
+
+    def index_of(self, key: str) -> int | None:
+        return next((at for at, row in enumerate(self._rows) if row.key == key), None)
 
 
 def _has(row: Row, wanted: str) -> bool:

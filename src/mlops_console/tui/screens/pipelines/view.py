@@ -61,7 +61,7 @@ class PipelinesView(ListView):
         now = time.time()
         self.show_rows([row for pipeline in self._pipelines.values() for row in _rows(pipeline, now)])
 
-    def show_source_title(self, count: int, text: str | None = None) -> None:
+    def show_source_title(self, count: int | None, text: str | None = None) -> None:
         super().show_source_title(len(self._pipelines), text)
         if self._problem is not None:
             self.grid.empty = ("mlops.toml can't be used", self._problem.message, self._problem.hint)

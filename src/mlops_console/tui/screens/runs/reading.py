@@ -1,16 +1,19 @@
 """What the runs view reads, in threads, and the messages that bring it."""
 
 import re
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from mlops_console.core.datasets import RunInput
+from mlops_console.core.errors import ConfigError
+from mlops_console.core.filters import Field
 from mlops_console.core.models import ModelVersion
-from mlops_console.core.runs import Artifact, Curve, Run, StageRun
+from mlops_console.core.runs import Artifact, Curve, FieldNames, Run, StageRun
 from mlops_console.tui.screens.runs.metrics import Wish
-from mlops_console.tui.screens.runs.source import WINDOW, Window
+from mlops_console.tui.screens.runs.source import WINDOW, Shown, Window
 
 if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
@@ -20,18 +23,30 @@ _WORDS = re.compile(r"[\w.-]+")
 
 @dataclass
 class WindowLoaded(Message, bubble=False):
-    """`text` is the filter as it was typed, `order` as in `RunQuery`."""
+    """`asked` is what was wished: it may be another wish by now."""
 
-    text: str
-    order: str
+    asked: "Asked"
     window: Window
 
 
 @dataclass
-class MetricNamesLoaded(Message, bubble=False):
-    """The metrics of the models in mlops.toml: they come first."""
+class CountLoaded(Message, bubble=False):
+    """How many runs match a filter, and how long it took to count them, in seconds."""
 
-    metrics: tuple[str, ...]
+    text: str
+    deleted: bool
+    total: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which runs the table shows. `chosen` are its columns; none: those that the newest runs suggest."""
+
+    text: str = ""  # the filter, as it was typed
+    order: str = "-started"
+    deleted: bool = False
+    chosen: tuple[Shown, ...] = ()
 
 
 @dataclass
@@ -62,21 +77,51 @@ def as_filter(text: str) -> str:
     return f'name ~ "{text}"' if _WORDS.fullmatch(text) else text
 
 
-def read_window(workspace: "Workspace", text: str, order: str, offset: int) -> WindowLoaded:
-    from mlops_console.store import runs
+def read_window(workspace: "Workspace", asked: Asked, offset: int, total: int | None) -> WindowLoaded:
+    from mlops_console.store import run_table
+    from mlops_console.store.runs import RunQuery
 
     with workspace.store.read() as db:
-        query = runs.RunQuery(filter=as_filter(text.strip()), order_by=order, limit=WINDOW, offset=offset)
-        page = runs.page(db, query)
-        if offset and not page.runs:  # it has become shorter than where we are
-            offset = max(0, page.total - WINDOW)
-            page = runs.page(db, runs.RunQuery(filter=query.filter, order_by=order, limit=WINDOW, offset=offset))
-    return WindowLoaded(text, order, Window(offset, page.total, page.runs))
+        shown = asked.chosen or default_columns(workspace, run_table.recent_names(db))
+        text = as_filter(asked.text.strip())
+        fields = [column.field for column in shown]
+        query = RunQuery(text, asked.order, WINDOW, offset, asked.deleted)
+        found = run_table.rows(db, query, fields, total)
+        if offset and not found:  # it has become shorter than where we are
+            offset = 0
+            found = run_table.rows(db, replace(query, offset=0), fields)
+    return WindowLoaded(asked, Window(offset, tuple(found), shown))
 
 
-def read_metric_names(workspace: "Workspace") -> MetricNamesLoaded:
-    names = (model.metric for model in workspace.config().models.values())
-    return MetricNamesLoaded(tuple(name for name in names if name))
+def read_count(workspace: "Workspace", text: str, deleted: bool) -> CountLoaded:
+    from mlops_console.store import runs
+
+    begun = time.monotonic()
+    with workspace.store.read() as db:
+        total = runs.count(db, runs.RunQuery(filter=as_filter(text.strip()), deleted=deleted))
+    return CountLoaded(text, deleted, total, time.monotonic() - begun)
+
+
+def default_columns(workspace: "Workspace", names: FieldNames) -> tuple[Shown, ...]:
+    """The best value of each model's metric first, then the times, then what the newest runs have recorded."""
+    best = best_metrics(workspace)
+    judged = {field.key for field in best}
+    others = [name for name in names.metrics if name not in judged and not name.startswith("system/")]
+    metrics = [*best, *(Field("metrics", name) for name in others)]
+    params = (Field("params", name) for name in names.params)
+    return tuple(map(Shown, (*metrics[:1], Field("started"), Field("duration"), *metrics[1:], *params)))
+
+
+def best_metrics(workspace: "Workspace") -> list[Field]:
+    """What each model of mlops.toml is judged by: the greatest or the least value of its metric, by its goal."""
+    try:
+        models = workspace.config().models.values()
+    except ConfigError:  # told of elsewhere
+        return []
+    fields = [
+        Field("metrics", model.metric, "max" if model.goal == "maximize" else "min") for model in models if model.metric
+    ]
+    return list(dict.fromkeys(fields))
 
 
 def read_run(workspace: "Workspace", run_id: str) -> RunLoaded:

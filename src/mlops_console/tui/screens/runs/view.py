@@ -1,17 +1,18 @@
 """View 2: every run. Only a window of them is in memory; the details follow the cursor."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlops_console.core.errors import MlopsError, UsageError
 from mlops_console.core.filters import FilterError
-from mlops_console.core.runs import Run
+from mlops_console.core.runs import RunRow
 from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.runs import facts, reading
 from mlops_console.tui.screens.runs.completing import CompletionLoaded, read_completion
 from mlops_console.tui.screens.runs.metrics import MetricsPane
-from mlops_console.tui.screens.runs.source import Names, RunSource, Window, window_at
+from mlops_console.tui.screens.runs.source import RunSource, Shown, Window, columns, window_at
 from mlops_console.tui.screens.stage_logs import run_log
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.detail import DetailPane, Pane
@@ -39,11 +40,15 @@ class RunsView(ListView):
     def __init__(self) -> None:
         super().__init__()
         self.order, self.descending = "started", True
-        self._names = Names()
         self._window = Window()
         self._offset = 0  # of the window that is wanted
+        self._chosen: tuple[Shown, ...] = ()  # columns; none: those that the newest runs suggest
+        self._trash = False
+        self._total: int | None = None  # None while it is being counted
+        self._count_is_stale = False
+        self._count_due = 0.0  # not before this moment it is counted again
         self._loaded: reading.RunLoaded | None = None
-        self._shown_filter = ""  # of the window: what is being typed may be none yet
+        self._shown = reading.Asked()  # of the window: what is being typed may be no filter yet
         self._wanted = ""  # a run that another view has sent us to
 
     def make_detail(self) -> DetailPane:
@@ -56,7 +61,7 @@ class RunsView(ListView):
         )
 
     def columns(self) -> Sequence[Column]:
-        return self._names.columns()
+        return columns(self._window.shown)
 
     @property
     def selection(self) -> Selection:
@@ -89,14 +94,15 @@ class RunsView(ListView):
     def reload(self, topics: frozenset[str]) -> None:
         if topics & {"runs", "series"}:
             self._read_window()
-        if topics == self.TOPICS:
-            self.read("metric names", reading.read_metric_names)
+        if "runs" in topics or ("series" in topics and self.filter_bar.text):
+            self._read_count()
         self._read_detail()
 
     def query_changed(self) -> None:
-        self._offset = 0
+        self._offset, self._total, self._count_due = 0, None, 0.0
         self.grid.reset()
         self._read_window()
+        self._read_count()
 
     def row_selected(self, row: Row | None) -> None:
         self._read_detail()
@@ -108,15 +114,24 @@ class RunsView(ListView):
     def tick(self) -> None:
         """Ages and durations are written anew; the grid repaints those that read differently."""
         self._show_window()
+        if self._count_is_stale and time.monotonic() >= self._count_due:
+            self._read_count()
 
     def _read_window(self) -> None:
-        text, order, offset = self.filter_bar.text, self._order, self._offset
-        self.read("runs", lambda workspace: reading.read_window(workspace, text, order, offset))
+        asked, offset, total = self._asked, self._offset, self._total
+        self.read("runs", lambda workspace: reading.read_window(workspace, asked, offset, total))
+
+    def _read_count(self) -> None:
+        """Of a million runs counting takes longer than reading a page, so it is done apart, and not too often."""
+        self._count_is_stale = time.monotonic() < self._count_due
+        if not self._count_is_stale:
+            asked = self._asked
+            self.read("count", lambda workspace: reading.read_count(workspace, asked.text, asked.deleted))
 
     @property
-    def _order(self) -> str:
-        """As `RunQuery.order_by` writes it."""
-        return ("-" if self.descending else "") + self.order
+    def _asked(self) -> reading.Asked:
+        order = ("-" if self.descending else "") + self.order
+        return reading.Asked(self.filter_bar.text, order, self._trash, self._chosen)
 
     def _want(self, offset: int) -> None:
         """The grid shows rows that are not here."""
@@ -131,25 +146,30 @@ class RunsView(ListView):
             self.read("run", lambda workspace: reading.read_run(workspace, run.id))
 
     def _read_curve(self) -> None:
-        run, pane = self._selected, self._metrics
-        if run is not None and pane is not None and self.split.detail_visible and pane.metric in run.metrics:
-            wish = pane.wish
+        loaded, pane = self._loaded_selected, self._metrics
+        if loaded is not None and pane is not None and self.split.detail_visible and pane.metric in loaded.run.metrics:
+            run, wish = loaded.run, pane.wish
             self.read("curve", lambda workspace: reading.read_curve(workspace, run.id, wish))
 
     # What was read
 
     def on_window_loaded(self, event: reading.WindowLoaded) -> None:
-        if event.text != self.filter_bar.text or event.order != self._order:
+        if event.asked != self._asked:
             return
         self.filter_bar.show_problem("")
-        self._window, self._shown_filter = event.window, event.text
-        self._names.meet(event.window.runs)
+        self._window, self._shown, self._offset = event.window, event.asked, event.window.offset
         self._show_window()
-        if not event.window.total:
+        if not event.window.runs:
             self._show_none()
         if self._wanted and self.grid.select(self._wanted):
             self._wanted = ""
         self._read_detail()
+
+    def on_count_loaded(self, event: reading.CountLoaded) -> None:
+        if (event.text, event.deleted) == (self.filter_bar.text, self._trash):
+            self._total = event.total
+            self._count_due = time.monotonic() + 10 * event.cost
+            self._show_window()
 
     def on_filter_bar_completion_wanted(self, event: FilterBar.CompletionWanted) -> None:
         event.stop()
@@ -159,16 +179,11 @@ class RunsView(ListView):
     def on_completion_loaded(self, event: CompletionLoaded) -> None:
         self.filter_bar.suggest(event.text, event.completion)
 
-    def on_metric_names_loaded(self, event: reading.MetricNamesLoaded) -> None:
-        self._names.prefer(event.metrics)
-        if self._window.runs:
-            self._show_window()
-
     def read_failed(self, what: str, error: MlopsError) -> None:
         if what == "runs" and self.filter_bar.text and isinstance(error, UsageError):
             self.filter_bar.open_again()
             self.filter_bar.show_problem(error.message, error.column if isinstance(error, FilterError) else 0)
-        elif what != "metric names":  # mlops.toml is told of elsewhere
+        elif what != "count" or not isinstance(error, UsageError):  # the read of the runs tells it
             super().read_failed(what, error)
 
     def on_run_loaded(self, event: reading.RunLoaded) -> None:
@@ -193,8 +208,9 @@ class RunsView(ListView):
     # Drawing
 
     def _show_window(self) -> None:
-        self.show_source_title(self._window.total, self._shown_filter)
-        self.grid.update(RunSource(self._window, self._names, self._want), order=self.order, descending=self.descending)
+        self.show_source_title(self._total, self._shown.text)
+        source = RunSource(self._window, self._total, self._want)
+        self.grid.update(source, order=self.order, descending=self.descending)
 
     def _show_detail(self) -> None:
         loaded, detail = self._loaded, self.detail
@@ -235,9 +251,15 @@ class RunsView(ListView):
         return pane if isinstance(pane, MetricsPane) else None
 
     @property
-    def _selected(self) -> Run | None:
+    def _selected(self) -> RunRow | None:
         at = self.grid.cursor - self._window.offset
         return self._window.runs[at] if 0 <= at < len(self._window.runs) else None
+
+    @property
+    def _loaded_selected(self) -> reading.RunLoaded | None:
+        """What is known of the selected run, once it has been read."""
+        run, loaded = self._selected, self._loaded
+        return loaded if run is not None and loaded is not None and loaded.run.id == run.id else None
 
     # Commands
 
