@@ -63,12 +63,12 @@ def test_every_action_of_the_table_is_there_under_its_name() -> None:
 
 
 def test_an_action_that_the_caller_performs_is_done_at_once_and_recorded(workspace: Workspace, run_id: str) -> None:
-    done = client.execute(workspace, "delete_run", {"run": run_id})
-    assert (done.job_id, done.result) == (None, {"run": run_id})
+    done = client.execute(workspace, "delete_runs", {"runs": [run_id]})
+    assert (done.job_id, done.result) == (None, {"runs": [run_id], "names": ["calm-otter-1"]})
     assert done.plan.command == f"mlops-console run delete {run_id}"
     entry = entries(workspace)[0]
-    assert (entry.action, entry.subject, entry.outcome) == ("delete_run", run_id, "succeeded")
-    client.execute(workspace, "restore_run", {"run": run_id})
+    assert (entry.action, entry.subject, entry.outcome) == ("delete_runs", run_id, "succeeded")
+    client.execute(workspace, "restore_runs", {"runs": [run_id]})
     with workspace.store.read() as db:
         assert runs.page(db, runs.RunQuery()).total == 1
         assert ledger.first_broken(db) is None
@@ -79,10 +79,11 @@ def test_a_refused_plan_is_refused_and_recorded(workspace: Workspace) -> None:
     with workspace.store.write() as tx:
         run_id = runs.create(tx, name="calm-otter-1", experiment="e")
     assert (
-        actions.plan(workspace, "delete_run", {"run": run_id}).refused == "Run calm-otter-1 is running: stop it first."
+        actions.plan(workspace, "delete_runs", {"runs": [run_id]}).refused
+        == "Run calm-otter-1 is running: stop it first."
     )
     with pytest.raises(RefusedError, match="stop it first"):
-        client.execute(workspace, "delete_run", {"run": run_id})
+        client.execute(workspace, "delete_runs", {"runs": [run_id]})
     assert entries(workspace)[0].outcome == "refused"
 
 
@@ -94,9 +95,9 @@ def test_a_read_only_console_plans_but_does_not_act(
         monkeypatch.setenv("MLOPS_READ_ONLY", "1")
     else:
         (workspace.root / "mlops.toml").write_text("[project]\nname = 'x'\n[console]\nread_only = true\n")
-    assert actions.plan(workspace, "delete_run", {"run": run_id}).refused is None
+    assert actions.plan(workspace, "delete_runs", {"runs": [run_id]}).refused is None
     with pytest.raises(RefusedError, match="read-only"):
-        client.execute(workspace, "delete_run", {"run": run_id})
+        client.execute(workspace, "delete_runs", {"runs": [run_id]})
     with workspace.store.read() as db:
         assert runs.page(db, runs.RunQuery()).total == 1
     assert [entry.outcome for entry in entries(workspace)] == ["refused"]
@@ -104,11 +105,11 @@ def test_a_read_only_console_plans_but_does_not_act(
 
 def test_a_broken_mlops_toml_does_not_keep_anybody_from_acting(workspace: Workspace, run_id: str) -> None:
     (workspace.root / "mlops.toml").write_text("[project\n")
-    client.execute(workspace, "delete_run", {"run": run_id})
+    client.execute(workspace, "delete_runs", {"runs": [run_id]})
 
 
 def test_what_does_not_exist_is_told(workspace: Workspace) -> None:
-    for name, request in (("stop_run", {"run": "zz"}), ("stop_job", {"job": 9}), ("delete_run", {"run": "zz"})):
+    for name, request in (("stop_run", {"run": "zz"}), ("stop_job", {"job": 9}), ("delete_runs", {"runs": ["zz"]})):
         with pytest.raises(NotFoundError):
             client.execute(workspace, name, request)
     with pytest.raises(NotFoundError, match="There is no model 'm'"):

@@ -42,7 +42,9 @@ def fails(*arguments: str, cwd: Path, status: int, told: str, **env: str) -> Non
     assert found.returncode == status, found
     assert found.stderr.startswith("mlops-console: ")
     assert told in found.stderr
-    assert found.stderr.count("\n") == 1
+    assert found.stderr.count("\n") == (
+        3 if "  ^" in found.stderr or "\n  " in found.stderr else 1
+    )  # with the filter and a caret
     assert found.stdout == ""
 
 

@@ -21,8 +21,12 @@ _TABLE = {
     "set_alias": "mlops_console.actions.set_alias",
     "stop_job": "mlops_console.actions.stop_job",
     "stop_run": "mlops_console.actions.stop_run",
-    "delete_run": "mlops_console.actions.delete_run",
-    "restore_run": "mlops_console.actions.restore_run",
+    "delete_runs": "mlops_console.actions.delete_runs",
+    "restore_runs": "mlops_console.actions.restore_runs",
+    "purge_runs": "mlops_console.actions.purge_runs",
+    "delete_experiment": "mlops_console.actions.delete_experiment",
+    "restore_experiment": "mlops_console.actions.restore_experiment",
+    "importance": "mlops_console.actions.importance",
 }
 
 

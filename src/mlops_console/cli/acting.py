@@ -28,7 +28,7 @@ def act(
     """
     if dry_run:
         plan = actions.plan(workspace, name, request)
-        _show_plan(plan, as_json=as_json)
+        show_plan(plan, as_json=as_json)
         _end(RefusedError(plan.refused, plan.hint) if plan.refused is not None else None, as_json=as_json)
         return
     execution = client.execute(workspace, name, request)
@@ -90,7 +90,7 @@ def _job(workspace: Workspace, job_id: int) -> Job:
         return jobs.get(db, job_id)
 
 
-def _show_plan(plan: Plan, *, as_json: bool) -> None:
+def show_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         show_json({"job": None, "state": "planned", "error": plan.refused, "plan": shapes.plan(plan)})
         return

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from mlops_console._version import __version__
-from mlops_console.cli import archive, delivery, demo, drift, job, ledger, model, project, status, train, worker
+from mlops_console.cli import (
+    archive,
+    delivery,
+    demo,
+    drift,
+    experiment,
+    job,
+    ledger,
+    model,
+    project,
+    status,
+    train,
+    worker,
+)
 from mlops_console.cli import run as run_commands
 from mlops_console.cli.options import WorkspaceOption
 from mlops_console.cli.output import show, show_error
@@ -59,6 +72,7 @@ def build(open_console: OpenConsole) -> typer.Typer:
     delivery.add_to(app)
     archive.add_to(app)
     app.add_typer(run_commands.app, name="run")
+    app.add_typer(experiment.app, name="experiment")
     app.add_typer(model.app, name="model")
     app.add_typer(drift.app, name="drift")
     app.add_typer(job.app, name="job")

@@ -1,15 +1,19 @@
-"""`run list|show|compare|logs|stop|delete|restore`."""
+"""`run list|show|compare|logs|stop|delete|restore|purge|export`."""
 
+import re
 import time
 from typing import Annotated, Any
 
 import typer
 
-from mlops_console.cli import shapes
+from mlops_console import actions
+from mlops_console.cli import exporting, shapes
+from mlops_console.cli.acting import show_plan
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
-from mlops_console.core.errors import NotFoundError
+from mlops_console.core.errors import NotFoundError, UsageError
+from mlops_console.core.filters import SPANS
 from mlops_console.core.runs import Run
 from mlops_console.store import artifacts, datasets, models, runs, stages
 from mlops_console.store.logs import LINE_LIMIT, output_log
@@ -19,6 +23,7 @@ from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
 
 app = typer.Typer(help="Runs: list, look, compare, stop, delete.", no_args_is_help=True)
+RunsArgument = Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids, beginnings of them, or names.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or its name.")]
 
 
@@ -164,35 +169,90 @@ def logs(
 @app.command("stop")
 def stop(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Stop a running run."""
-    _change(opened(workspace), "stop_run", run, "is asked to stop", as_json=as_json)
+    found = opened(workspace)
+    with found.store.read() as db:
+        stopped = runs.get(db, run)
+    client.execute(found, "stop_run", {"run": stopped.id})
+    if as_json:
+        show_json({"run": stopped.id, "action": "stop_run"})
+    else:
+        show(f"Run {stopped.name} ({stopped.id}) is asked to stop.")
 
 
 @app.command("delete")
-def delete(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Put a run in the trash."""
-    _change(
-        opened(workspace),
-        "delete_run",
-        run,
-        "is in the trash; 'mlops-console run restore' brings it back",
-        as_json=as_json,
-    )
+def delete(names: RunsArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Put runs in the trash."""
+    done = "in the trash; 'mlops-console run restore' brings back what is there"
+    _change(opened(workspace), "delete_runs", names, done, as_json=as_json)
 
 
 @app.command("restore")
-def restore(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Take a run out of the trash."""
-    _change(opened(workspace), "restore_run", run, "is back", as_json=as_json)
+def restore(names: RunsArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Take runs out of the trash."""
+    _change(opened(workspace), "restore_runs", names, "back", as_json=as_json)
 
 
-def _change(workspace: Workspace, action: str, run: str, outcome: str, *, as_json: bool) -> None:
-    with workspace.store.read() as db:
-        found = runs.get(db, run)
-    client.execute(workspace, action, {"run": found.id})
+@app.command("purge")
+def purge(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="SPAN", help="Only what was deleted so long ago, as 30d.")
+    ] = "0s",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete what is in the trash for ever; a run that a model version came from stays."""
+    found, request = opened(workspace), {"older_than": _seconds(older_than)}
+    if dry_run:
+        show_plan(actions.plan(found, "purge_runs", request), as_json=as_json)
+        return
+    result = client.execute(found, "purge_runs", request).result or {}
     if as_json:
-        show_json({"run": found.id, "action": action})
-    else:
-        show(f"Run {found.name} ({found.id}) {outcome}.")
+        show_json(result)
+        return
+    show(f"{result['runs']:,} runs are gone for ever; {text.size(result['freed'])} are free.")
+    if result["kept"]:
+        show(f"{result['kept']:,} stay in the trash, as model versions came from them.")
+
+
+@app.command("export")
+def export_runs(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Its ending is the format; - is standard output.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, jsonl or parquet.")] = "",
+    filter_text: Annotated[str, typer.Option("--filter", "-f", metavar="FILTER", help="Only these runs.")] = "",
+    order_by: Annotated[
+        str, typer.Option("--order-by", "-o", metavar="FIELD", help="-FIELD for descending.")
+    ] = "-started",
+    points: Annotated[bool, typer.Option("--series", help="Their points instead: run, metric, step, value, time.")] = (
+        False
+    ),
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write runs with params, every summary and tags, or their points, to a file."""
+    query = RunQuery(filter_text, order_by, limit=-1)
+    form = form or file.rpartition(".")[2].lower()
+    rows = exporting.export(opened(workspace), file, form, query, points=points)
+    if file != "-":
+        show_json({"file": file, "rows": rows}) if as_json else show(f"{rows:,} lines are in {file}.")
+
+
+def _seconds(span: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", span)
+    if match is None:
+        raise UsageError(f"{span!r} is no span of time.", "Write it as 90s, 5m, 12h, 30d or 2w.")
+    return float(match[1]) * SPANS[match[2]]
+
+
+def _change(workspace: Workspace, action: str, names: list[str], outcome: str, *, as_json: bool) -> None:
+    with workspace.store.read() as db:
+        ids = [runs.get(db, name).id for name in names]
+    result = client.execute(workspace, action, {"runs": ids}).result or {}
+    if as_json:
+        show_json({"runs": ids, "action": action})
+        return
+    for name, run_id in zip(result["names"], result["runs"], strict=True):
+        show(f"Run {name} ({run_id}) is {outcome}.")
 
 
 def _nothing(filter_text: str, deleted: bool) -> str:

@@ -6,11 +6,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO
 
 from mlops_console.core.errors import StoreError
+
+SETTLED = 3600.0  # seconds after which an object that nothing refers to is not one whose record is on its way
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -30,7 +33,7 @@ class Objects:
         """Keep `content`; its SHA-256."""
         sha256 = hashlib.sha256(content).hexdigest()
         target = self.path(sha256)
-        if not target.exists():
+        if not _refreshed(target):
             with _incoming(target) as incoming:
                 incoming.write(content)
         return sha256
@@ -40,7 +43,7 @@ class Objects:
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         target = self.path(sha256)
-        if not target.exists():
+        if not _refreshed(target):
             with _incoming(target) as incoming, source.open("rb") as file:
                 shutil.copyfileobj(file, incoming)
             self.check(sha256)  # the file may have changed between the two reads
@@ -74,6 +77,23 @@ class Objects:
         if found != sha256:
             raise self._damaged(sha256)
 
+    def sweep(self, needed: Callable[[], Collection[str]]) -> int:
+        """Delete the objects that nothing needs; the bytes that are free then.
+
+        Those of the last hour stay: the record that refers to one may still be in a spool.
+
+        Args:
+            needed: asked once the old objects are known, so that none is missed that was referred to meanwhile.
+        """
+        old = [path for path in self.folder.glob("[0-9a-f][0-9a-f]/*") if _age(path) > SETTLED]
+        wanted = needed()
+        freed = 0
+        for path in old:
+            if path.parent.name + path.name not in wanted and _age(path) > SETTLED:
+                freed += path.stat().st_size
+                path.unlink(missing_ok=True)
+        return freed
+
     def _missing(self, sha256: str) -> StoreError:
         return StoreError(
             f"Object {sha256[:12]}… is missing from {self.folder}.", "Bring the folder back from a backup."
@@ -90,6 +110,23 @@ class Objects:
             f"Object {sha256[:12]}… in {self.folder} is damaged: its content has another SHA-256.",
             "Bring the file back from a backup, or store it anew.",
         )
+
+
+def _refreshed(target: Path) -> bool:
+    """Whether an object is there; if so it counts as new from now on."""
+    try:
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _age(path: Path) -> float:
+    """Seconds since an object was last put; of one that is gone, none."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 @contextlib.contextmanager
