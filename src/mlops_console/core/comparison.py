@@ -15,11 +15,49 @@ from mlops_console.core.text import duration, number, param, safe_line
 Goal = Literal["maximize", "minimize"]
 
 _LESS_IS_BETTER = frozenset(
-    "loss logloss error err errors rmse mse mae mape smape rmsle msle brier perplexity deviance".split()
+    [
+        "loss",
+        "logloss",
+        "error",
+        "err",
+        "errors",
+        "rmse",
+        "mse",
+        "mae",
+        "mape",
+        "smape",
+        "rmsle",
+        "msle",
+        "brier",
+        "perplexity",
+        "deviance",
+    ]
 )
 _MORE_IS_BETTER = frozenset(
-    "accuracy acc auc auroc auprc f1 fbeta r2 precision recall ap map mrr ndcg iou dice bleu rouge kappa mcc "
-    "jaccard likelihood".split()
+    [
+        "accuracy",
+        "acc",
+        "auc",
+        "auroc",
+        "auprc",
+        "f1",
+        "fbeta",
+        "r2",
+        "precision",
+        "recall",
+        "ap",
+        "map",
+        "mrr",
+        "ndcg",
+        "iou",
+        "dice",
+        "bleu",
+        "rouge",
+        "kappa",
+        "mcc",
+        "jaccard",
+        "likelihood",
+    ]
 )
 _NO_FIGURE_OF_MERIT = frozenset(("std", "system", "time"))
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|`*[_~"} | {"&": "&amp;", "<": "&lt;"})

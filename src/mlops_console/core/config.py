@@ -136,6 +136,11 @@ class Config(_Table):
         """The settings of a model; the defaults for one that mlops.toml does not name."""
         return self.models.get(name, Model())
 
+    @property
+    def metric_goals(self) -> dict[str, Literal["maximize", "minimize"]]:
+        """What is better of each metric that a model is judged by; where two models disagree, as the first says."""
+        return {model.metric: model.goal for model in reversed(self.models.values()) if model.metric}
+
 
 def parse_config(text: str, source: str = "mlops.toml") -> Config:
     """Check the text of an mlops.toml.

@@ -62,19 +62,23 @@ def restore(tx: sqlite3.Connection, found: Experiment) -> None:
     tx.execute(
         "UPDATE runs SET deleted_at = NULL WHERE experiment_key = ? AND deleted_at = ?", (found.key, found.deleted_at)
     )
-    bring_back(tx, found.name)
+    bring_back(tx, found.key)
     join_living(tx)
     announce(tx, Topic.RUNS)
 
 
-def bring_back(tx: sqlite3.Connection, name: str) -> None:
-    """Let an experiment of this name live, unless one does."""
+def bring_back(tx: sqlite3.Connection, key: int) -> None:
+    """Let an experiment live, unless another of its name does."""
     tx.execute(
-        "UPDATE experiments SET deleted_at = NULL WHERE key = "
-        "(SELECT key FROM experiments WHERE name = ?1 ORDER BY deleted_at DESC LIMIT 1) "
-        "AND NOT EXISTS (SELECT 1 FROM experiments WHERE name = ?1 AND deleted_at IS NULL)",
-        (name,),
+        "UPDATE experiments AS e SET deleted_at = NULL WHERE key = ? "
+        "AND NOT EXISTS (SELECT 1 FROM experiments o WHERE o.name = e.name AND o.deleted_at IS NULL)",
+        (key,),
     )
+
+
+def of_run(db: sqlite3.Connection, run_id: str) -> int:
+    """The key of a run's experiment."""
+    return int(db.execute("SELECT experiment_key FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
 
 
 def join_living(tx: sqlite3.Connection) -> None:

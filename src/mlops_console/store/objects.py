@@ -77,22 +77,26 @@ class Objects:
         if found != sha256:
             raise self._damaged(sha256)
 
-    def sweep(self, needed: Callable[[], Collection[str]]) -> int:
-        """Delete the objects that nothing needs; the bytes that are free then.
+    def unneeded(self, needed: Collection[str]) -> list[Path]:
+        """The files of objects that nothing needs, and what writers that died have left.
 
-        Those of the last hour stay: the record that refers to one may still be in a spool.
+        Those of the last hour are not among them: the record that refers to one may still be in a spool.
+        """
+        return [
+            path
+            for path in self.folder.glob("[0-9a-f][0-9a-f]/*")
+            if path.parent.name + path.name not in needed and _age(path) > SETTLED
+        ]
+
+    def sweep(self, needed: Callable[[], Collection[str]]) -> int:
+        """Delete the objects that nothing needs (see `unneeded`); the bytes that are free then.
 
         Args:
-            needed: asked once the old objects are known, so that none is missed that was referred to meanwhile.
+            needed: asked once the candidates are known, so that one that was referred to meanwhile stays.
         """
-        old = [path for path in self.folder.glob("[0-9a-f][0-9a-f]/*") if _age(path) > SETTLED]
+        candidates = self.unneeded(frozenset())
         wanted = needed()
-        freed = 0
-        for path in old:
-            if path.parent.name + path.name not in wanted and _age(path) > SETTLED:
-                freed += path.stat().st_size
-                path.unlink(missing_ok=True)
-        return freed
+        return sum(_removed(path) for path in candidates if path.parent.name + path.name not in wanted)
 
     def _missing(self, sha256: str) -> StoreError:
         return StoreError(
@@ -116,9 +120,27 @@ def _refreshed(target: Path) -> bool:
     """Whether an object is there; if so it counts as new from now on."""
     try:
         os.utime(target)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # another user's is replaced by one of ours
         return False
     return True
+
+
+def _removed(path: Path) -> int:
+    """Delete an object; its bytes, or none if it is put again at this very moment: then it stays.
+
+    Once it is aside, whoever puts it finds none and writes it anew; whoever did so before has made it new.
+    """
+    aside = path.with_name(f".incoming-swept-{path.name}")
+    try:
+        path.rename(aside)
+        found = aside.stat()
+        if time.time() - found.st_mtime <= SETTLED:
+            aside.rename(path)
+            return 0
+        aside.unlink()
+    except FileNotFoundError:  # another purge was quicker
+        return 0
+    return found.st_size
 
 
 def _age(path: Path) -> float:

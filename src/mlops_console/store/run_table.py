@@ -1,10 +1,11 @@
 """Runs as a table shows them: only the fields asked for are read; and groups of runs with their figures."""
 
+import functools
 import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mlops_console.core.filters import Field, parse_filter
@@ -13,7 +14,10 @@ from mlops_console.store import filters, run_queries
 from mlops_console.store.runs import RunQuery, page_keys
 
 _RECENT = 50  # runs whose names are the default columns
-_OWN_COLUMNS = "key, id, name, status, created_at, started_at, ended_at, heartbeat_at, job_id, pipeline, user"
+_OWN = (
+    *("r.key", "r.id", "r.name", "e.name", "r.status", "r.created_at", "r.started_at", "r.ended_at"),
+    *("r.heartbeat_at", "r.job_id", "r.pipeline", "r.user"),
+)  # in the order of RunRow
 
 
 def rows(db: sqlite3.Connection, query: RunQuery, fields: Sequence[Field], total: int | None = None) -> list[RunRow]:
@@ -23,16 +27,17 @@ def rows(db: sqlite3.Connection, query: RunQuery, fields: Sequence[Field], total
         FilterError: the filter or the order makes no sense.
     """
     keys = page_keys(db, query, total)
+    found = [_value(field) for field in fields]
+    columns = ", ".join([*_OWN, *(text for text, _ in found)])
+    bound = [value for _, values in found for value in values]
     marks = ", ".join("?" * len(keys))
-    columns = ", ".join(f"r.{name}" for name in _OWN_COLUMNS.split(", "))
-    found = db.execute(
-        f"SELECT {columns}, e.name AS experiment FROM runs r JOIN experiments e ON e.key = r.experiment_key "
-        f"WHERE r.key IN ({marks})",
-        keys,
+    rows = db.execute(
+        f"SELECT {columns} FROM runs r JOIN experiments e ON e.key = r.experiment_key WHERE r.key IN ({marks})",
+        (*bound, *keys),
     )
-    own = {row["key"]: row for row in found}
-    values = [_values(db, keys, field) for field in fields]
-    return [_row(own[key], tuple(of_field.get(key) for of_field in values)) for key in keys]
+    by_key = {row[0]: tuple(row) for row in rows}
+    read = [_READ.get(field.kind, _as_it_is) for field in fields]
+    return [_row(by_key[key], read) for key in keys]
 
 
 def groups(db: sqlite3.Connection, query: RunQuery, by: Field, fields: Sequence[Field]) -> list[RunGroup]:
@@ -144,37 +149,37 @@ def _ungrouped(
         yield tuple(row)
 
 
-def _values(db: sqlite3.Connection, keys: Sequence[int], field: Field) -> dict[int, Any]:
-    marks = ", ".join("?" * len(keys))
-    if field.kind in filters.TABLES:
-        column = "x.value" if field.kind == "params" else filters.column(field)
-        source = f"FROM {filters.BY_RUN[field.kind]} WHERE x.run_key IN ({marks}) AND x.name = ?"
-        text = f"SELECT x.run_key, {column} {source}"
-        found = dict(map(tuple, db.execute(text, (*keys, field.key))))
-        if field.kind == "params":
-            return {key: json.loads(value) for key, value in found.items()}
-        if field.kind == "metrics":
-            return {key: math.nan if value is None else value for key, value in found.items()}
-        return found
-    text, values = filters.sort_key(field)
-    return dict(map(tuple, db.execute(f"SELECT r.key, {text} FROM runs r WHERE r.key IN ({marks})", (*values, *keys))))
+def _value(field: Field) -> filters.Sql:
+    """A field of `runs r` to select; a metric that is NaN as a text, as NULL is one that is not there."""
+    if field.kind == "metrics":
+        column, source = f"coalesce({filters.column(field)}, 'nan')", filters.BY_RUN["metrics"]
+    elif field.kind in filters.TABLES:
+        column, source = "x.value", filters.BY_RUN[field.kind]
+    else:
+        return filters.sort_key(field)
+    return f"(SELECT {column} FROM {source} WHERE x.run_key = r.key AND x.name = ?)", [field.key]
 
 
-def _row(row: sqlite3.Row, values: tuple[Any, ...]) -> RunRow:
-    return RunRow(
-        row["id"],
-        row["name"],
-        row["experiment"],
-        RunStatus(row["status"]),
-        row["created_at"],
-        row["started_at"],
-        row["ended_at"],
-        row["heartbeat_at"],
-        row["job_id"],
-        row["pipeline"],
-        row["user"],
-        values,
-    )
+def _figure(stored: Any) -> Any:
+    return math.nan if stored == "nan" else stored
+
+
+@functools.lru_cache(maxsize=4096)
+def _param(stored: str | None) -> Any:
+    return None if stored is None else json.loads(stored)
+
+
+def _as_it_is(stored: Any) -> Any:
+    return stored
+
+
+_READ: dict[str, Callable[[Any], Any]] = {"metrics": _figure, "params": _param}
+
+
+def _row(row: tuple[Any, ...], read: Sequence[Callable[[Any], Any]]) -> RunRow:
+    own, values = row[1 : len(_OWN)], row[len(_OWN) :]
+    found = tuple([reading(value) for reading, value in zip(read, values, strict=True)])
+    return RunRow(*(*own[:3], RunStatus(own[3]), *own[4:], found))
 
 
 def _plain(field: Field, value: Any) -> Any:

@@ -176,13 +176,13 @@ def set_tags(tx: sqlite3.Connection, run_id: str, tags: Mapping[str, str]) -> No
 
 
 def delete(tx: sqlite3.Connection, run_id: str) -> None:
-    """Put a run that has ended in the trash.
+    """Put a run that has ended in the trash; one that is there stays as it is.
 
     Raises:
         UsageError: it still runs.
     """
     changed = tx.execute(
-        "UPDATE runs SET deleted_at = ? WHERE id = ? AND status NOT IN ('queued', 'running')",
+        "UPDATE runs SET deleted_at = coalesce(deleted_at, ?) WHERE id = ? AND status NOT IN ('queued', 'running')",
         (time.time(), run_id),
     ).rowcount
     if not changed:
@@ -191,8 +191,13 @@ def delete(tx: sqlite3.Connection, run_id: str) -> None:
 
 
 def restore(tx: sqlite3.Connection, run_id: str) -> None:
-    """Take a run out of the trash."""
-    tx.execute("UPDATE runs SET deleted_at = NULL WHERE id = ?", (run_id,))
+    """Take a run out of the trash.
+
+    Raises:
+        UsageError: its purge has begun.
+    """
+    if not tx.execute("UPDATE runs SET deleted_at = NULL WHERE id = ? AND deleted_at IS NOT 0.0", (run_id,)).rowcount:
+        raise UsageError(f"Run {run_id} is being purged: some of it is gone.", "'mlops-console run purge' finishes it.")
     announce(tx, Topic.RUNS, run_id)
 
 

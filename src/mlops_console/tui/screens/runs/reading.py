@@ -50,6 +50,14 @@ class Asked:
 
 
 @dataclass
+class NamesLoaded(Message, bubble=False):
+    """The names of all fields, for what wanted them: "columns" or "groups"."""
+
+    wanted_for: str
+    names: FieldNames
+
+
+@dataclass
 class RunLoaded(Message, bubble=False):
     """All that a run has recorded, but its points."""
 
@@ -100,6 +108,13 @@ def read_count(workspace: "Workspace", text: str, deleted: bool) -> CountLoaded:
     with workspace.store.read() as db:
         total = runs.count(db, runs.RunQuery(filter=as_filter(text.strip()), deleted=deleted))
     return CountLoaded(text, deleted, total, time.monotonic() - begun)
+
+
+def read_names(workspace: "Workspace", wanted_for: str) -> NamesLoaded:
+    from mlops_console.store import run_table
+
+    with workspace.store.read() as db:
+        return NamesLoaded(wanted_for, run_table.field_names(db))
 
 
 def default_columns(workspace: "Workspace", names: FieldNames) -> tuple[Shown, ...]:

@@ -6,13 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from mlops_console.core.errors import MlopsError, UsageError
-from mlops_console.core.filters import FilterError
+from mlops_console.core.filters import Field, FilterError, field_text, parse_field
 from mlops_console.core.runs import RunRow
+from mlops_console.core.text import safe_line
+from mlops_console.core.views import RunView, ViewColumn
+from mlops_console.tui.screens.dialogs.picker import Picker
+from mlops_console.tui.screens.dialogs.prompt import Prompt
 from mlops_console.tui.screens.list_view import ListView
-from mlops_console.tui.screens.runs import facts, reading
+from mlops_console.tui.screens.runs import facts, groups, reading
+from mlops_console.tui.screens.runs.columns import ColumnsDialog
 from mlops_console.tui.screens.runs.completing import CompletionLoaded, read_completion
+from mlops_console.tui.screens.runs.groups import GroupsLoaded
 from mlops_console.tui.screens.runs.metrics import MetricsPane
+from mlops_console.tui.screens.runs.plot_reading import PlotsLoaded, read_plots
+from mlops_console.tui.screens.runs.plots import PlotsPane
 from mlops_console.tui.screens.runs.source import RunSource, Shown, Window, columns, window_at
+from mlops_console.tui.screens.runs.views import (
+    ViewsChanged,
+    ViewsDialog,
+    ViewsLoaded,
+    Wished,
+    delete_view,
+    keep_view,
+    read_views,
+)
 from mlops_console.tui.screens.stage_logs import run_log
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.detail import DetailPane, Pane
@@ -44,6 +61,10 @@ class RunsView(ListView):
         self._offset = 0  # of the window that is wanted
         self._chosen: tuple[Shown, ...] = ()  # columns; none: those that the newest runs suggest
         self._trash = False
+        self._group: Field | None = None  # by what the runs are grouped
+        self._groups: GroupsLoaded | None = None
+        self._group_order, self._group_descending = "", False
+        self._left: tuple[str, Field] | None = None  # filter and groups from which somebody has gone into one
         self._total: int | None = None  # None while it is being counted
         self._count_is_stale = False
         self._count_due = 0.0  # not before this moment it is counted again
@@ -54,6 +75,7 @@ class RunsView(ListView):
     def make_detail(self) -> DetailPane:
         return DetailPane(
             Pane("metrics", "Metrics", MetricsPane),
+            Pane("plots", "Plots", PlotsPane),
             Pane("params", "Params", Facts),
             Pane("logs", "Logs", LogView),
             Pane("artifacts", "Artifacts", Facts),
@@ -87,11 +109,21 @@ class RunsView(ListView):
         return "chart" if self._metrics is not None and self._metrics.has_focus_within else self.NAME
 
     def leave(self) -> bool:
+        if self._left is not None and not self.split.opened:
+            text, group = self._left
+            self._left = None
+            self.filter_bar.set_text(text)
+            self._group_by(group)
+            return True
         return (self._metrics is not None and self._metrics.leave()) or super().leave()
 
     # Reading
 
     def reload(self, topics: frozenset[str]) -> None:
+        if self._group is not None:
+            if "runs" in topics:
+                self._read_groups()
+            return
         if topics & {"runs", "series"}:
             self._read_window()
         if "runs" in topics or ("series" in topics and self.filter_bar.text):
@@ -99,6 +131,9 @@ class RunsView(ListView):
         self._read_detail()
 
     def query_changed(self) -> None:
+        if self._group is not None:
+            self._read_groups()
+            return
         self._offset, self._total, self._count_due = 0, None, 0.0
         self.grid.reset()
         self._read_window()
@@ -113,6 +148,8 @@ class RunsView(ListView):
 
     def tick(self) -> None:
         """Ages and durations are written anew; the grid repaints those that read differently."""
+        if self._group is not None:
+            return
         self._show_window()
         if self._count_is_stale and time.monotonic() >= self._count_due:
             self._read_count()
@@ -154,7 +191,7 @@ class RunsView(ListView):
     # What was read
 
     def on_window_loaded(self, event: reading.WindowLoaded) -> None:
-        if event.asked != self._asked:
+        if event.asked != self._asked or self._group is not None:
             return
         self.filter_bar.show_problem("")
         self._window, self._shown, self._offset = event.window, event.asked, event.window.offset
@@ -169,7 +206,8 @@ class RunsView(ListView):
         if (event.text, event.deleted) == (self.filter_bar.text, self._trash):
             self._total = event.total
             self._count_due = time.monotonic() + 10 * event.cost
-            self._show_window()
+            if self._group is None:
+                self._show_window()
 
     def on_filter_bar_completion_wanted(self, event: FilterBar.CompletionWanted) -> None:
         event.stop()
@@ -198,6 +236,11 @@ class RunsView(ListView):
         if run is not None and pane is not None and (event.run_id, event.metric) == (run.id, pane.metric):
             pane.show_curve(event.metric, event.curve, run.started_at)
 
+    def on_plots_loaded(self, event: PlotsLoaded) -> None:
+        pane, run = self.detail.widget if self.detail else None, self._selected
+        if isinstance(pane, PlotsPane) and run is not None and run.id == event.run_id:
+            pane.show(event.run_id, event.plots)
+
     def on_metrics_pane_wished(self, event: MetricsPane.Wished) -> None:
         event.stop()
         self._read_curve()
@@ -221,6 +264,9 @@ class RunsView(ListView):
         match detail.active:
             case "metrics" if isinstance(pane, MetricsPane):
                 pane.show_run(loaded.run)
+            case "plots" if isinstance(pane, PlotsPane):
+                run_id = loaded.run.id
+                self.read("plots", lambda workspace: read_plots(workspace, run_id))
             case "params" if isinstance(pane, Facts):
                 pane.show(facts.param_facts(loaded.run))
             case "artifacts" if isinstance(pane, Facts):
@@ -252,6 +298,8 @@ class RunsView(ListView):
 
     @property
     def _selected(self) -> RunRow | None:
+        if self._group is not None:
+            return None
         at = self.grid.cursor - self._window.offset
         return self._window.runs[at] if 0 <= at < len(self._window.runs) else None
 
@@ -276,6 +324,149 @@ class RunsView(ListView):
             self._wanted = str(where["run"])
             if self.grid.select(self._wanted):
                 self._wanted = ""
+
+    # Columns, views, groups, trash
+
+    def action_columns(self) -> None:
+        self.read("names", lambda workspace: reading.read_names(workspace, "columns"))
+
+    def action_group(self, field: str = "") -> None:
+        if field:
+            self._group_chosen(field)
+        else:
+            self.read("names", lambda workspace: reading.read_names(workspace, "groups"))
+
+    def on_names_loaded(self, event: reading.NamesLoaded) -> None:
+        if event.wanted_for == "columns":
+            self.app.push_screen(ColumnsDialog(self._window.shown, event.names, self._choose_columns))
+        else:
+            self.app.push_screen(Picker("Group by", groups.choices(event.names)), self._group_chosen)
+
+    def _choose_columns(self, shown: tuple[Shown, ...]) -> None:
+        self._chosen = shown
+        self._read_window()
+
+    def _group_chosen(self, field: str | None) -> None:
+        if field == groups.NO_GROUPS:
+            self._group_by(None)
+        elif field:
+            try:
+                self._group_by(parse_field(field))
+            except FilterError as error:
+                self.console.tell_error(error)
+
+    def _group_by(self, field: Field | None) -> None:
+        self._group, self._groups = field, None
+        self._group_order, self._group_descending = "", False
+        self.grid.unmark_all()
+        self.grid.reset()
+        self._show_none()
+        self.query_changed()
+
+    def _read_groups(self) -> None:
+        asked, by = self._asked, self._group
+        shown = self._chosen or self._window.shown
+        if by is not None:
+            self.frame.show_title(self.list_title, None, f"grouping by {field_text(by)} …")
+            self.read("runs", lambda workspace: groups.read_groups(workspace, asked, by, shown))
+
+    def on_groups_loaded(self, event: GroupsLoaded) -> None:
+        if event.by == self._group and event.asked == self._asked:
+            self.filter_bar.show_problem("")
+            self._groups = event
+            self._show_groups()
+
+    def _show_groups(self) -> None:
+        if self._groups is not None:
+            source = groups.source(self._groups, self._group_order, self._group_descending)
+            note = f"{self._groups.asked.text} by {field_text(self._groups.by)}".strip()
+            self.frame.show_title(f"{self.list_title} in groups", source.count, note)
+            self.grid.update(source, order=self._group_order, descending=self._group_descending)
+
+    def sort_by(self, column: str) -> None:
+        if self._group is None:
+            super().sort_by(column)
+            return
+        again = column == self._group_order
+        self._group_descending = not self._group_descending if again else column != "group"
+        self._group_order = column
+        self._show_groups()
+
+    async def row_opened(self, row: Row) -> None:
+        """A group opens into its runs; `esc` comes back."""
+        if self._groups is None or self._group is None:
+            await super().row_opened(row)
+            return
+        found = next((group for group in self._groups.groups if groups.key_of(group) == row.key), None)
+        if found is not None:
+            text = self.filter_bar.text.strip()
+            wanted = groups.condition(self._group, found.value)
+            self._left = (text, self._group)
+            self._group, self._groups = None, None
+            self.filter_bar.set_text(f"({reading.as_filter(text)}) and {wanted}" if text else wanted)
+
+    def action_views(self) -> None:
+        self.read("views", read_views)
+
+    def on_views_loaded(self, event: ViewsLoaded) -> None:
+        found = {view.name: view for view in event.views}
+
+        def wished(wish: Wished | None) -> None:
+            if wish is None:
+                return
+            if wish.what == "show":
+                self._show_view(found[wish.name])
+            elif wish.what == "delete":
+                self.read("view", lambda workspace: delete_view(workspace, wish.name))
+            else:
+                self.app.push_screen(Prompt("Keep this view as", "A name; one that is taken is replaced."), self._keep)
+
+        self.app.push_screen(ViewsDialog(event.views), wished)
+
+    def on_views_changed(self, event: ViewsChanged) -> None:
+        self.app.notify(safe_line(event.told, 200), markup=False)
+
+    def _keep(self, name: str | None) -> None:
+        if not name or not name.strip():
+            return
+        chosen = tuple(ViewColumn(field_text(column.field), column.width) for column in self._chosen)
+        group = field_text(self._group) if self._group else ""
+        view = RunView(name.strip(), self.filter_bar.text, self._asked.order, chosen, group)
+        self.read("view", lambda workspace: keep_view(workspace, view))
+
+    def _show_view(self, view: RunView) -> None:
+        self._left = None
+        self._chosen = tuple(Shown(parse_field(column.field), column.width) for column in view.columns)
+        self.order, self.descending = view.order_by.removeprefix("-"), view.order_by.startswith("-")
+        self._group, self._groups = parse_field(view.group_by) if view.group_by else None, None
+        self.filter_bar.set_text(view.filter)
+
+    @property
+    def list_title(self) -> str:
+        return "Trash" if self._trash else self.TITLE
+
+    def action_trash(self) -> None:
+        self._trash = not self._trash
+        self.grid.unmark_all()
+        self.grid.empty = self.EMPTY
+        self.query_changed()
+
+    def action_delete(self) -> None:
+        self._act_on_marked("Delete", "delete_runs", in_trash=False)
+
+    def action_restore(self) -> None:
+        self._act_on_marked("Restore", "restore_runs", in_trash=True)
+
+    def action_purge(self) -> None:
+        self.console.act("Purge the trash", "purge_runs", {})
+
+    def _act_on_marked(self, doing: str, action: str, *, in_trash: bool) -> None:
+        if self._trash != in_trash:
+            self.app.notify("Z shows the trash, and leaves it.", markup=False)
+            return
+        runs = list(self.grid.marks) or ([self._selected.id] if self._selected else [])
+        if runs:
+            self.console.act(f"{doing} {len(runs)} runs", action, {"runs": runs})
 
     def action_compare(self) -> None:
         from mlops_console.tui.screens.runs.compare import CompareDialog

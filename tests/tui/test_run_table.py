@@ -1,0 +1,168 @@
+"""The table of runs: columns, views, groups, trash, and runs that come while one looks."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops_console.core.filters import parse_field, parse_filter
+from mlops_console.core.runs import RunStatus
+from mlops_console.core.views import RunView, ViewColumn
+from mlops_console.store import runs, views
+from mlops_console.store.workspace import Workspace
+from mlops_console.tui.screens.runs.groups import condition
+from tests.tui.helpers import console, screen_text, until
+from tests.tui.test_runs import add_run
+
+
+def ended(workspace: Workspace, name: str, auc: float = 0.9, **params: object) -> str:
+    run_id = add_run(workspace, name, auc, **params)
+    with workspace.store.write() as tx:
+        runs.finish(tx, run_id, RunStatus.SUCCEEDED)
+    return run_id
+
+
+async def test_the_metric_of_the_model_comes_first_and_is_the_best(workspace: Workspace) -> None:
+    (workspace.root / "mlops.toml").write_text(
+        '[project]\nname = "fraud"\n[models.fraud]\nmetric = "val/auc"\ngoal = "minimize"\n'
+    )
+    add_run(workspace, "calm-otter", 0.9)  # from 0.900 up to 0.949
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        text = await until(pilot, "val/auc min")
+        assert "0.9000" in next(line for line in text.splitlines() if "▌" in line)
+
+
+async def test_columns_are_chosen_moved_and_widened(workspace: Workspace) -> None:
+    ended(workspace, "calm-otter", lr=0.1, depth=6)
+    async with console(workspace, "runs", size=(200, 40)) as pilot:
+        await until(pilot, "calm-otter")
+        await pilot.press("C")
+        await until(pilot, "metrics.val/auc.mean")
+        await pilot.press("slash", *"auc.mean", "enter", "space")
+        await until(pilot, "val/auc mean")
+        await pilot.press("plus", "plus")
+        await until(pilot, "16")
+        await pilot.press("K", "escape")
+        header = (await until(pilot, "val/auc mean")).splitlines()
+        line = next(line for line in header if "NAME" in line)
+        assert line.index("val/auc mean") < line.rindex("lr") or "lr" not in line
+
+
+async def test_a_view_is_kept_shown_and_deleted(workspace: Workspace) -> None:
+    ended(workspace, "calm-otter", 0.9)
+    ended(workspace, "brave-fox", 0.5)
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "brave-fox")
+        await pilot.press("slash", *"metrics.val/auc > 0.7", "enter")
+        await until(pilot, "── 1 ── metrics.val/auc > 0.7")
+        await pilot.press("V")
+        await until(pilot, "No view is kept yet")
+        await pilot.press("s")
+        await until(pilot, "Keep this view as")
+        await pilot.press(*"good", "enter")
+        await until(pilot, "View good is kept")
+        await pilot.press("escape")
+        await until(pilot, "brave-fox")
+        await pilot.press("V")
+        await until(pilot, "VIEW")
+        await pilot.press("enter")
+        await until(pilot, "── 1 ── metrics.val/auc > 0.7")
+        await pilot.press("V")
+        await until(pilot, "VIEW")
+        await pilot.press("x")
+        await until(pilot, "View good is deleted")
+    with workspace.store.read() as db:
+        assert views.listing(db) == []
+
+
+async def test_a_read_only_console_keeps_no_view(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_READ_ONLY", "1")
+    ended(workspace, "calm-otter")
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "calm-otter")
+        await pilot.press("V")
+        await until(pilot, "No view is kept yet")
+        await pilot.press("s", *"x", "enter")
+        await until(pilot, "read-only")
+
+
+def test_views_survive_the_store(workspace: Workspace) -> None:
+    view = RunView(
+        "räti'o", 'name ~ "x"', "metrics.a", (ViewColumn("params.lr", 12), ViewColumn("tags.t")), "params.lr"
+    )
+    with workspace.store.write() as tx:
+        views.save(tx, view)
+    with workspace.store.read() as db:
+        assert views.listing(db) == [view]
+        assert views.get(db, "räti'o") == view
+
+
+async def test_groups_show_mean_and_deviation_and_open_into_their_runs(workspace: Workspace) -> None:
+    for seed, auc in enumerate((0.80, 0.82, 0.84)):
+        ended(workspace, f"seed-{seed}", auc, lr=0.1, seed=seed)
+    ended(workspace, "other", 0.5, lr=0.2, seed=9)
+    async with console(workspace, "runs", size=(140, 30)) as pilot:
+        await until(pilot, "other")
+        await pilot.press("colon", *"group params.lr", "enter")
+        text = await until(pilot, "Runs in groups")
+        assert "0.8690 ± 0.0200" in text  # of the last values 0.849, 0.869, 0.889
+        await pilot.press("enter")
+        await until(pilot, "── 3 ── params.lr = 0.1")
+        assert "other" not in screen_text(pilot)
+        await pilot.press("escape")
+        await until(pilot, "Runs in groups")
+        await pilot.press("b")
+        await until(pilot, "no groups")
+        await pilot.press("enter")
+        await until(pilot, "── 4 ──")
+
+
+@pytest.mark.parametrize("value", [0.1, 3, "adam", 'a "b" \\ c', True, None, [1, 2]])
+def test_the_filter_of_a_group_finds_its_runs(workspace: Workspace, value: object) -> None:
+    with_it = ended(workspace, "with", **({} if value is None else {"x": value}))
+    ended(workspace, "other", x="else")
+    text = condition(parse_field("params.x"), value)
+    assert parse_filter(text, 0.0) is not None
+    with workspace.store.read() as db:
+        assert [run.id for run in runs.page(db, runs.RunQuery(text)).runs] == [with_it]
+
+
+async def test_runs_go_to_the_trash_and_come_back(workspace: Workspace) -> None:
+    for name in ("calm-otter", "brave-fox", "dim-heron"):
+        ended(workspace, name)
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "── 3 ──")
+        await pilot.press("space", "space", "D")
+        await until(pilot, "Move 2 runs to the trash")
+        await pilot.press("y")
+        await until(pilot, "── 1 ──")
+        await pilot.press("Z")
+        await until(pilot, "Trash ── 2")
+        await pilot.press("u")
+        await until(pilot, "out of the trash")
+        await pilot.press("y")
+        await until(pilot, "Trash ── 1")
+        await pilot.press("Z")
+        await until(pilot, "Runs ── 2")
+
+
+async def test_new_runs_move_neither_the_cursor_nor_what_is_under_it(workspace: Workspace) -> None:
+    for number in range(60):
+        ended(workspace, f"run-{number:02}")
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "run-59")
+        await pilot.press(*["j"] * 10)
+        before = await until(pilot, "run-49")
+        line = next(at for at, text in enumerate(before.splitlines()) if "▌" in text and "run-49" in text)
+        for number in range(3):
+            ended(workspace, f"new-{number}")
+        await until(pilot, "── 63 ──")
+        after = screen_text(pilot).splitlines()
+        assert "run-49" in after[line]
+
+
+def test_the_default_columns_leave_system_metrics_out(workspace: Workspace, tmp_path: Path) -> None:
+    from mlops_console.core.runs import FieldNames
+    from mlops_console.tui.screens.runs.reading import default_columns
+
+    shown = default_columns(workspace, FieldNames(("val/auc", "system/cpu"), ("lr",)))
+    assert [column.field.key or column.field.kind for column in shown] == ["val/auc", "started", "duration", "lr"]
