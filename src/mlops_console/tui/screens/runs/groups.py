@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NO_GROUPS = "–"
 _OWN = ("experiment", "status", "user", "git", "branch", "pipeline", "dataset")
+_MOST = 8  # figures, as each is read of every run
 _NUMERIC = ("metrics", "params", "duration")
 
 
@@ -35,7 +36,7 @@ def read_groups(workspace: "Workspace", asked: Asked, by: Field, shown: Sequence
     from mlops_console.store import run_table
     from mlops_console.store.runs import RunQuery
 
-    numeric = tuple(column for column in shown if column.field.kind in _NUMERIC and column.field != by)
+    numeric = tuple(column for column in shown if column.field.kind in _NUMERIC and column.field != by)[:_MOST]
     with workspace.store.read() as db:
         query = RunQuery(as_filter(asked.text.strip()), deleted=asked.deleted)
         found = run_table.groups(db, query, by, [column.field for column in numeric])
