@@ -9,7 +9,7 @@ from textual.message import Message
 
 from mlops_console.core.filters import Field, field_text
 from mlops_console.core.runs import FieldNames, RunGroup, Spread
-from mlops_console.core.text import number, safe_line
+from mlops_console.core.text import duration, number, param, safe_line
 from mlops_console.tui.screens.dialogs.picker import Choice
 from mlops_console.tui.screens.runs.reading import Asked, as_filter
 from mlops_console.tui.screens.runs.source import Shown
@@ -51,7 +51,8 @@ def source(loaded: GroupsLoaded, order: str, descending: bool) -> ListSource:
         Column("runs", "RUNS", "right"),
         *(Column(field_text(loaded.shown[at].field), _title(loaded.shown[at].field), "right", most=26) for at in used),
     ]
-    rows = [_row(group, used) for group in loaded.groups]
+    fields = [loaded.shown[at].field for at in used]
+    rows = [_row(group, used, fields) for group in loaded.groups]
     return ListSource(columns, rows, order=order, descending=descending)
 
 
@@ -79,25 +80,24 @@ def key_of(group: RunGroup) -> str:
     return json.dumps(group.value)
 
 
-def _row(group: RunGroup, used: Sequence[int]) -> Row:
-    value = (
-        "without" if group.value is None else group.value if isinstance(group.value, str) else json.dumps(group.value)
-    )
+def _row(group: RunGroup, used: Sequence[int], fields: Sequence[Field]) -> Row:
+    value = "without" if group.value is None else param(group.value)
     return Row(
         key_of(group),
         (
             Cell(safe_line(value, 200), "muted" if group.value is None else "strong", _sortable(group.value)),
             Cell(f"{group.n:,}", value=group.n),
-            *(_figure(group.figures[at]) for at in used),
+            *(_figure(group.figures[at], field) for at, field in zip(used, fields, strict=True)),
         ),
     )
 
 
-def _figure(found: Spread | None) -> Cell:
+def _figure(found: Spread | None, field: Field) -> Cell:
     if found is None:
         return Cell("–", "muted")
-    spread = f" ± {number(found.std)}" if found.n > 1 else ""
-    return Cell(f"{number(found.mean)}{spread}", value=found.mean)
+    written = duration if field.kind == "duration" else number
+    spread = f" ± {written(found.std)}" if found.n > 1 else ""
+    return Cell(f"{written(found.mean)}{spread}", value=found.mean)
 
 
 def _sortable(value: object) -> object:
