@@ -12,6 +12,7 @@ from mlops_console.core.runs import RunStatus
 from mlops_console.store import runs, series, spools
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import MISSED, recover
+from mlops_console.tracking.spool import left_behind
 from tests.support import wait_for
 from tests.tracking import programs
 
@@ -161,3 +162,26 @@ def test_a_finish_that_could_not_be_stored_is_stored_later(workspace: Workspace)
     recover(workspace)
     run = programs.only_run(workspace)
     assert (run.status, run.metrics["a"].count) == (RunStatus.SUCCEEDED, 1)
+
+
+@pytest.mark.parametrize("steps", [50_000, 30_000])
+def test_a_segment_waits_for_the_one_before_it(workspace: Workspace, steps: int) -> None:
+    body = f"""
+    import os
+    run = mlops.start_run('x')
+    for i in range(50_000):
+        run.log({{"a": float(i)}}, i % {steps})
+    os.kill(os.getpid(), 9)
+    """
+    with workspace.store.write():  # its clerk can't store anything
+        programs.run(workspace, body)
+    first, second = sorted(workspace.spool_dir.glob("*.spool"))
+    with left_behind(first) as held:  # another process takes it in just now
+        assert held is not None
+        recover(workspace)
+        assert second.exists()
+    recover(workspace)
+    run = programs.only_run(workspace)
+    logged = {i % steps: float(i) for i in range(50_000)}
+    assert dict(_points(workspace, run.id, "a")) == logged
+    assert list(workspace.spool_dir.iterdir()) == []

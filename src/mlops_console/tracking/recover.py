@@ -3,6 +3,7 @@
 Called by the worker, the console and the commands when they start. Reading alone never changes a status.
 """
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -46,16 +47,31 @@ _ERROR = "Its process ended without a word, as after kill -9 or a crash of the m
 
 
 def take_in_left_behind(workspace: Workspace, run_id: str = "") -> set[str]:
-    """Take in the segments that no living process writes, of one run or of all; the ids of their runs."""
-    found = set()
+    """Take in the segments that no living process writes, of one run or of all; the ids of their runs.
+
+    What a process has logged is taken in in its order, as the last value of a step is the one that counts: behind a
+    segment that somebody else holds the others of that process wait.
+    """
+    found, homeless, held = set(), set(), set()
     for path in sorted(workspace.spool_dir.glob(f"{run_id}*{SUFFIX}")):
-        taken = _take_in_file(workspace, path)
-        if taken:
-            found.add(taken)
+        writer = path.name.rpartition("-")[0]
+        if writer in held:
+            continue
+        try:
+            taken = _take_in_file(workspace, path)
+        except NotFoundError:
+            homeless.add(path)
+            continue
+        found.add(taken)
+        if path.exists():
+            held.add(writer)
+    for path in sorted(homeless):
+        _take_in_homeless(workspace, path, homeless)
     for path in workspace.spool_dir.glob("*.new"):
-        if time.time() - path.stat().st_mtime > _STALE:
-            path.unlink(missing_ok=True)
-    return found
+        with contextlib.suppress(FileNotFoundError):  # it has got its name meanwhile
+            if time.time() - path.stat().st_mtime > _STALE:
+                path.unlink()
+    return found - {""}
 
 
 def _forget_vanished(workspace: Workspace) -> None:
@@ -68,20 +84,43 @@ def _forget_vanished(workspace: Workspace) -> None:
                 spools.forget(tx, name)
 
 
+def _take_in_homeless(workspace: Workspace, path: Path, homeless: set[Path]) -> None:
+    """Take in a segment of a run that the store did not know: or drop it, if that run was purged.
+
+    The run may begin with another segment, which another process takes in just now, or still writes. Only where there
+    is no such one, and the store does not know the run even then, the points have no place any more.
+    """
+    run_id = path.name.split("-")[0]
+    if set(path.parent.glob(f"{run_id}-*{SUFFIX}")) - homeless:
+        return
+    with contextlib.suppress(NotFoundError):
+        _take_in_file(workspace, path)
+        return
+    with left_behind(path) as buffer:
+        if buffer is not None:
+            _remove(workspace, path)
+
+
 def _take_in_file(workspace: Workspace, path: Path) -> str:
+    """The id of the run of a segment, "" if there is nothing to take in.
+
+    Raises:
+        NotFoundError: the store does not know the run.
+    """
     with left_behind(path) as buffer:
         if buffer is None:
             return ""
         reader = Reader(path.name, buffer)
-        try:
-            while take_in(workspace, reader, len(buffer) // 32, None):
-                pass
-        except NotFoundError:  # the run was purged: its points have no place any more
+        while take_in(workspace, reader, len(buffer) // 32, None):
             pass
-        path.unlink(missing_ok=True)
-        with workspace.store.write() as tx:
-            spools.forget(tx, path.name)
+        _remove(workspace, path)
         return reader.run_id
+
+
+def _remove(workspace: Workspace, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    with workspace.store.write() as tx:
+        spools.forget(tx, path.name)
 
 
 def _is_suspect(run: Run, begun_by_dead: set[str], now: float) -> bool:
