@@ -182,6 +182,34 @@ def test_runs_as_a_frame(workspace: Workspace) -> None:
         mlops.runs(columns=["nonsense"])
 
 
+def test_only_the_columns_that_are_asked_for(workspace: Workspace) -> None:
+    with mlops.start_run("a", experiment="e", params={"layers": [1, 2], "x": 1}, tags={"team": "risk"}) as run:
+        for value in (3.0, float("nan"), 1.0):
+            run.log({"loss": value, "loss.max": -1.0, "bad": float("nan")})
+    with mlops.start_run("b", params={"x": "auto"}) as run:
+        run.log({"loss": 2.0})
+    columns = [
+        "metrics.loss.max",
+        "metrics.loss.count",
+        "metrics.bad",
+        "params.x",
+        "params.layers",
+        "tags.team",
+        "user",
+    ]
+    frame = mlops.runs(order_by="started", columns=columns)
+    assert list(frame.columns) == columns
+    assert frame["metrics.loss.max"].tolist() == [-1.0, 2.0]  # a metric of that very name comes first
+    assert frame["metrics.loss.count"].tolist() == [3.0, 1.0]
+    assert frame["metrics.bad"].isna().all()
+    assert frame["params.x"].tolist() == [1, "auto"]
+    assert frame["params.layers"][0] == [1, 2]
+    assert frame["tags.team"][0] == "risk"
+    everything = mlops.runs(order_by="started")
+    assert everything["experiment"].tolist() == ["e", "default"]
+    assert everything["metrics.loss.max"].tolist()[0] == -1.0
+
+
 def test_a_run_in_the_middle_is_seen_by_its_own_process() -> None:
     run = mlops.start_run()
     run.log({"a": 1.0})

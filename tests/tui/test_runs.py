@@ -155,7 +155,7 @@ async def test_comparing_marked_runs_shows_what_differs(workspace: Workspace) ->
         await pilot.press("c")
         await until(pilot, "Mark two or more runs")
         await pilot.press("space", "space", "c")
-        text = await until(pilot, "Params that differ (1 the same)")
+        text = await until(pilot, "1 the same: a shows")
         assert "0.9490" in text
         assert "0.8490" in text
         assert "lr" in text

@@ -41,7 +41,9 @@ def read(db: Connection, names: tuple[str, ...]) -> list[Run]:
     Raises:
         NotFoundError: there is no such run.
     """
-    return list({run.id: run for run in (runs.get(db, name) for name in names)}.values())
+    exact = {run.id: run for run in runs.of_ids(db, names)}
+    found = (exact.get(name) or runs.get(db, name) for name in names)
+    return list({run.id: run for run in found}.values())
 
 
 def _plan(workspace: Workspace, request: DeleteRuns) -> Plan:

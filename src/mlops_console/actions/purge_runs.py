@@ -1,5 +1,6 @@
-"""Delete what is in the trash for ever, and the objects that nothing needs any more."""
+"""Delete what is in the trash for ever, and the files that nothing needs any more."""
 
+import contextlib
 import shutil
 import time
 from typing import Any
@@ -12,8 +13,10 @@ from mlops_console.core.text import duration, safe_line, size
 from mlops_console.store import trash
 from mlops_console.store.objects import SETTLED
 from mlops_console.store.workspace import Workspace
+from mlops_console.tracking.recover import take_in_left_behind
 
 _NAMED = 5  # runs that stay, by name
+_ID_LENGTH = 16
 
 
 class PurgeRuns(Request):
@@ -23,54 +26,84 @@ class PurgeRuns(Request):
 
 
 def _plan(workspace: Workspace, request: PurgeRuns) -> Plan:
+    before = time.time() - request.older_than
     with workspace.store.read() as db:
-        found = trash.contents(db, time.time() - request.older_than)
-    option = f" --older-than {request.older_than:.0f}s" if request.older_than else ""
-    notes = [f"Objects that nothing needs and that are older than {duration(SETTLED)} go as well."]
+        found = trash.contents(db, before)
+        needed = trash.needed_objects(db, without=before)
+    freed = sum(path.stat().st_size for path in workspace.objects.unneeded(needed))
+    option = f" --older-than {request.older_than:g}s" if request.older_than else ""
+    notes = [f"Files that nothing needs go as well, once they are {duration(SETTLED)} old."]
     if found.kept:
         names = ", ".join(safe_line(name, 40) for name in found.kept[:_NAMED])
-        more = f" and {len(found.kept) - _NAMED} more" if len(found.kept) > _NAMED else ""
-        notes.append(f"{len(found.kept)} stay, as model versions came from them: {names}{more}.")
+        more = f" and {len(found.kept) - _NAMED:,} more" if len(found.kept) > _NAMED else ""
+        notes.append(f"{len(found.kept):,} stay, as model versions came from them: {names}{more}.")
     return Plan(
         action="purge_runs",
         subject="trash",
-        title=f"Delete {len(found.runs):,} runs for ever",
+        title=f"Delete {_runs(len(found.runs))} for ever",
         command=f"mlops-console run purge{option}",
         changes=(
             Change("runs in the trash", f"{len(found.runs) + len(found.kept):,}", f"{len(found.kept):,}"),
-            Change("space", "", f"{size(found.freed)} of artifacts freed"),
+            Change("stored files", "", f"{size(freed)} are freed"),
         ),
         notes=tuple(notes),
     )
 
 
+def _runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n:,} runs"
+
+
 def _perform(workspace: Workspace, request: PurgeRuns, job: JobContext) -> dict[str, Any]:
     """Rows first, then files: whatever is killed on the way, the next purge finishes."""
+    take_in_left_behind(workspace)  # what those records refer to is needed
     before = time.time() - request.older_than
     with workspace.store.read() as db:
         found = trash.contents(db, before)
     gone = sum(_purge(workspace, key, run_id, before) for key, run_id in found.runs)
+    with workspace.store.write() as tx:
+        trash.forget_experiments(tx)
     freed = workspace.objects.sweep(lambda: _needed(workspace))
-    return {"runs": gone, "kept": len(found.kept), "freed": freed}
+    _sweep_logs(workspace)
+    return {"runs": gone, "kept": list(found.kept), "freed": freed}
 
 
 def _purge(workspace: Workspace, key: int, run_id: str, before: float) -> bool:
+    with workspace.store.write() as tx:
+        if not trash.condemn(tx, key, before):
+            return False
     more = True
     while more:
         with workspace.store.write() as tx:
-            if not trash.is_purgeable(tx, key, before):
-                return False
             more = trash.shrink(tx, key)
     with workspace.store.write() as tx:
-        gone = trash.purge(tx, key, before)
-    if gone:
-        shutil.rmtree(workspace.logs_dir / run_id, ignore_errors=True)
-    return gone
+        logs = trash.purge(tx, key)
+    shutil.rmtree(workspace.logs_dir / run_id, ignore_errors=True)
+    for log in logs:
+        path = (workspace.root / log).resolve()
+        if path.is_relative_to(workspace.logs_dir.resolve()):
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return True
 
 
 def _needed(workspace: Workspace) -> set[str]:
     with workspace.store.read() as db:
         return trash.needed_objects(db)
+
+
+def _sweep_logs(workspace: Workspace) -> None:
+    """Delete the logs of runs that an earlier purge was killed over; not of those that have yet to reach the store."""
+    old = [
+        folder
+        for folder in workspace.logs_dir.iterdir()
+        if len(folder.name) == _ID_LENGTH and folder.is_dir() and time.time() - folder.stat().st_mtime > SETTLED
+    ]
+    with workspace.store.read() as db:
+        known = trash.known_ids(db) if old else set()
+    for folder in old:
+        if folder.name not in known:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 ACTION = Action("purge_runs", PurgeRuns, "caller", _plan, _perform)

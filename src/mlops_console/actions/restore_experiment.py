@@ -1,5 +1,6 @@
 """Take an experiment out of the trash, with the runs that went there with it."""
 
+import shlex
 from typing import Any
 
 from mlops_console.actions.base import Action, JobContext, Request
@@ -22,7 +23,7 @@ def _plan(workspace: Workspace, request: RestoreExperiment) -> Plan:
         action="restore_experiment",
         subject=found.name,
         title=f"Take experiment {name} out of the trash",
-        command=f"mlops-console experiment restore {name!r}",
+        command=f"mlops-console experiment restore {shlex.quote(found.name)}",
         changes=(Change(f"experiment {name}", "in the trash", "restored"),),
         notes=(f"There is another experiment {name} by now: the runs become its own.",) if taken else (),
     )

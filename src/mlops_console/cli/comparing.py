@@ -10,6 +10,7 @@ from mlops_console.cli.options import JsonOption, WaitOption, WorkspaceOption, o
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import comparison, text
 from mlops_console.core.comparison import Comparison, Line
+from mlops_console.core.datasets import RunInput
 from mlops_console.core.errors import ConfigError, JobError, RefusedError, UsageError
 from mlops_console.core.jobs import JobState
 from mlops_console.data.importance import Importance, caveats, from_result
@@ -39,7 +40,7 @@ def compare(
     goals = _goals(opened_workspace)
     with opened_workspace.store.read() as db:
         found = [runs.get(db, name) for name in names]
-        inputs = {run.id: [_input(i.role, i.version.ref) for i in datasets.run_inputs(db, run.id)] for run in found}
+        inputs = {run.id: _inputs(datasets.run_inputs(db, run.id)) for run in found}
     compared = comparison.compare(found, goals, inputs)
     match chosen:
         case "json":
@@ -130,8 +131,8 @@ def _format(text: str) -> Format:
     return cast(Format, text)
 
 
-def _input(role: str, ref: str) -> str:
-    return f"{role}: {ref}"
+def _inputs(found: list[RunInput]) -> list[str]:
+    return [f"{i.role}: {i.version.dataset}:{i.version.version}" for i in found]
 
 
 def _goals(workspace: Workspace) -> dict[str, comparison.Goal]:

@@ -52,8 +52,8 @@ def delete(name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonO
 @app.command("restore")
 def restore(name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Take an experiment out of the trash, with the runs that went there with it."""
-    result = client.execute(opened(workspace), "restore_experiment", {"experiment": name}).result or {}
+    done = client.execute(opened(workspace), "restore_experiment", {"experiment": name})
     if as_json:
-        show_json(result)
+        show_json(done.result)
     else:
-        show(f"Experiment {name} is back.")
+        show(" ".join((f"Experiment {name} is back.", *done.plan.notes)))

@@ -1,64 +1,24 @@
-"""`run list|show|compare|logs|stop|delete|restore|purge|export`."""
+"""`run show|logs|stop`; the other commands of runs are added by their own modules."""
 
-import re
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from mlops_console import actions
-from mlops_console.cli import exporting, shapes
-from mlops_console.cli.acting import show_plan
+from mlops_console.cli import comparing, exporting, listing, shapes, trashing
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
-from mlops_console.core.errors import NotFoundError, UsageError
-from mlops_console.core.filters import SPANS
-from mlops_console.core.runs import Run
+from mlops_console.core.errors import NotFoundError
 from mlops_console.store import artifacts, datasets, models, runs, stages
 from mlops_console.store.logs import LINE_LIMIT, output_log
 from mlops_console.store.logs import tail as read_tail
-from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
 
-app = typer.Typer(help="Runs: list, look, compare, stop, delete.", no_args_is_help=True)
-RunsArgument = Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids, beginnings of them, or names.")]
+app = typer.Typer(help="Runs: list, look, compare, stop, delete, export.", no_args_is_help=True)
+listing.add_to(app)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or its name.")]
-
-
-@app.command("list")
-def list_runs(
-    filter_text: Annotated[
-        str, typer.Option("--filter", "-f", metavar="FILTER", help='As "metrics.val/auc > 0.9".')
-    ] = "",
-    order_by: Annotated[
-        str, typer.Option("--order-by", "-o", metavar="FIELD", help="-FIELD for descending.")
-    ] = "-started",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at the most.")] = 50,
-    deleted: Annotated[bool, typer.Option("--deleted", help="Those in the trash.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Runs, the newest first."""
-    query = RunQuery(filter=filter_text, order_by=order_by, limit=limit, deleted=deleted)
-    with opened(workspace).store.read() as db:
-        page = runs.page(db, query)
-    if as_json:
-        show_json({"total": page.total, "runs": [shapes.run(run) for run in page.runs]})
-        return
-    if not page.runs:
-        show(_nothing(filter_text, deleted))
-        return
-    metrics = _common(run.metrics for run in page.runs)
-    params = _common(run.params for run in page.runs)
-    show_table(
-        ("ID", "NAME", "STATUS", "STARTED", "TOOK", *metrics, *params),
-        [_row(run, metrics, params) for run in page.runs],
-        right=("TOOK", *metrics, *params),
-    )
-    if page.total > len(page.runs):
-        show(f"{len(page.runs)} of {page.total:,} runs; --limit shows more, --filter chooses.")
 
 
 @app.command("show")
@@ -104,33 +64,6 @@ def show_run(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonO
             ],
             right=("LAST", "MIN", "MAX", "POINTS"),
         )
-
-
-@app.command("compare")
-def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.")],
-    everything: Annotated[bool, typer.Option("--all", help="Equal params too.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Runs side by side: the params that differ, and the metrics."""
-    with opened(workspace).store.read() as db:
-        found = [runs.get(db, name) for name in names]
-    if as_json:
-        show_json({"runs": [shapes.run(run) for run in found]})
-        return
-    params = {name: [run.params.get(name) for run in found] for name in _names(run.params for run in found)}
-    rows: list[tuple[str, ...]] = [
-        (name, *(("–" if value is None else text.param(value)) for value in values))
-        for name, values in params.items()
-        if everything or any(value != values[0] for value in values)
-    ]
-    rows += [
-        (name, *(text.number(run.metrics[name].last if name in run.metrics else None) for run in found))
-        for name in _names(run.metrics for run in found)
-    ]
-    columns = [run.name for run in found]
-    show_table(("", *columns), rows, right=columns)
 
 
 @app.command("logs")
@@ -179,111 +112,9 @@ def stop(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonOptio
         show(f"Run {stopped.name} ({stopped.id}) is asked to stop.")
 
 
-@app.command("delete")
-def delete(names: RunsArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Put runs in the trash."""
-    done = "in the trash; 'mlops-console run restore' brings back what is there"
-    _change(opened(workspace), "delete_runs", names, done, as_json=as_json)
-
-
-@app.command("restore")
-def restore(names: RunsArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Take runs out of the trash."""
-    _change(opened(workspace), "restore_runs", names, "back", as_json=as_json)
-
-
-@app.command("purge")
-def purge(
-    older_than: Annotated[
-        str, typer.Option("--older-than", metavar="SPAN", help="Only what was deleted so long ago, as 30d.")
-    ] = "0s",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Delete what is in the trash for ever; a run that a model version came from stays."""
-    found, request = opened(workspace), {"older_than": _seconds(older_than)}
-    if dry_run:
-        show_plan(actions.plan(found, "purge_runs", request), as_json=as_json)
-        return
-    result = client.execute(found, "purge_runs", request).result or {}
-    if as_json:
-        show_json(result)
-        return
-    show(f"{result['runs']:,} runs are gone for ever; {text.size(result['freed'])} are free.")
-    if result["kept"]:
-        show(f"{result['kept']:,} stay in the trash, as model versions came from them.")
-
-
-@app.command("export")
-def export_runs(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Its ending is the format; - is standard output.")],
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, jsonl or parquet.")] = "",
-    filter_text: Annotated[str, typer.Option("--filter", "-f", metavar="FILTER", help="Only these runs.")] = "",
-    order_by: Annotated[
-        str, typer.Option("--order-by", "-o", metavar="FIELD", help="-FIELD for descending.")
-    ] = "-started",
-    points: Annotated[bool, typer.Option("--series", help="Their points instead: run, metric, step, value, time.")] = (
-        False
-    ),
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write runs with params, every summary and tags, or their points, to a file."""
-    query = RunQuery(filter_text, order_by, limit=-1)
-    form = form or file.rpartition(".")[2].lower()
-    rows = exporting.export(opened(workspace), file, form, query, points=points)
-    if file != "-":
-        show_json({"file": file, "rows": rows}) if as_json else show(f"{rows:,} lines are in {file}.")
-
-
-def _seconds(span: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", span)
-    if match is None:
-        raise UsageError(f"{span!r} is no span of time.", "Write it as 90s, 5m, 12h, 30d or 2w.")
-    return float(match[1]) * SPANS[match[2]]
-
-
-def _change(workspace: Workspace, action: str, names: list[str], outcome: str, *, as_json: bool) -> None:
-    with workspace.store.read() as db:
-        ids = [runs.get(db, name).id for name in names]
-    result = client.execute(workspace, action, {"runs": ids}).result or {}
-    if as_json:
-        show_json({"runs": ids, "action": action})
-        return
-    for name, run_id in zip(result["names"], result["runs"], strict=True):
-        show(f"Run {name} ({run_id}) is {outcome}.")
-
-
-def _nothing(filter_text: str, deleted: bool) -> str:
-    if filter_text:
-        return "No run matches."
-    return "The trash is empty." if deleted else "There are no runs yet: 'mlops-console train' makes one."
-
-
-def _row(run: Run, metrics: list[str], params: list[str]) -> tuple[object, ...]:
-    return (
-        run.id[:8],
-        run.name,
-        run.status,
-        text.age(run.started_at),
-        text.duration(run.duration(time.time())),
-        *(text.number(run.metrics[name].last if name in run.metrics else None) for name in metrics),
-        *(text.param(run.params[name]) if name in run.params else "–" for name in params),
-    )
-
-
-def _names(mappings: Any) -> list[str]:
-    return sorted({name for mapping in mappings for name in mapping})
-
-
-def _common(mappings: Any, most: int = 4) -> list[str]:
-    """The names that most of the mappings have; those of system metrics last."""
-    counts: dict[str, int] = {}
-    for mapping in mappings:
-        for name in mapping:
-            counts[name] = counts.get(name, 0) + 1
-    return sorted(sorted(counts), key=lambda name: (name.startswith("system/"), -counts[name]))[:most]
+comparing.add_to(app)
+trashing.add_to(app)
+exporting.add_to(app)
 
 
 def _tail(workspace: Workspace, log: str, lines: int) -> list[str]:

@@ -220,6 +220,19 @@ def ranked(line: Line) -> list[int]:
     return [at for _, at in sorted(numbers, key=lambda found: found[0], reverse=line.goal != "minimize")]
 
 
+def brief(line: Line) -> list[str]:
+    """What stands in the line as a person reads it, floats to six digits unless two that differ would read alike."""
+    full = [entry.text for entry in line.entries]
+    short = [_six_digits(entry) for entry in line.entries]
+    return short if len(set(short)) == len(set(full)) else full
+
+
+def _six_digits(entry: Entry) -> str:
+    if isinstance(entry.value, float) and entry.text == repr(entry.value):
+        return f"{entry.value:.6g}"
+    return entry.text
+
+
 def _is_number(entry: Entry) -> bool:
     return entry.there and isinstance(entry.value, int | float) and math.isfinite(entry.value)
 

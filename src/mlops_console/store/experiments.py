@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops_console.core.errors import NotFoundError
@@ -76,16 +77,36 @@ def bring_back(tx: sqlite3.Connection, key: int) -> None:
     )
 
 
+def replaced(db: sqlite3.Connection, run_ids: Sequence[str]) -> list[str]:
+    """The names of those experiments of these runs that are in the trash, while another has taken their name."""
+    marks = ", ".join("?" * len(run_ids))
+    rows = db.execute(
+        "SELECT DISTINCT e.name FROM runs r JOIN experiments e ON e.key = r.experiment_key "
+        f"WHERE r.id IN ({marks}) AND e.deleted_at IS NOT NULL "
+        "AND EXISTS (SELECT 1 FROM experiments o WHERE o.name = e.name AND o.deleted_at IS NULL) ORDER BY e.name",
+        run_ids,
+    )
+    return [row[0] for row in rows]
+
+
 def of_run(db: sqlite3.Connection, run_id: str) -> int:
     """The key of a run's experiment."""
     return int(db.execute("SELECT experiment_key FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
 
 
 def join_living(tx: sqlite3.Connection) -> None:
-    """Give runs that live, but whose experiment is in the trash, to the living one of the same name."""
+    """Give runs that live, but whose experiment is in the trash, to the living one of the same name.
+
+    One in the trash that has no runs left then is gone.
+    """
     tx.execute(
         "UPDATE runs SET experiment_key = (SELECT living.key FROM experiments old JOIN experiments living "
         "ON living.name = old.name AND living.deleted_at IS NULL WHERE old.key = runs.experiment_key) "
         "WHERE deleted_at IS NULL AND experiment_key IN (SELECT old.key FROM experiments old JOIN experiments living "
         "ON living.name = old.name AND living.deleted_at IS NULL WHERE old.deleted_at IS NOT NULL)"
+    )
+    tx.execute(
+        "DELETE FROM experiments AS e WHERE deleted_at IS NOT NULL "
+        "AND EXISTS (SELECT 1 FROM experiments o WHERE o.name = e.name AND o.deleted_at IS NULL) "
+        "AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.experiment_key = e.key)"
     )

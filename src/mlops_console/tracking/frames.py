@@ -1,12 +1,14 @@
 """`runs`: the runs that match a filter, as a DataFrame."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_console.core.filters import AGGREGATES, parse_field
-from mlops_console.core.runs import Run
-from mlops_console.store.runs import RunQuery, page
+from mlops_console.core.filters import Field, parse_field
+from mlops_console.store import export
+from mlops_console.store.database import Connection
+from mlops_console.store.runs import RunQuery, page_keys
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking import process
 from mlops_console.tracking.start import locate
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LIMIT = 10_000
-_PAGE = 1000
-_OWN = ("id", "name", "experiment", "status", "started", "ended", "duration", "user", "git", "branch", "error")
 
 
 def runs(
@@ -51,74 +51,47 @@ def runs(
     for run in list(process.runs):
         if run._root == found.root:
             process.clerk(found.root).drain(run._journal)
-    rows = list(_read(found, filter, order_by, limit))
-    fields = list(columns) if columns is not None else _all_fields(rows)
-    return pd.DataFrame({field: _column(rows, field) for field in fields})
-
-
-def _read(workspace: Workspace, filter: str, order_by: str, limit: int) -> Iterator[Run]:
-    """All pages, in one read transaction, so that they fit together."""
     try:
-        with workspace.store.read() as db:
-            for offset in range(0, limit, _PAGE):
-                size = min(_PAGE, limit - offset)
-                part = page(db, RunQuery(filter, order_by, size, offset)).runs
-                yield from part
-                if len(part) < size:
-                    return
+        with found.store.read() as db:  # one state of the store
+            keys = page_keys(db, RunQuery(filter, order_by, limit))
+            read = _every(db, keys) if columns is None else {name: _one(db, keys, name) for name in columns}
     finally:
-        workspace.store.close()
+        found.store.close()
+    return pd.DataFrame({name: _series(keys, name, values) for name, values in read.items()})
 
 
-def _all_fields(rows: Sequence[Run]) -> list[str]:
-    params = sorted({f"params.{name}" for run in rows for name in run.params})
-    metrics = sorted({f"metrics.{name}" for run in rows for name in run.metrics})
-    tags = sorted({f"tags.{name}" for run in rows for name in run.tags})
-    return [*_OWN, *params, *metrics, *tags]
+def _every(db: Connection, keys: Sequence[int]) -> dict[str, export.Values]:
+    found: dict[str, export.Values] = {name: {} for name in export.OWN}
+    for key, row in zip(keys, export.own(db, keys), strict=True):
+        for values, value in zip(found.values(), row, strict=True):
+            values[key] = value
+    for kind, of_kind in export.tables(db, keys).items():
+        found |= {f"{kind}.{name}": of_kind[name] for name in sorted(of_kind)}
+    return found
 
 
-def _column(rows: Sequence[Run], name: str) -> "pd.Series[Any]":
+def _one(db: Connection, keys: Sequence[int], name: str) -> export.Values:
+    """A column by its name, which may be odd enough to end like an aggregate: what has that very name comes first."""
+    if name in export.OWN:
+        return {key: value for key, (value,) in zip(keys, export.own(db, keys, [name]), strict=True)}
+    field = parse_field(name)  # raises with the known ones
+    kind, _, exact = name.partition(".")
+    if field.aggregate and field.key != exact:
+        return export.values(db, keys, field) | export.values(db, keys, Field(kind, exact))
+    return export.values(db, keys, field)
+
+
+def _series(keys: Sequence[int], name: str, values: export.Values) -> "pd.Series[Any]":
+    import numpy as np
     import pandas as pd
 
-    kind, _, key = name.partition(".")
-    if kind == "metrics":
-        return pd.Series([_metric(run, key) for run in rows], dtype="float64")
-    if kind in ("params", "tags") and key:
-        values = [(run.params if kind == "params" else run.tags).get(key) for run in rows]
-        return pd.Series(values, dtype=None if values else "object")
-    if name not in _OWN:
-        parse_field(name)  # raises with the known ones
+    found = [values.get(key) for key in keys]
+    kind = name.partition(".")[0]
+    if kind == "metrics" or name == "duration":
+        return pd.Series(np.array(found, dtype="float64"))
     if name in ("started", "ended"):
-        return pd.Series(pd.to_datetime([_own(run, name) for run in rows], unit="s", utc=True))
-    return pd.Series([_own(run, name) for run in rows], dtype="float64" if name == "duration" else "object")
-
-
-def _metric(run: Run, key: str) -> float:
-    """`key` may be odd enough to end like an aggregate: a metric of that very name comes first."""
-    summary = run.metrics.get(key)
-    if summary is not None:
-        return summary.last
-    name, _, aggregate = key.rpartition(".")
-    summary = run.metrics.get(name)
-    return float(getattr(summary, aggregate)) if summary and aggregate in AGGREGATES else float("nan")
-
-
-def _own(run: Run, name: str) -> Any:
-    match name:
-        case "status":
-            return str(run.status)
-        case "started":
-            return run.started_at
-        case "ended":
-            return run.ended_at
-        case "duration":
-            ended = run.ended_at
-            return None if run.started_at is None or ended is None else ended - run.started_at
-        case "user":
-            return run.provenance.user
-        case "git":
-            return run.provenance.git_commit
-        case "branch":
-            return run.provenance.git_branch
-        case other:
-            return getattr(run, other)
+        return pd.Series(pd.to_datetime(np.array(found, dtype="float64"), unit="s", utc=True))
+    if kind in ("params", "tags"):
+        texts = {value: json.loads(value) for value in set(values.values())} if kind == "params" else {}
+        return pd.Series([texts.get(value, value) for value in found], dtype=None if found else "object")
+    return pd.Series(found, dtype="object")

@@ -21,7 +21,7 @@ class Command:
         action: the Textual action; `app.x` is the app's, else it is that of the widget which has the binding.
         help: one sentence without a full stop, for `?`, tooltips and the docs.
         scope: where its keys hold: "app", "grid" (any list), "marks" (one whose rows may be marked), "chart" (a run's
-            metrics), or names of views.
+            metrics), "compare" (the dialogue that compares runs), "curves" (its chart), or names of views.
         acts: it changes something, so it does not exist in a read-only console.
         footer: the views whose footer shows it, in the order of this table; "chart" while that has the focus.
         argument: what may follow it in `:`, for people; "" where nothing may.
@@ -90,14 +90,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("restore", "Restore", "u", "restore", "Take the marked runs, or the selected one, out of the trash",
             scope=("runs",), acts=True),
     Command("purge", "Purge", "P", "purge", "Delete what is in the trash for ever", scope=("runs",), acts=True),
-    Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=LISTS),
-    Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before", scope=LISTS),
-    Command("smooth", "Smooth", "m", "smooth", "Smooth the curve more: by 0.6, 0.9, 0.99, not at all", scope=("chart",),
-            footer=("chart",)),
-    Command("log-scale", "Log", "L", "log_scale", "Draw values on a logarithmic scale, or not", scope=("chart",),
-            footer=("chart",)),
-    Command("x-axis", "X axis", "X", "x_axis", "Draw by step, by time since the start, by time", scope=("chart",),
-            footer=("chart",)),
+    Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=(*LISTS, "compare")),
+    Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before",
+            scope=(*LISTS, "compare")),
+    Command("smooth", "Smooth", "m", "smooth", "Smooth the curve more: by 0.6, 0.9, 0.99, not at all",
+            scope=("chart", "curves"), footer=("chart",)),
+    Command("log-scale", "Log", "L", "log_scale", "Draw values on a logarithmic scale, or not",
+            scope=("chart", "curves"), footer=("chart",)),
+    Command("x-axis", "X axis", "X", "x_axis", "Draw by step, by time since the start, by time",
+            scope=("chart", "curves"), footer=("chart",)),
     Command("zoom-in", "Zoom in", "plus,equals_sign", "zoom_in", "Look at half of the steps, round the cross-hair",
             scope=("chart",), footer=("chart",)),
     Command("zoom-out", "Zoom out", "minus", "zoom_out", "Look at twice as many steps", scope=("chart",)),
@@ -111,6 +112,18 @@ COMMANDS: tuple[Command, ...] = (
             scope=("chart",)),
     Command("full", "Full", "f", "full", "Give the chart the place of the figures, or back", scope=("chart",),
             footer=("chart",)),
+    Command("compare-all", "All params", "a", "compare_all", "Show the params that are the same too, or not",
+            scope=("compare",), palette=False),
+    Command("compare-copy", "Copy", "y", "compare_copy", "Copy the table as Markdown", scope=("compare",),
+            palette=False),
+    Command("compare-write", "Write", "w", "compare_write", "Write the table to a file: CSV, JSON or Markdown",
+            scope=("compare",), palette=False),
+    Command("next-metric", "Metric", "right_square_bracket", "next_metric", "Judge by the next metric",
+            scope=("compare",), palette=False),
+    Command("previous-metric", "Metric before", "left_square_bracket", "previous_metric", "Judge by the metric before",
+            scope=("compare",), palette=False),
+    Command("importance", "Importance", "i", "importance", "Reckon in a job which params count for the metric",
+            scope=("compare",), acts=True, palette=False),
     Command("copy-reference", "Copy ref", "y", "app.copy_reference", "Copy the reference of what is selected"),
     Command("copy-command", "Copy command", "Y", "app.copy_command", "Copy the shell command for what is selected"),
     Command("theme", "Theme", "T", "app.choose_theme", "Choose a theme", argument="[NAME]"),
@@ -221,10 +234,14 @@ def _clash(command: Command, keys: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _meet(one: Iterable[str], other: Iterable[str]) -> bool:
-    """Whether both scopes hold at once somewhere: "app" and "grid" hold in every view."""
-    everywhere = {"app", "grid"}
-    mine, others = ({*scope, *(CHARTS if "chart" in scope else ())} for scope in (one, other))
-    return bool(mine & others) or bool(everywhere & mine) or bool(everywhere & others)
+    """Whether both scopes hold at once somewhere."""
+    return bool(_places(one) & _places(other))
+
+
+def _places(scope: Iterable[str]) -> set[str]:
+    """The views and dialogues where a scope holds: the app's commands hold in no dialogue, those of lists do."""
+    within = {"app": VIEWS, "grid": (*VIEWS, "compare"), "chart": CHARTS, "curves": ("compare",)}
+    return {place for name in scope for place in within.get(name, (name,))}
 
 
 def _keys(keys: str) -> set[str]:

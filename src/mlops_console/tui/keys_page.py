@@ -36,14 +36,17 @@ _DIALOGS = """\
 
 def keys_page() -> str:
     """The whole page."""
-    groups = [
-        ("Views", [c for c in COMMANDS if c.action.startswith("app.show_view")]),
-        ("Everywhere", [c for c in COMMANDS if c.scope == ("app",) and not c.action.startswith("app.show_view")]),
-        ("In a list", [c for c in COMMANDS if "grid" in c.scope or c.scope == LISTS]),
-        ("In the chart of a run's metrics", [c for c in COMMANDS if c.scope == ("chart",)]),
-        ("In some views", [c for c in COMMANDS if c.scope not in (("app",), ("grid",), ("chart",), LISTS)]),
-    ]
-    return "\n".join([_INTRO, *(_group(title, commands) for title, commands in groups), _DIALOGS])
+    views = [c for c in COMMANDS if c.action.startswith("app.show_view")]
+    groups = {
+        "Views": views,
+        "Everywhere": [c for c in COMMANDS if c.scope == ("app",) and c not in views],
+        "In a list": [c for c in COMMANDS if "grid" in c.scope or set(LISTS) <= set(c.scope)],
+        "In the chart of a run's metrics": [c for c in COMMANDS if c.scope[0] == "chart"],
+        "Where runs are compared": [c for c in COMMANDS if {"compare", "curves"} & set(c.scope)],
+    }
+    told = [command for group in groups.values() for command in group]
+    groups["In some views"] = [c for c in COMMANDS if c not in told]
+    return "\n".join([_INTRO, *(_group(title, commands) for title, commands in groups.items()), _DIALOGS])
 
 
 def _group(title: str, commands: list[Command]) -> str:
@@ -58,7 +61,7 @@ def _keys(command: Command) -> str:
 
 def _where(command: Command) -> str:
     views = [view for view in VIEWS if view in command.scope]
-    return f" ({', '.join(views)})" if views and command.scope not in (LISTS, VIEWS) else ""
+    return f" ({', '.join(views)})" if views and not set(LISTS) <= set(command.scope) else ""
 
 
 if __name__ == "__main__":

@@ -75,11 +75,6 @@ class CurveLoaded(Message, bubble=False):
     curve: Curve | None
 
 
-@dataclass
-class RunsCompared(Message, bubble=False):
-    runs: tuple[Run, ...]
-
-
 def as_filter(text: str) -> str:
     """A single word means a part of the name; the rest is the filter language."""
     return f'name ~ "{text}"' if _WORDS.fullmatch(text) else text
@@ -160,10 +155,3 @@ def read_curve(workspace: "Workspace", run_id: str, wish: Wish) -> CurveLoaded:
             db, run_id, wish.metric, first_step=wish.first_step, last_step=wish.last_step, buckets=wish.buckets
         )
         return CurveLoaded(run_id, wish.metric, curve)
-
-
-def read_runs(workspace: "Workspace", run_ids: tuple[str, ...]) -> RunsCompared:
-    from mlops_console.store import runs
-
-    with workspace.store.read() as db:
-        return RunsCompared(tuple(runs.get(db, run_id) for run_id in run_ids))
