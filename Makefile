@@ -1,5 +1,5 @@
 # Everything here works on a machine with make and Python 3.11 or newer, in a virtual environment of its own.
-.PHONY: demo test lint format bench docs clean
+.PHONY: demo test lint format bench bench-peers chaos docs clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -14,6 +14,8 @@ help:
 	@echo "make demo   a sample project, trained, served and watched, in the console"
 	@echo "make test   linters, types, layers and all tests"
 	@echo "make bench  the figures of benchmarks/RESULTS.md"
+	@echo "make bench-peers  other trackers, each in an environment of its own, for make bench to measure beside"
+	@echo "make chaos  200 rounds of processes that log and are killed"
 
 demo: $(VENV)/.runtime
 	@$(BIN)/mlops-console demo $(DEMO)
@@ -37,8 +39,14 @@ docs: $(VENV)/.development
 bench: $(VENV)/.development
 	$(BIN)/python benchmarks/run.py
 
+bench-peers: $(VENV)/.development
+	$(BIN)/python benchmarks/peers.py
+
+chaos: $(VENV)/.development
+	$(BIN)/python benchmarks/chaos.py
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.runtime: pyproject.toml constraints.txt $(VENV)/.made
 	@echo "Installing mlops-console into $(VENV) …"

@@ -184,7 +184,8 @@ def _without_indexes(db: sqlite3.Connection) -> Iterator[None]:
 
 def _insert(db: sqlite3.Connection, made: list[MadeRun], known: dict[str, dict[str, tuple[str, float | None]]]) -> None:
     db.executemany(
-        "INSERT INTO runs (key, id, experiment_key, name, status, created_at, started_at, ended_at, heartbeat_at, user) "
+        "INSERT INTO runs (key, id, experiment_key, name, status, created_at, started_at, ended_at, "
+        "heartbeat_at, user) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'bench')",
         [
             (

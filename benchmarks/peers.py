@@ -32,7 +32,7 @@ _SILENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
 }
-_CALLS = {"trackio": 20_000, "mlflow": 2_000, "wandb": 5_000}
+_CALLS = {"trackio": 5_000, "mlflow": 2_000, "wandb": 5_000}
 _TOLD = {  # what is measured, in words
     "log": "run.log of one metric, us",
     "start": "import and first run, ms",
@@ -122,7 +122,7 @@ def _together(peer: str, folder: Path) -> float:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    ended = [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
+    ended: list[float] = [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
     stored = _ask(peer, "stored", folder)
     if stored != PROCESSES * EACH:
         print(f"  {peer}: {stored} of {PROCESSES * EACH} points are stored", file=sys.stderr)

@@ -10,8 +10,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.first_frame import bench_first_frame
+from benchmarks.ingest import bench_ingest, bench_sixteen
+from benchmarks.peers import bench_peers
+from benchmarks.queries import bench_queries
 from benchmarks.rollback import bench_rollback
+from benchmarks.screens import bench_chart, bench_keys, bench_line
 from benchmarks.tracking import bench_import_and_first_run, bench_log
+from benchmarks.writers import bench_writers
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
@@ -19,8 +24,16 @@ BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "run.log": bench_log,
     "import and first run": bench_import_and_first_run,
+    "ingest": bench_ingest,
+    "16 processes": bench_sixteen,
+    "64 writers, 4 readers": bench_writers,
+    "run table": bench_queries,
     "first frame": bench_first_frame,
+    "keys at 1M runs": bench_keys,
+    "chart of 1M points": bench_chart,
+    "line and idle": bench_line,
     "rollback under load": bench_rollback,
+    "peers": bench_peers,
 }
 
 
@@ -31,7 +44,7 @@ def main() -> None:
         print(f"{name} …", flush=True)
         found[name] = BENCHMARKS[name]()
         for figure, value in found[name].items():
-            print(f"  {figure:<32}{value:>12,.3f}")
+            print(f"  {figure:<64}{value:>14,.3f}")
     if chosen == list(BENCHMARKS):
         write(found)
 

@@ -116,7 +116,7 @@ def _run_table(folder: Path, columns: int = 120, lines: int = 40) -> Iterator[Co
 
 
 def _typed(console: Console) -> list[Drawn]:
-    """Each letter of a filter. Its result may come later; what counts here is that the letter and its rows are drawn."""
+    """Each letter of a filter; most of what stands there on the way is none yet."""
     drawn = [console.press(key) for key in _FILTER]
     console.press(_ESCAPE, 1.0)
     return drawn[1:]

@@ -5,6 +5,7 @@ import json
 import mmap
 import sys
 import time
+from pathlib import Path
 
 _BEGUN = time.perf_counter()
 
@@ -48,7 +49,7 @@ def _log(probe, run, calls):
 
 
 def _log_until_killed(probe, run, shared):
-    with open(shared, "r+b") as file:
+    with Path(shared).open("r+b") as file:
         returned = memoryview(mmap.mmap(file.fileno(), 8)).cast("q")
     step = 0
     while True:

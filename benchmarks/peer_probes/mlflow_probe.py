@@ -27,7 +27,7 @@ def stored(folder):
 
 
 def query(folder, runs):
-    """Milliseconds of a page of 50 of so many runs with five metrics each, filtered and sorted by one: several times."""
+    """Milliseconds of a page of 50 of so many runs with five metrics each, filtered and sorted by one."""
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     client = MlflowClient()
     experiment = client.create_experiment("query")
@@ -55,7 +55,7 @@ def _multiply(path, first, runs):
             db.executemany(
                 f"INSERT INTO {table} VALUES ({marks})",
                 (
-                    [_other(name, value, number) for name, value in zip(names, row)]
+                    [_other(name, value, number) for name, value in zip(names, row, strict=True)]
                     for number in range(1, runs)
                     for row in rows
                 ),
