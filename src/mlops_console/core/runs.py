@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class RunStatus(StrEnum):
@@ -140,8 +140,7 @@ class Run:
         return (self.ended_at if self.ended_at is not None else now) - self.started_at
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """A run as a line of a table: `values` has one entry for each field that was asked for, None where it has none."""
 
     id: str

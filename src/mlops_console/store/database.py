@@ -17,6 +17,7 @@ from mlops_console.store import migrations
 Connection = sqlite3.Connection  # for the signatures of those who may not import sqlite3 themselves
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
+_READ_CACHE = 16_384  # KiB of pages that a thread which reads may keep
 
 
 class Store:
@@ -115,6 +116,7 @@ class Store:
         if reader is None:
             reader = _connect(f"{self.path.as_uri()}?mode=ro{'&immutable=1' if self._is_on_a_read_only_disk() else ''}")
             reader.execute("PRAGMA query_only=ON")
+            reader.execute(f"PRAGMA cache_size={-_READ_CACHE}")
             reader.create_function("regexp", 2, _regexp, deterministic=True)
             self._threads.reader = reader
         return reader

@@ -9,12 +9,14 @@ import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
-from mlops_console.core.filters import Both, Comparison, Filter, Membership, Order
+from mlops_console.core.filters import Both, Comparison, Field, Filter, Membership, Order
 from mlops_console.store import filters
 
 _GATHERED = 20  # a walk meets n runs of N for a page in some 75 N / n µs, n are gathered and sorted in 4 n µs
 
+_BOUNDING = ("=", "<", "<=", ">", ">=")
 _WALKED = ("started", "name")  # own fields whose order an index has, and which every run has
 
 
@@ -117,38 +119,71 @@ def _slice(
 def _segments(
     db: sqlite3.Connection, found: Filter | None, order: Order, deleted: bool, total: int | None
 ) -> list[_Segment]:
+    walked, others = ([], found) if deleted else _split(found, order)
     condition, values = _condition(found, deleted)
-    smallest, size = (None, 0) if deleted else _smallest(db, found)
+    smallest, size = (None, 0) if deleted else _smallest(db, others)
     if deleted or (smallest and size <= _few(db)):
         source = f"FROM ({smallest[0]}) c CROSS JOIN runs r ON r.key = c.run_key" if smallest else "FROM runs r"
         return [_sorted(f"{source} WHERE {condition}", (*(smallest[1] if smallest else ()), *values), order)]
-    kind, key = order.field.kind, order.field.key
+    kind = order.field.kind
     if kind in _WALKED:
         term = _Term(filters.own(kind), order.descending)
         return [_Segment(f"FROM runs r WHERE {condition}", tuple(values), (term, _tie(order)))]
     if kind not in ("metrics", "params", "tags"):
         return [_sorted(f"FROM runs r WHERE {condition}", tuple(values), order)]
-    column = filters.column(order.field)
-    has = f"x.name = ? AND {column} IS NOT NULL"
-    if found is None and not _trash_holds(db):  # the index says it all
-        source = f"FROM {filters.TABLES[kind]} x WHERE {has}"
-        walk = _Segment(source, (key,), (_Term(column, order.descending), _Term("x.run_key", order.descending)),
-                        key="x.run_key")  # fmt: skip
-        if total is not None and walk.count(db) >= total:
-            return [walk]
-    else:
-        walk = _Segment(
-            f"FROM {filters.TABLES[kind]} x CROSS JOIN runs r ON r.key = x.run_key WHERE {has} AND {condition}",
-            (key, *values),
-            (_Term(column, order.descending), _Term("x.run_key", order.descending)),
-        )
+    walk = _walk(db, order, walked, others)
+    if walked:
+        return [walk]  # a run without the metric does not match
+    if found is None and total is not None and walk.count(db) >= total:
+        return [walk]
     rest = _Segment(
         f"FROM runs r WHERE {condition} AND NOT EXISTS "
-        f"(SELECT 1 FROM {filters.TABLES[kind]} x WHERE x.run_key = r.key AND {has})",
-        (*values, key),
+        f"(SELECT 1 FROM {filters.TABLES[kind]} x WHERE x.run_key = r.key AND {_has(order.field)})",
+        (*values, order.field.key),
         (_tie(order),),
     )
     return [walk, rest]
+
+
+def _walk(db: sqlite3.Connection, order: Order, bounds: Sequence[Comparison], others: Filter | None) -> _Segment:
+    """The runs that have the metric, param or tag of the order, by its index."""
+    field, column = order.field, filters.column(order.field)
+    source = f"FROM {filters.TABLES[field.kind]} x"
+    within = _has(field) + "".join(f" AND {column} {bound.operator} ?" for bound in bounds)
+    values = (field.key, *(bound.value for bound in bounds))
+    by = (_Term(column, order.descending), _Term("x.run_key", order.descending))
+    if others is None and not _trash_holds(db):  # the index says it all
+        return _Segment(f"{source} WHERE {within}", values, by, key="x.run_key")
+    tests, tested = _condition(others, deleted=False)
+    return _Segment(
+        f"{source} CROSS JOIN runs r ON r.key = x.run_key WHERE {within} AND {tests}", (*values, *tested), by
+    )
+
+
+def _has(field: Field) -> str:
+    return f"x.name = ? AND {filters.column(field)} IS NOT NULL"
+
+
+def _split(found: Filter | None, order: Order) -> tuple[list[Comparison], Filter | None]:
+    """The conditions on the metric that the runs are ordered by, which bound a walk of its index; and all others."""
+    walked: list[Comparison] = []
+    others: Filter | None = None
+    for part in _conjuncts(found):
+        if _bounds_a_walk(part, order):
+            walked.append(part)
+        else:
+            others = part if others is None else Both(others, part)
+    return walked, others
+
+
+def _bounds_a_walk(part: Filter, order: Order) -> TypeGuard[Comparison]:
+    return (
+        isinstance(part, Comparison)
+        and part.operator in _BOUNDING
+        and part.field.kind == order.field.kind == "metrics"
+        and part.field.key == order.field.key
+        and filters.column(part.field) == filters.column(order.field)
+    )
 
 
 def _few(db: sqlite3.Connection) -> int:
@@ -206,7 +241,7 @@ def _candidates(part: Filter) -> filters.Sql | None:
     choices: tuple[object, ...]
     if isinstance(part, Membership):
         operator, choices = "=", part.values
-    elif isinstance(part, Comparison) and part.operator in ("=", "<", "<=", ">", ">="):
+    elif isinstance(part, Comparison) and part.operator in _BOUNDING:
         operator, choices = part.operator, (part.value,)
     else:
         return None

@@ -1,11 +1,12 @@
 """Runs as a table shows them: only the fields asked for are read; and groups of runs with their figures."""
 
 import functools
+import itertools
 import json
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from mlops_console.core.filters import Field, parse_filter
@@ -31,13 +32,12 @@ def rows(db: sqlite3.Connection, query: RunQuery, fields: Sequence[Field], total
     columns = ", ".join([*_OWN, *(text for text, _ in found)])
     bound = [value for _, values in found for value in values]
     marks = ", ".join("?" * len(keys))
-    rows = db.execute(
+    found_rows = db.execute(
         f"SELECT {columns} FROM runs r JOIN experiments e ON e.key = r.experiment_key WHERE r.key IN ({marks})",
         (*bound, *keys),
-    )
-    by_key = {row[0]: tuple(row) for row in rows}
-    read = [_READ.get(field.kind, _as_it_is) for field in fields]
-    return [_row(by_key[key], read) for key in keys]
+    ).fetchall()
+    by_key = dict(_read(found_rows, fields))
+    return [by_key[key] for key in keys]
 
 
 def groups(db: sqlite3.Connection, query: RunQuery, by: Field, fields: Sequence[Field]) -> list[RunGroup]:
@@ -169,17 +169,23 @@ def _param(stored: str | None) -> Any:
     return None if stored is None else json.loads(stored)
 
 
-def _as_it_is(stored: Any) -> Any:
-    return stored
-
-
 _READ: dict[str, Callable[[Any], Any]] = {"metrics": _figure, "params": _param}
+_STATUS = {str(status): status for status in RunStatus}
+_STATUS_AT = RunRow._fields.index("status")
 
 
-def _row(row: tuple[Any, ...], read: Sequence[Callable[[Any], Any]]) -> RunRow:
-    own, values = row[1 : len(_OWN)], row[len(_OWN) :]
-    found = tuple([reading(value) for reading, value in zip(read, values, strict=True)])
-    return RunRow(*(*own[:3], RunStatus(own[3]), *own[4:], found))
+def _read(found: Sequence[Sequence[Any]], fields: Sequence[Field]) -> Iterable[tuple[int, RunRow]]:
+    """Column by column, as most of them are as they are stored."""
+    if not found:
+        return []
+    keys, *columns = zip(*found, strict=True)
+    own, values = columns[: len(_OWN) - 1], columns[len(_OWN) - 1 :]
+    own[_STATUS_AT] = tuple(map(_STATUS.__getitem__, own[_STATUS_AT]))
+    for at, field in enumerate(fields):
+        if field.kind in _READ:
+            values[at] = tuple(map(_READ[field.kind], values[at]))
+    each = zip(*values, strict=True) if values else itertools.repeat(())
+    return zip(keys, map(RunRow, *own, each), strict=True)
 
 
 def _plain(field: Field, value: Any) -> Any:
