@@ -17,7 +17,7 @@ from mlops_console.store import migrations
 Connection = sqlite3.Connection  # for the signatures of those who may not import sqlite3 themselves
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
-_READ_CACHE = 16_384  # KiB of pages that a thread which reads may keep
+_READ_CACHE = 8_192  # KiB of pages that a thread which reads may keep
 
 
 class Store:

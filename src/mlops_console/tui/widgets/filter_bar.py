@@ -114,6 +114,8 @@ class FilterBar(Widget):
 
     def show_problem(self, problem: str, column: int = 0) -> None:
         """Say what is wrong with the filter, and at which column (from 1); "" if nothing is."""
+        if not problem and not self._problem.display:
+            return  # a layout of the whole screen for nothing
         self._problem.display = bool(problem)
         at = column - 1 - round(self._input.scroll_offset.x)
         lines = [f"{' ' * at}^"] if column and 0 <= at < self._input.size.width else []

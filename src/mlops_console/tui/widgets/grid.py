@@ -241,12 +241,8 @@ class Grid(ScrollView, can_focus=True):
         count = self.source.count
         old = self._key
         if old and self.cursor > 0:
-            page = max(self.size.height, 1)
-            start = max(0, self.cursor - 2 * page)
-            for at, row in enumerate(self.source.rows(start, 4 * page)):
-                if row is not None and row.key == old:
-                    self.cursor = start + at
-                    break
+            index = self.source.index_of(old)
+            self.cursor = self.cursor if index is None else index
         self.cursor = max(0, min(self.cursor, count - 1))
         row = self.row
         self._key = row.key if row else ""

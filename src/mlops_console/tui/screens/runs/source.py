@@ -12,6 +12,7 @@ from mlops_console.tui import glyphs
 from mlops_console.tui.widgets.rows import Cell, Column, Row
 
 WINDOW = 300  # runs read at once
+_AHEAD = 50  # so many runs before the end of a window the next one is read
 
 _OWN_TITLES = {"started": "STARTED", "duration": "TOOK", "git": "COMMIT"}
 
@@ -56,7 +57,7 @@ class RunSource:
     def rows(self, offset: int, limit: int) -> Sequence[Row | None]:
         end = min(offset + limit, self.count)
         found = [self._row(index) for index in range(offset, end)]
-        if None in found:
+        if None in found or self._is_near_an_end(offset, end):
             self._want(offset)
         return found
 
@@ -66,6 +67,10 @@ class RunSource:
             if run.id == key:
                 return at
         return None
+
+    def _is_near_an_end(self, offset: int, end: int) -> bool:
+        begin, known = self._window.offset, self._window.offset + len(self._window.runs)
+        return (begin > 0 and offset < begin + _AHEAD) or (known < self.count and end > known - _AHEAD)
 
     def _row(self, index: int) -> Row | None:
         row = self._rows.get(index)
@@ -118,5 +123,5 @@ def _cell(run: RunRow, field: Field, value: Any, now: float) -> Cell:
 
 
 def window_at(offset: int) -> int:
-    """Where the window begins that has row `offset` and some before it."""
-    return max(0, offset - WINDOW // 3)
+    """Where the window begins that has row `offset` and some before it; the same for rows beside each other."""
+    return max(0, offset // _AHEAD * _AHEAD - WINDOW // 3)
