@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+from textual.screen import Screen
 
 from mlops_console.core.filters import parse_field, parse_filter
-from mlops_console.core.runs import RunStatus
+from mlops_console.core.runs import RunRow, RunStatus
 from mlops_console.core.views import RunView, ViewColumn
-from mlops_console.store import runs, views
+from mlops_console.store import runs, series, views
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.runs.groups import condition
+from mlops_console.tui.screens.runs.source import WINDOW, RunSource, Window, window_at
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.test_runs import add_run
 
@@ -158,6 +160,33 @@ async def test_new_runs_move_neither_the_cursor_nor_what_is_under_it(workspace: 
         await until(pilot, "── 63 ──")
         after = screen_text(pilot).splitlines()
         assert "run-49" in after[line]
+
+
+async def test_a_live_value_lays_nothing_out_anew(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = add_run(workspace, "calm-otter", 0.5)
+    async with console(workspace, "runs") as pilot:
+        await until(pilot, "0.5490")
+        await pilot.pause()
+        laid_out: list[Screen[object]] = []
+        monkeypatch.setattr(Screen, "_refresh_layout", lambda screen, *_, **__: laid_out.append(screen))
+        with workspace.store.write() as tx:
+            series.ingest(tx, run_id, [("val/auc", 1000, 0.1234, 1.0)])
+        await until(pilot, "0.1234")
+    assert laid_out == []
+
+
+def test_the_next_window_is_wanted_before_its_rows_are() -> None:
+    rows = tuple(
+        RunRow(f"{at}", f"run-{at}", "e", RunStatus.SUCCEEDED, 1, 1, 2, 2, None, None, "") for at in range(300)
+    )
+    wanted: list[int] = []
+    source = RunSource(Window(offset=100, runs=rows), 1000, wanted.append)
+    assert all(source.rows(200, 40))
+    assert wanted == []
+    assert all(source.rows(340, 40))
+    assert [window_at(offset) for offset in wanted] == [window_at(349)]
+    assert window_at(340) + 50 <= 340
+    assert window_at(340) + WINDOW >= 380 + 50
 
 
 def test_the_default_columns_leave_system_metrics_out(workspace: Workspace, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import gc
 import logging
 import os
+import select
+import signal
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
 
 _FOLDER = Path(__file__).parent
+_KEYBOARD = 0  # the standard input's descriptor, which Textual reads
 
 
 class ConsoleApp(ActingApp, inherit_bindings=False):
@@ -141,12 +144,22 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
         for thread in self._threads:
             thread.start()
         self.set_interval(1.0, self._main.tick)
+        if os.isatty(_KEYBOARD):
+            self.set_interval(1.0, _end_with_the_terminal)
 
     def _begin_theme(self, name: str) -> None:
         loaded = themes.load_shipped(name)
         theme: Theme = themes.theme(themes.DEFAULT) if isinstance(loaded, ThemeProblem) else loaded
         self.register_theme(theme)
         self.theme = theme.name
+
+
+def _end_with_the_terminal() -> None:
+    """Do what the kernel does to whom it tells of the hang-up. One who is not told would read nothing for ever."""
+    hung_up = select.poll()
+    hung_up.register(_KEYBOARD, 0)
+    if hung_up.poll(0):
+        signal.raise_signal(signal.SIGHUP)
 
 
 def _palette() -> Any:
