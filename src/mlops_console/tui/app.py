@@ -55,6 +55,7 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
             Recovery(workspace),
         )
         self._told = set()
+        self._on_a_terminal = os.isatty(_KEYBOARD)  # one that is gone says no later on
         self._theme_kept = themes.kept()
         self._begin_theme(theme or self._theme_kept or themes.DEFAULT)
 
@@ -144,7 +145,7 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
         for thread in self._threads:
             thread.start()
         self.set_interval(1.0, self._main.tick)
-        if os.isatty(_KEYBOARD):
+        if self._on_a_terminal:
             self.set_interval(1.0, _end_with_the_terminal)
 
     def _begin_theme(self, name: str) -> None:
