@@ -15,7 +15,7 @@ help:
 	@echo "make test   linters, types, layers and all tests"
 	@echo "make bench  the figures of benchmarks/RESULTS.md"
 	@echo "make bench-peers  other trackers, each in an environment of its own, for make bench to measure beside"
-	@echo "make chaos  200 rounds of processes that log and are killed"
+	@echo "make chaos  400 rounds of processes that log and are killed, alone and eight at once"
 
 demo: $(VENV)/.runtime
 	@$(BIN)/mlops-console demo $(DEMO)

@@ -28,7 +28,7 @@ from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import recover
 
-ROUNDS = 200
+ROUNDS = 400  # half of them alone, half eight at once
 AT_ONCE = 8
 LONGEST = 0.5  # seconds from the first point until the kill
 
