@@ -147,6 +147,16 @@ async def test_runs_go_to_the_trash_and_come_back(workspace: Workspace) -> None:
         await until(pilot, "Runs ── 2")
 
 
+async def test_an_empty_trash_says_what_it_is_for_and_esc_leaves_it(workspace: Workspace) -> None:
+    ended(workspace, "calm-otter")
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "calm-otter")
+        await pilot.press("Z")
+        await until(pilot, "The trash is empty")
+        await pilot.press("escape")
+        await until(pilot, "calm-otter")
+
+
 async def test_new_runs_move_neither_the_cursor_nor_what_is_under_it(workspace: Workspace) -> None:
     for number in range(60):
         ended(workspace, f"run-{number:02}")

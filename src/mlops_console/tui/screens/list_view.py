@@ -113,8 +113,13 @@ class ListView(View):
         says.
         """
         text = self.filter_bar.text if text is None else text
-        self.grid.empty = tuple(self.NO_MATCH if text else self.EMPTY)
+        self.grid.empty = tuple(self.NO_MATCH if text else self.nothing_here)
         self.frame.show_title(self.list_title, count, text)
+
+    @property
+    def nothing_here(self) -> Sequence[str]:
+        """What an empty list says: a title, then lines that teach the first step."""
+        return self.EMPTY
 
     # View
 

@@ -54,6 +54,12 @@ class RunsView(ListView):
         '    run.log({"loss": loss}, step=step)',
     )
 
+    EMPTY_TRASH = (
+        "The trash is empty",
+        "D moves the marked runs here; u brings them back, P deletes them for ever.",
+        "Z or esc goes back to the runs.",
+    )
+
     def __init__(self) -> None:
         super().__init__()
         self.order, self.descending = "started", True
@@ -115,7 +121,12 @@ class RunsView(ListView):
             self.filter_bar.set_text(text)
             self._group_by(group)
             return True
-        return (self._metrics is not None and self._metrics.leave()) or super().leave()
+        if (self._metrics is not None and self._metrics.leave()) or super().leave():
+            return True
+        if self._trash:
+            self.action_trash()
+            return True
+        return False
 
     # Reading
 
@@ -445,10 +456,14 @@ class RunsView(ListView):
     def list_title(self) -> str:
         return "Trash" if self._trash else self.TITLE
 
+    @property
+    def nothing_here(self) -> Sequence[str]:
+        return self.EMPTY_TRASH if self._trash else self.EMPTY
+
     def action_trash(self) -> None:
         self._trash = not self._trash
         self.grid.unmark_all()
-        self.grid.empty = self.EMPTY
+        self.grid.empty = tuple(self.nothing_here)
         self.query_changed()
 
     def action_delete(self) -> None:
