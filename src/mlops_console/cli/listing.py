@@ -20,7 +20,6 @@ from mlops_console.store.database import Connection
 from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
 
-_WIDEST = 40  # characters of a cell; --json has all
 _MOST = 4  # metrics and params that are columns by default
 
 
@@ -113,15 +112,13 @@ def _best(workspace: Workspace) -> dict[str, str]:
 def _title(field: Field) -> str:
     if field.kind == "duration":
         return "TOOK"
-    key = text.shorten(field.key, _WIDEST)
     if field.kind in ("metrics", "params"):
-        return f"{key} ({field.aggregate})" if field.aggregate else key
-    return text.shorten(field_text(field), _WIDEST) if field.key else field.kind.upper()
+        return f"{field.key} ({field.aggregate})" if field.aggregate else field.key
+    return field_text(field) if field.key else field.kind.upper()
 
 
 def _cells(row: RunRow, fields: Sequence[Field]) -> tuple[object, ...]:
-    values = (text.shorten(_text(field, value), _WIDEST) for field, value in zip(fields, row.values, strict=True))
-    return (row.id[:8], text.shorten(row.name, _WIDEST), row.status, *values)
+    return (row.id[:8], row.name, row.status, *map(_text, fields, row.values))
 
 
 def _text(field: Field, value: Any) -> str:

@@ -19,6 +19,7 @@ from mlops_console.core.text import safe_line, safe_text
 
 _GAP = 3  # cells between two columns
 _NARROW = 24  # cells to which a wider column may be cut before it is left out
+_WIDE = 40  # cells of a column where there is too little room for all
 
 
 def show(text: str = "") -> None:
@@ -54,7 +55,12 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
 
 
 def _fitting(widths: Sequence[int], room: int) -> tuple[int, list[int]]:
-    """How many of the leading columns fit, at least one, and how wide each may be; the last one takes what is left."""
+    """How many of the leading columns fit, at least one, and how wide each may be; the last one takes what is left.
+
+    Before a column is left out, long cells of others are cut.
+    """
+    if sum(widths) + _GAP * len(widths) > room:
+        widths = [min(width, _WIDE) for width in widths]
     taken = 0
     found: list[int] = []
     for width in widths:
