@@ -308,3 +308,15 @@ async def test_in_the_console(workspace: Workspace) -> None:
         await until(pilot, "METRIC")
         await pilot.press("colon", *"whole", "enter")
         await until(pilot, "loss · smooth 0.6 · extremes of 2,000 points")
+
+
+async def test_metrics_of_one_point_are_read_and_not_drawn(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        run_id = runs.create(tx, name="calm-otter", experiment="e")
+        series.ingest(tx, run_id, [(f"test/m{number:02}", 0, 0.5, 1.0) for number in range(20)])
+    async with console(workspace, "runs", size=(160, 40)) as pilot:
+        text = await until(pilot, "test/m19")
+        assert "┤" not in text
+        with workspace.store.write() as tx:
+            series.ingest(tx, run_id, [("test/m00", 1, 0.6, 2.0)])
+        await until(pilot, "┤")

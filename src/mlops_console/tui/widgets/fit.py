@@ -11,7 +11,7 @@ from mlops_console.tui.widgets.rows import Align, Cell, Column
 
 GAP = 2  # cells between two columns
 _TITLE = 12  # cells of a title that a column always has room for, if it is that long
-_MORE = 5  # cells kept free at the right edge to say how many columns are left over
+_MORE = 6  # cells kept free at the right edge to say how many columns are left over
 
 
 @dataclass(frozen=True, slots=True)

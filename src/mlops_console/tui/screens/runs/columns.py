@@ -36,7 +36,7 @@ class ColumnsDialog(Dialog[None]):
     ]
     DEFAULT_CSS = """
     ColumnsDialog { align: right middle; }
-    ColumnsDialog > Vertical { width: 64; height: 90%; }
+    ColumnsDialog > Vertical { width: 70; height: 90%; }
     ColumnsDialog Grid { height: 1fr; background: $surface; }
     ColumnsDialog Input { background: $panel; }
     """

@@ -58,6 +58,7 @@ class MetricsPane(Widget):
     MetricsPane > LineChart { height: 2fr; }
     MetricsPane > Grid { height: 1fr; min-height: 3; max-height: 12; }
     MetricsPane.-full > Grid { height: 0; min-height: 0; }
+    MetricsPane.-figures > Grid { max-height: 100%; }
     """
 
     class Wished(Message):
@@ -108,8 +109,10 @@ class MetricsPane(Widget):
         metrics = sorted(self._metrics.values(), key=_order)
         self._grid.empty = ("It has failed", run.error, "l shows its log.") if run and run.error else _EMPTY
         self._grid.update(ListSource(_COLUMNS, [_row(metric) for metric in metrics]))
-        if self._chart.display != bool(metrics):
-            self._chart.display = bool(metrics)
+        has_curves = any(metric.count > 1 for metric in metrics)  # one point each is read, not looked at
+        if self._chart.display != has_curves:
+            self._chart.display = has_curves
+        self.set_class(not has_curves, "-figures")
 
     def show_curve(self, metric: str, curve: Curve | None, run_started_at: float | None) -> None:
         """What was wished. `run_started_at`: in seconds since the epoch."""
