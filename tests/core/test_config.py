@@ -37,6 +37,10 @@ def test_a_good_file() -> None:
     ("text", "told"),
     [
         ("x", "mlops.toml is not valid TOML"),
+        (GOOD + "[pipelines.train.stages.x]\nrun = 'x'\ntimeout = '0s'", "timeout is '0s': it must be longer"),
+        (GOOD + "[pipelines.train.stages.x]\nrun = 'x'\nretries = -1", "retries is -1: "),
+        (GOOD + "[pipelines.train.stages.x]\nrun = 'x'\nenv = { 'A-B' = '1' }", "environment variable has letters"),
+        (GOOD + "[pipelines.train.stages.x]\nrun = 'x'\nenv = { MLOPS_RUN_ID = '1' }", "is mlops-console's own"),
         ("", "project is missing"),
         ("[project]\nname = 3", "project.name is 3"),
         ("[project]\nname = '../x'", "project.name is '../x': a name has letters"),

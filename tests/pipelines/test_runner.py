@@ -1,19 +1,23 @@
 """Stages as real child processes."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mlops_console.core.config import Pipeline, Stage
 from mlops_console.core.errors import JobError
 from mlops_console.core.runs import RunStatus, StageRun
+from mlops_console.pipelines import command
 from mlops_console.pipelines.graph import order
 from mlops_console.pipelines.runner import PipelineRun, describe_exit, last_line, run_stages, stage_rows
 from mlops_console.store import runs, stages
 from mlops_console.store.workspace import Workspace
+from tests.support import wait_for
 
 Start = Callable[..., PipelineRun]
 
@@ -93,6 +97,63 @@ def test_the_error_that_a_script_has_recorded_on_its_run_is_told(start: Start, w
         runs.set_error(tx, run.run_id, "ValueError: 0 rows")
     with pytest.raises(JobError, match=r"stage 'fit' failed with exit code 1: ValueError: 0 rows\."):
         run_stages(run)
+
+
+def test_a_stage_runs_in_its_folder_with_its_variables(start: Start, workspace: Workspace) -> None:
+    (workspace.root / "src").mkdir()
+    run = start(fit=Stage(run='echo "$PWD $THREADS" > out', outs=("src/out",), cwd="src", env={"THREADS": "4; x"}))
+    assert run_stages(run)
+    assert (workspace.root / "src/out").read_text() == f"{workspace.root}/src 4; x\n"
+
+
+def test_a_stage_is_tried_again_until_it_succeeds(start: Start, workspace: Workspace) -> None:
+    (workspace.root / "fit.py").write_text(
+        "import pathlib, sys, mlops_console as mlops\n"
+        "count = pathlib.Path('count')\n"
+        "tried = int(count.read_text()) if count.exists() else 0\n"
+        "count.write_text(str(tried + 1))\n"
+        "run = mlops.start_run()\n"
+        "if tried < 2: raise OSError('the network is down')\n"
+    )
+    run = start(fit=Stage(run="python fit.py", retries=3, retry_after="1ms"))
+    assert run_stages(run)
+    assert (workspace.root / "count").read_text() == "3"
+    with workspace.store.read() as db:
+        assert runs.get(db, run.run_id).error is None
+    log = run.log("fit").read_text()
+    assert re.findall(r"attempt (\d) of 4 failed with exit code 1: OSError: the network is down", log) == ["1", "2"]
+    assert "the next one begins in 0.0s" in log
+
+
+def test_a_stage_that_has_no_attempt_left_says_how_many_it_had(start: Start) -> None:
+    run = start(fit=Stage(run="echo again; exit 4", retries=2, retry_after="1ms"))
+    with pytest.raises(JobError, match=r"stage 'fit' failed with exit code 4: again \(3 of 3 attempts\)"):
+        run_stages(run)
+
+
+def test_a_stop_ends_the_pause_before_the_next_attempt(start: Start) -> None:
+    asked = iter([False, False, False])  # before the stage, when its command has begun, after it has failed
+    run = start(lambda: next(asked, True), fit=Stage(run="false", retries=5, retry_after="1h"))
+    assert not run_stages(run)
+    assert [row.status for row in rows(run)] == [RunStatus.STOPPED]
+
+
+@pytest.mark.parametrize("ignoring", ["", "trap '' TERM; "])
+def test_what_takes_too_long_is_ended_with_all_that_it_has_started(
+    start: Start, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, ignoring: str
+) -> None:
+    monkeypatch.setattr(command, "GRACE", 0.3)
+    script = f"{ignoring}sleep 60 & echo $! > pid; sleep 61"
+    run = start(fit=Stage(run=script, timeout="300ms"))
+    with pytest.raises(JobError, match="took longer than its timeout of 300ms and was ended"):
+        run_stages(run)
+    pid = int((workspace.root / "pid").read_text())
+    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_folder_that_is_not_there_is_told(start: Start) -> None:
+    with pytest.raises(JobError, match=r"stage 'fit' is to run in 'nowhere', which is no folder"):
+        run_stages(start(fit=Stage(run="true", cwd="nowhere")))
 
 
 def test_stages_after_a_failed_one_do_not_run(start: Start, workspace: Workspace) -> None:

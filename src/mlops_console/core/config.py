@@ -10,6 +10,7 @@ from mlops_console.core.errors import ConfigError
 from mlops_console.core.models import NAME
 from mlops_console.core.text import did_you_mean
 
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
@@ -37,13 +38,28 @@ def _is_span(span: str) -> str:
     return span
 
 
+def _is_some_time(span: str) -> str:
+    if seconds(span) == 0:
+        raise ValueError("it must be longer than nothing")
+    return span
+
+
 def _has_no_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("no path or command may hold a NUL")
     return text
 
 
+def _is_env_name(name: str) -> str:
+    if not _ENV_NAME.fullmatch(name):
+        raise ValueError("the name of an environment variable has letters, digits and '_', and starts with no digit")
+    if name.startswith("MLOPS_"):
+        raise ValueError("what begins with MLOPS_ is mlops-console's own")
+    return name
+
+
 Name = Annotated[str, AfterValidator(_is_name)]
+EnvName = Annotated[str, AfterValidator(_is_env_name)]
 Span = Annotated[str, AfterValidator(_is_span)]
 Text = Annotated[str, AfterValidator(_has_no_nul)]  # what is given to the operating system
 
@@ -63,12 +79,21 @@ class Dataset(_Table):
 
 
 class Stage(_Table):
-    """One command of a pipeline. `deps` that another stage lists in `outs` set the order."""
+    """One command of a pipeline. `deps` that another stage lists in `outs` set the order.
+
+    `timeout`: how long one attempt may take; `retries`: how many more there are after the first one has failed, the
+    next one `retry_after` later, and each one after it twice as late.
+    """
 
     run: Text = Field(min_length=1)
     deps: tuple[Text, ...] = ()
     params: tuple[str, ...] = ()
     outs: tuple[Text, ...] = ()
+    cwd: Text = "."
+    env: dict[EnvName, Text] = Field(default_factory=dict)
+    timeout: Annotated[Span, AfterValidator(_is_some_time)] | None = None
+    retries: int = Field(default=0, ge=0, le=100)
+    retry_after: Span = "1s"
 
 
 class Pipeline(_Table):

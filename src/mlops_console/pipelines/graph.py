@@ -23,8 +23,10 @@ def order(name: str, pipeline: Pipeline) -> tuple[OrderedStage, ...]:
     """The stages of a pipeline, each after those it waits for, else as mlops.toml lists them.
 
     Raises:
-        ConfigError: a cycle, two stages that write the same file, or a file outside of the project.
+        ConfigError: a cycle, two stages that write the same file, or a file or folder outside of the project.
     """
+    for stage, settings in pipeline.stages.items():
+        _inside(name, stage, "cwd", settings.cwd)
     outs = _outs(name, pipeline)
     waits = {stage: _makers(name, stage, settings, outs) for stage, settings in pipeline.stages.items()}
     return tuple(OrderedStage(stage, pipeline.stages[stage], waits[stage]) for stage in _sorted(name, waits))

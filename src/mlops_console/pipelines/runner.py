@@ -3,25 +3,24 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_console.core.config import Stage, seconds
 from mlops_console.core.errors import JobError
 from mlops_console.core.runs import RunStatus, StageRun
-from mlops_console.core.text import safe_line
+from mlops_console.core.text import duration, safe_line
+from mlops_console.pipelines import command
 from mlops_console.pipelines.graph import OrderedStage
 from mlops_console.pipelines.params import Params, select
 from mlops_console.store import runs, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
-# A shell that is told to end waits for the command in hand: its script may tidy up.
-_SHELL = ("sh", "-c", """trap 'exit 143' TERM; eval "$1" """, "sh")
 _TAIL = 64 * 1024  # bytes of a log that are searched for its last line
 _LINE = 300  # characters of it that go into an error
+_LONGEST_PAUSE = 300.0  # seconds between two attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,10 @@ class PipelineRun:
 
     def log(self, stage: str) -> Path:
         return self.logs / f"{stage}.log"
+
+    def share(self, ordered: OrderedStage) -> float:
+        """How far the pipeline is when a stage begins, from 0 to 1."""
+        return self.stages.index(ordered) / len(self.stages)
 
 
 def stage_rows(pipeline: PipelineRun) -> list[StageRun]:
@@ -67,10 +70,10 @@ def run_stages(pipeline: PipelineRun) -> bool:
         JobError: a stage failed. The stages after it are `stopped`.
     """
     pipeline.logs.mkdir(parents=True, exist_ok=True)
-    for position, ordered in enumerate(pipeline.stages):
+    for ordered in pipeline.stages:
         if pipeline.stopping():
             return False
-        pipeline.progress(position / len(pipeline.stages), ordered.name)
+        pipeline.progress(pipeline.share(ordered), ordered.name)
         if not _run_stage(pipeline, ordered):
             return False
     return True
@@ -109,53 +112,76 @@ def _run_stage(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
     workspace, name = pipeline.workspace, ordered.name
     with workspace.store.write() as tx:
         stages.start(tx, pipeline.run_id, name)
-    code, error = None, _missing(workspace.root, ordered.stage.deps, "needs {!r}, which is not there")
+    code: int | None = None
+    error = _not_ready(workspace.root, ordered.stage)
     if error is None:
-        code = _execute(pipeline, ordered)
-        if code != 0 and pipeline.stopping():
+        code, error = _attempts(pipeline, ordered)
+        if error is not None and pipeline.stopping():
             _finish(pipeline, name, RunStatus.STOPPED, code, None)
             return False
-        error = _failure(pipeline, name, code) or _missing(
-            workspace.root, ordered.stage.outs, "ended without writing {!r}, one of its outs"
-        )
     if error is None:
         _finish(pipeline, name, RunStatus.SUCCEEDED, code, None)
         return True
     _finish(pipeline, name, RunStatus.FAILED, code, error)
     log = pipeline.log(name).relative_to(workspace.root)
-    hint = f"The log is {log}." if code is not None else "Add the file, or mend the deps of the stage in mlops.toml."
+    hint = f"The log is {log}." if code is not None else "Add it, or mend the stage in mlops.toml."
     raise JobError(f"stage {name!r} {error}.", hint)
 
 
-def _execute(pipeline: PipelineRun, ordered: OrderedStage) -> int:
-    """Start the command of a stage in the project's folder and wait for its exit code."""
-    given = pipeline.logs / f"{ordered.name}.params.json"
-    given.write_text(json.dumps(select(pipeline.params, ordered.stage.params), default=str))
-    with pipeline.log(ordered.name).open("ab") as log:
-        process = subprocess.Popen(
-            [*_SHELL, ordered.stage.run],
-            cwd=pipeline.workspace.root,
-            env=_environment(pipeline, given),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    if pipeline.stopping():  # the signal to the group may have come just before the process was in it
-        process.terminate()
-    return process.wait()
+def _attempts(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | None]:
+    """Run the command of a stage until it succeeds or may not be tried again; its last exit code and what is wrong."""
+    stage, name = ordered.stage, ordered.name
+    most, wait = 1 + stage.retries, seconds(stage.retry_after)
+    for attempt in range(1, most + 1):
+        if attempt > 1:
+            pipeline.progress(pipeline.share(ordered), f"{name}, attempt {attempt} of {most}")
+        code, error = _attempt(pipeline, ordered)
+        if error is None or attempt == most:
+            break
+        _note(pipeline, name, f"attempt {attempt} of {most} {error}; the next one begins in {duration(wait)}")
+        with pipeline.workspace.store.write() as tx:
+            runs.clear_error(tx, pipeline.run_id)
+        if not command.pause(wait, pipeline.stopping):
+            break
+        wait = min(2 * wait, _LONGEST_PAUSE)
+    if error is not None and most > 1:
+        error = f"{error} ({attempt} of {most} attempts)"
+    return code, error
 
 
-def _environment(pipeline: PipelineRun, given: Path) -> dict[str, str]:
-    """The worker's own environment, where `python` is the interpreter that runs mlops-console."""
-    path = os.environ.get("PATH", os.defpath)
-    return {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}",
-        "PYTHONUNBUFFERED": "1",
-        "MLOPS_WORKSPACE": str(pipeline.workspace.root),
-        "MLOPS_RUN_ID": pipeline.run_id,
-        "MLOPS_PARAMS": str(given),
-    }
+def _attempt(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | None]:
+    stage, name, root = ordered.stage, ordered.name, pipeline.workspace.root
+    given = pipeline.logs / f"{name}.params.json"
+    given.write_text(json.dumps(select(pipeline.params, stage.params), default=str))
+    ended = command.run(
+        stage.run,
+        cwd=root / stage.cwd,
+        log=pipeline.log(name),
+        environment={
+            **stage.env,
+            "MLOPS_WORKSPACE": str(root),
+            "MLOPS_RUN_ID": pipeline.run_id,
+            "MLOPS_PARAMS": str(given),
+        },
+        timeout=seconds(stage.timeout) if stage.timeout else None,
+        stopping=pipeline.stopping,
+    )
+    if ended.timed_out:
+        return ended.code, f"took longer than its timeout of {stage.timeout} and was ended"
+    missing = "ended without writing {!r}, one of its outs"
+    return ended.code, _failure(pipeline, name, ended.code) or _missing(root, stage.outs, missing)
+
+
+def _note(pipeline: PipelineRun, stage: str, text: str) -> None:
+    """Write a line of ours into the log of a stage."""
+    with pipeline.log(stage).open("a", encoding="utf-8") as log:
+        log.write(f"── mlops-console: {safe_line(text)} ──\n")
+
+
+def _not_ready(root: Path, stage: Stage) -> str | None:
+    if not (root / stage.cwd).is_dir():
+        return f"is to run in {stage.cwd!r}, which is no folder"
+    return _missing(root, stage.deps, "needs {!r}, which is not there")
 
 
 def _missing(root: Path, paths: tuple[str, ...], told: str) -> str | None:

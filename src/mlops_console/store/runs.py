@@ -131,6 +131,12 @@ def set_error(tx: sqlite3.Connection, run_id: str, error: str) -> None:
     announce(tx, Topic.RUNS, run_id)
 
 
+def clear_error(tx: sqlite3.Connection, run_id: str) -> None:
+    """Forget why a run was about to fail: it is tried again."""
+    tx.execute("UPDATE runs SET error = NULL WHERE id = ?", (run_id,))
+    announce(tx, Topic.RUNS, run_id)
+
+
 def set_params(tx: sqlite3.Connection, run_id: str, params: Mapping[str, Any]) -> None:
     """Set params of a run. Values are anything that JSON can hold; others are stored as their text."""
     key = _key(tx, run_id)
