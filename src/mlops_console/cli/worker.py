@@ -1,4 +1,4 @@
-"""`worker run|start|stop|status`."""
+"""`worker run|start|stop|status|unit`."""
 
 from typing import Any
 
@@ -47,6 +47,18 @@ def stop(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None
 def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Whether there is a worker, and how much it has to do."""
     _tell(find_workspace(workspace), as_json=as_json)
+
+
+@app.command("unit")
+def unit(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Print a systemd user unit that keeps a worker up."""
+    from mlops_console.worker.unit import unit as unit_of
+
+    found = unit_of(find_workspace(workspace).root)
+    if as_json:
+        show_json({"unit": found})
+    else:
+        show(found.removesuffix("\n"))
 
 
 def _tell(workspace: Workspace, *, as_json: bool) -> None:
