@@ -26,12 +26,16 @@ Start = Callable[..., PipelineRun]
 def start(workspace: Workspace) -> Start:
     """Make a run with these stages, ready to go."""
 
-    def make(stopping: Callable[[], bool] = lambda: False, **made: Stage) -> PipelineRun:
+    def make(
+        stopping: Callable[[], bool] = lambda: False, slots: int = 1, keep_going: bool = False, **made: Stage
+    ) -> PipelineRun:
         with workspace.store.write() as tx:
             run_id = runs.create(tx, name="a-run", experiment="e")
         ordered = order("train", Pipeline(stages=made))
         logs = workspace.logs_dir / "1"
-        run = PipelineRun(workspace, run_id, ordered, {"fit": {"lr": 0.5}}, logs, lambda *_: None, stopping)
+        run = PipelineRun(
+            workspace, run_id, ordered, {"fit": {"lr": 0.5}}, logs, lambda *_: None, stopping, slots, keep_going
+        )
         with workspace.store.write() as tx:
             stages.plan_stages(tx, run_id, stage_rows(run))
         return run
@@ -162,6 +166,53 @@ def test_stages_after_a_failed_one_do_not_run(start: Start, workspace: Workspace
         run_stages(run)
     assert not (workspace.root / "fitted").exists()
     assert [row.status for row in rows(run)] == [RunStatus.FAILED, RunStatus.QUEUED]
+
+
+def test_independent_stages_run_at_once_up_to_the_slots(start: Start, workspace: Workspace) -> None:
+    meet = "touch {0}.here; while [ ! -e {1}.here ]; do sleep 0.01; done; echo {0} > {0}"
+    run = start(
+        slots=2,
+        left=Stage(run=meet.format("left", "right"), outs=("left",), timeout="20s"),
+        right=Stage(run=meet.format("right", "left"), outs=("right",), timeout="20s"),
+        both=Stage(run="cat left right > both", deps=("left", "right"), outs=("both",)),
+    )
+    assert run_stages(run)
+    assert (workspace.root / "both").read_text() == "left\nright\n"
+
+
+def test_one_slot_runs_one_stage_at_a_time(start: Start, workspace: Workspace) -> None:
+    alone = "[ ! -e busy ] && touch busy && sleep 0.05 && rm busy"
+    assert run_stages(start(**{name: Stage(run=alone) for name in "abc"}))
+
+
+def test_after_a_failure_what_runs_ends_by_itself_and_nothing_begins(start: Start, workspace: Workspace) -> None:
+    run = start(
+        slots=2,
+        bad=Stage(run="while [ ! -e begun ]; do sleep 0.01; done; touch failed; exit 1", timeout="20s"),
+        slow=Stage(
+            run="touch begun; while [ ! -e failed ]; do sleep 0.01; done; sleep 0.1; touch slow", outs=("slow",)
+        ),
+        later=Stage(run="touch later"),
+    )
+    with pytest.raises(JobError, match="stage 'bad' failed with exit code 1"):
+        run_stages(run)
+    assert (workspace.root / "slow").exists()
+    assert not (workspace.root / "later").exists()
+    assert [row.status for row in rows(run)] == [RunStatus.FAILED, RunStatus.SUCCEEDED, RunStatus.QUEUED]
+
+
+def test_who_keeps_going_runs_all_that_does_not_wait_for_what_failed(start: Start, workspace: Workspace) -> None:
+    run = start(
+        keep_going=True,
+        bad=Stage(run="exit 1", outs=("x",)),
+        worse=Stage(run="exit 2"),
+        after=Stage(run="touch after", deps=("x",)),
+        other=Stage(run="touch other"),
+    )
+    with pytest.raises(JobError, match=r"stage 'bad' failed with exit code 1; stage 'worse' failed with exit code 2\."):
+        run_stages(run)
+    assert (workspace.root / "other").exists()
+    assert not (workspace.root / "after").exists()
 
 
 def test_nothing_runs_after_a_stop(start: Start, workspace: Workspace) -> None:

@@ -30,10 +30,14 @@ DEFAULT = "train"
 
 
 class Train(Request):
-    """`pipeline` may be left out where mlops.toml has one only, or one called "train". `params` are by dotted key."""
+    """`pipeline` may be left out where mlops.toml has one only, or one called "train". `params` are by dotted key.
+
+    `keep_going`: after a stage has failed, run those that don't wait for it all the same.
+    """
 
     pipeline: str | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    keep_going: bool = False
 
 
 def _plan(workspace: Workspace, request: Train) -> Plan:
@@ -91,10 +95,21 @@ def _perform(workspace: Workspace, request: Train, job: JobContext) -> dict[str,
 
 def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -> PipelineRun:
     """Read the pipeline as it is now and turn the waiting run into a running one."""
-    name, pipeline = _pipeline(workspace.config(), request)
+    config = workspace.config()
+    name, pipeline = _pipeline(config, request)
     ordered, params = _resolve(workspace, name, pipeline, request)
     logs = workspace.logs_dir / str(job.id)
-    started = PipelineRun(workspace, run_id, ordered, params, logs, job.progress, job.stop_requested)
+    started = PipelineRun(
+        workspace,
+        run_id,
+        ordered,
+        params,
+        logs,
+        job.progress,
+        job.stop_requested,
+        slots=config.worker.slots,
+        keep_going=request.keep_going,
+    )
     status = git.status(workspace.root)
     provenance = _provenance(workspace, job, _command(name, request), status)
     uncommitted = patch.keep(workspace.root, status, workspace.objects)
@@ -153,7 +168,7 @@ def _last_success(workspace: Workspace, pipeline: str) -> Run | None:
 
 
 def _command(name: str, request: Train) -> str:
-    words = ["mlops-console", "train", name]
+    words = ["mlops-console", "train", name, *(["--keep-going"] if request.keep_going else [])]
     for key, value in request.params.items():
         words += ["-p", f"{key}={_toml(value)}"]
     return shlex.join(words)

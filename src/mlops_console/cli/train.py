@@ -20,6 +20,9 @@ def train(
     params: Annotated[
         list[str] | None, typer.Option("-p", "--param", metavar="KEY=VALUE", help="Override a param, as fit.lr=0.3.")
     ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", "-k", help="After a failure, run the stages that don't wait for it.")
+    ] = False,
     wait: WaitOption = False,
     dry_run: DryRunOption = False,
     workspace: WorkspaceOption = None,
@@ -29,4 +32,6 @@ def train(
     request: dict[str, Any] = {"params": dict(parse_override(text) for text in params or ())}
     if pipeline is not None:
         request["pipeline"] = pipeline
+    if keep_going:
+        request["keep_going"] = True
     act(opened(workspace), "train", request, wait=wait, dry_run=dry_run, as_json=as_json)

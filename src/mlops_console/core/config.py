@@ -131,7 +131,7 @@ class WorkerConfig(_Table):
     """How the worker works.
 
     `idle`: how long it stays with nothing to do or to serve; `grace`: how long a stopped job may tidy up; `slots`: how
-    many job processes run at once.
+    many job processes run at once, and how many stages of one pipeline.
     """
 
     idle: Span = "15m"

@@ -1,5 +1,6 @@
 """The command of a stage as a child process: its log, its environment, and its end when it takes too long."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,8 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 # A shell that is told to end waits for the command in hand: its script may tidy up.
 _SHELL = ("sh", "-c", """trap 'exit 143' TERM; eval "$1" """, "sh")
@@ -76,6 +79,8 @@ def _own() -> dict[str, str]:
 
 def _end_all(process: "subprocess.Popen[bytes]") -> None:
     """End a process and its descendants; the shell last, or its children were nobody's and could not be found."""
+    import psutil
+
     shell = psutil.Process(process.pid)
     _signal(shell.children(recursive=True), psutil.Process.terminate)
     process.terminate()
@@ -86,9 +91,9 @@ def _end_all(process: "subprocess.Popen[bytes]") -> None:
         process.kill()
 
 
-def _signal(processes: list[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
+def _signal(processes: "list[psutil.Process]", send: "Callable[[psutil.Process], None]") -> None:
+    import psutil
+
     for process in processes:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             send(process)
-        except psutil.NoSuchProcess:
-            continue

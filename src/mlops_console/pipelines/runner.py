@@ -3,7 +3,8 @@
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,12 @@ _LONGEST_PAUSE = 300.0  # seconds between two attempts
 class PipelineRun:
     """One execution of a pipeline, ready to start.
 
-    `logs` is the folder of its log files; `progress` is told how far it is, from 0 to 1, and at which stage; `stopping`
-    says whether it was asked to stop.
+    Attributes:
+        logs: the folder of its log files.
+        progress: told how far it is, from 0 to 1, and at which stages.
+        stopping: whether it was asked to stop.
+        slots: how many stages run at once.
+        keep_going: whether those that don't wait for a stage that failed are run all the same.
     """
 
     workspace: Workspace
@@ -38,13 +43,11 @@ class PipelineRun:
     logs: Path
     progress: Callable[[float, str], None]
     stopping: Callable[[], bool]
+    slots: int = 1
+    keep_going: bool = False
 
     def log(self, stage: str) -> Path:
         return self.logs / f"{stage}.log"
-
-    def share(self, ordered: OrderedStage) -> float:
-        """How far the pipeline is when a stage begins, from 0 to 1."""
-        return self.stages.index(ordered) / len(self.stages)
 
 
 def stage_rows(pipeline: PipelineRun) -> list[StageRun]:
@@ -64,19 +67,40 @@ def stage_rows(pipeline: PipelineRun) -> list[StageRun]:
 
 
 def run_stages(pipeline: PipelineRun) -> bool:
-    """Run all stages in their order; False if it was asked to stop before the last one had succeeded.
+    """Run every stage as soon as those that it waits for have succeeded; False if it was asked to stop before the end.
 
     Raises:
-        JobError: a stage failed. The stages after it are `stopped`.
+        JobError: a stage failed. No other one has begun after that, but where it should keep going; those that were
+            running have ended by themselves, and those that never ran are `stopped`.
     """
     pipeline.logs.mkdir(parents=True, exist_ok=True)
-    for ordered in pipeline.stages:
-        if pipeline.stopping():
-            return False
-        pipeline.progress(pipeline.share(ordered), ordered.name)
-        if not _run_stage(pipeline, ordered):
-            return False
-    return True
+    waiting, running = list(pipeline.stages), dict[Future[bool], OrderedStage]()
+    succeeded, failures = set[str](), list[JobError]()
+    with ThreadPoolExecutor(pipeline.slots, "stage") as pool:
+        while True:
+            if not pipeline.stopping() and (pipeline.keep_going or not failures):
+                for ordered in [found for found in waiting if succeeded.issuperset(found.waits_for)]:
+                    if len(running) < pipeline.slots:
+                        waiting.remove(ordered)
+                        running[pool.submit(_run_stage, pipeline, ordered)] = ordered
+            if not running:
+                break
+            names = ", ".join(ordered.name for ordered in running.values())
+            pipeline.progress(len(succeeded) / len(pipeline.stages), names)
+            for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                ordered = running.pop(ended)
+                try:
+                    if ended.result():
+                        succeeded.add(ordered.name)
+                except JobError as error:
+                    failures.append(error)
+    if failures:
+        raise _failed(failures)
+    return len(succeeded) == len(pipeline.stages)
+
+
+def _failed(failures: Sequence[JobError]) -> JobError:
+    return JobError("; ".join(error.message.removesuffix(".") for error in failures) + ".", failures[0].hint)
 
 
 def end_run(tx: Connection, run_id: str, status: RunStatus, error: str | None = None) -> bool:
@@ -108,7 +132,14 @@ def describe_exit(code: int) -> str:
 
 
 def _run_stage(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
-    """Run one stage; False if it was stopped."""
+    """In a thread of its own: run one stage; False if it was stopped."""
+    try:
+        return _run_to_end(pipeline, ordered)
+    finally:
+        pipeline.workspace.store.close()
+
+
+def _run_to_end(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
     workspace, name = pipeline.workspace, ordered.name
     with workspace.store.write() as tx:
         stages.start(tx, pipeline.run_id, name)
@@ -131,19 +162,15 @@ def _run_stage(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
 def _attempts(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | None]:
     """Run the command of a stage until it succeeds or may not be tried again; its last exit code and what is wrong."""
     stage, name = ordered.stage, ordered.name
-    most, wait = 1 + stage.retries, seconds(stage.retry_after)
+    most, rest = 1 + stage.retries, seconds(stage.retry_after)
     for attempt in range(1, most + 1):
-        if attempt > 1:
-            pipeline.progress(pipeline.share(ordered), f"{name}, attempt {attempt} of {most}")
         code, error = _attempt(pipeline, ordered)
         if error is None or attempt == most:
             break
-        _note(pipeline, name, f"attempt {attempt} of {most} {error}; the next one begins in {duration(wait)}")
-        with pipeline.workspace.store.write() as tx:
-            runs.clear_error(tx, pipeline.run_id)
-        if not command.pause(wait, pipeline.stopping):
+        _note(pipeline, name, f"attempt {attempt} of {most} {error}; the next one begins in {duration(rest)}")
+        if not command.pause(rest, pipeline.stopping):
             break
-        wait = min(2 * wait, _LONGEST_PAUSE)
+        rest = min(2 * rest, _LONGEST_PAUSE)
     if error is not None and most > 1:
         error = f"{error} ({attempt} of {most} attempts)"
     return code, error
@@ -192,8 +219,8 @@ def _failure(pipeline: PipelineRun, stage: str, code: int) -> str | None:
     """Why a stage failed: what its script recorded on the run, else the last line of its log."""
     if code == 0:
         return None
-    with pipeline.workspace.store.read() as db:
-        recorded = runs.get(db, pipeline.run_id).error
+    with pipeline.workspace.store.write() as tx:
+        recorded = runs.take_error(tx, pipeline.run_id)
     reason = safe_line(recorded, _LINE) if recorded else last_line(pipeline.log(stage))
     return f"failed with {describe_exit(code)}" + (f": {reason.rstrip('.')}" if reason else "")
 

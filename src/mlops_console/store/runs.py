@@ -131,10 +131,12 @@ def set_error(tx: sqlite3.Connection, run_id: str, error: str) -> None:
     announce(tx, Topic.RUNS, run_id)
 
 
-def clear_error(tx: sqlite3.Connection, run_id: str) -> None:
-    """Forget why a run was about to fail: it is tried again."""
+def take_error(tx: sqlite3.Connection, run_id: str) -> str | None:
+    """Why a run was about to fail, and forget it: whoever asks tells it, or tries again."""
+    error: str | None = tx.execute("SELECT error FROM runs WHERE id = ?", (run_id,)).fetchone()["error"]
     tx.execute("UPDATE runs SET error = NULL WHERE id = ?", (run_id,))
     announce(tx, Topic.RUNS, run_id)
+    return error
 
 
 def set_params(tx: sqlite3.Connection, run_id: str, params: Mapping[str, Any]) -> None:
