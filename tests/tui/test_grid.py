@@ -153,6 +153,9 @@ class Million:
         self.asked += len(found)
         return [Row(f"r{n}", (Cell(f"run-{n}"), Cell("0.5"), Cell(""))) for n in found]
 
+    def peek(self, index: int) -> Row | None:
+        return next(iter(self.rows(index, 1)), None)
+
 
 async def test_a_million_rows_are_only_asked_for_what_is_seen() -> None:
     app = GridApp(Grid())

@@ -52,7 +52,7 @@ class PaneApp(App[None]):
 async def test_keys_choose_the_plot() -> None:
     async with PaneApp().run_test(size=(80, 24), notifications=True, tooltips=True) as pilot:
         pane = pilot.app.query_one(PlotsPane)
-        pane.show("a", ALL)
+        pane.show(ALL)
         await pilot.pause()
         text = screen_text(pilot)
         assert "Feature importances" in text
@@ -70,13 +70,13 @@ async def test_keys_choose_the_plot() -> None:
 async def test_the_choice_stays_from_run_to_run() -> None:
     async with PaneApp().run_test(size=(80, 24), notifications=True, tooltips=True) as pilot:
         pane = pilot.app.query_one(PlotsPane)
-        pane.show("a", ALL)
+        pane.show(ALL)
         await pilot.press("tab", "G")
         await pilot.pause()
-        pane.show("b", [("test/roc_curve", ROC), ("z", MATRIX)])
+        pane.show([("test/roc_curve", ROC), ("z", MATRIX)])
         await pilot.pause()
         assert "AUC" in screen_text(pilot)
-        pane.show("c", [("only", MATRIX)])
+        pane.show([("only", MATRIX)])
         await pilot.pause()
         assert "1,052" in screen_text(pilot)
 
@@ -84,9 +84,9 @@ async def test_the_choice_stays_from_run_to_run() -> None:
 async def test_without_plots_it_teaches() -> None:
     async with PaneApp().run_test(size=(60, 16), notifications=True, tooltips=True) as pilot:
         pane = pilot.app.query_one(PlotsPane)
-        pane.show("a", ALL)
+        pane.show(ALL)
         await pilot.pause()
-        pane.show("b", [])
+        pane.show([])
         await pilot.pause()
         text = screen_text(pilot)
         assert "mlops.autolog()" in text
@@ -96,7 +96,7 @@ async def test_without_plots_it_teaches() -> None:
 
 async def test_what_can_not_be_read_says_why() -> None:
     async with PaneApp().run_test(size=(80, 24), notifications=True, tooltips=True) as pilot:
-        pilot.app.query_one(PlotsPane).show("a", [("x\x1b[31m", "The plot's file is no JSON.")])
+        pilot.app.query_one(PlotsPane).show([("x\x1b[31m", "The plot's file is no JSON.")])
         await pilot.pause()
         text = screen_text(pilot)
         assert "The plot's file is no JSON." in text

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from mlops_console.core.filters import typed_filter
 from mlops_console.core.runs import Provenance, RunStatus, StageRun
 from mlops_console.store import artifacts, runs, series, stages
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
-from mlops_console.tui.screens.runs import reading
 from mlops_console.tui.screens.runs.source import WINDOW, RunSource, Window, window_at
 from tests.tui.helpers import console, screen_text, until
 
@@ -61,9 +61,9 @@ async def test_a_bad_filter_that_is_entered_keeps_the_line_open(workspace: Works
 
 
 async def test_a_single_word_filters_by_name(workspace: Workspace) -> None:
-    assert reading.as_filter("otter") == 'name ~ "otter"'
-    assert reading.as_filter("status = failed") == "status = failed"
-    assert reading.as_filter("") == ""
+    assert typed_filter(" otter ") == 'name ~ "otter"'
+    assert typed_filter("status = failed") == "status = failed"
+    assert typed_filter("") == ""
     add_run(workspace, "calm-otter")
     add_run(workspace, "brave-fox")
     async with console(workspace, "runs") as pilot:

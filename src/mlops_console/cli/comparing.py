@@ -35,7 +35,11 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Runs side by side: the params that differ, and the metrics, the best marked."""
-    chosen = "json" if as_json else _format(form)
+    chosen = _format(form)
+    if as_json:
+        chosen = "json"
+    if len(names) < 2:
+        raise UsageError("There is nothing to compare one run with.", "Name two runs or more.")
     opened_workspace = opened(workspace)
     goals = _goals(opened_workspace)
     with opened_workspace.store.read() as db:

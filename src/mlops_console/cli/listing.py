@@ -12,7 +12,7 @@ from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
 from mlops_console.core.errors import ConfigError
-from mlops_console.core.filters import Field, field_text, parse_field, parse_filter
+from mlops_console.core.filters import Field, field_text, parse_field, parse_filter, typed_filter
 from mlops_console.core.runs import FieldNames, RunRow, Spread
 from mlops_console.core.views import RunView
 from mlops_console.store import run_table, runs, views
@@ -20,6 +20,7 @@ from mlops_console.store.database import Connection
 from mlops_console.store.runs import RunQuery
 from mlops_console.store.workspace import Workspace
 
+_NUMERIC = ("metrics", "params", "duration")  # what groups have figures of
 _MOST = 4  # metrics and params that are columns by default
 
 
@@ -57,8 +58,9 @@ def list_runs(
 
 
 def _both(of_view: str, given: str) -> str:
-    if not (of_view.strip() and given.strip()):
-        return of_view.strip() or given
+    of_view = typed_filter(of_view)
+    if not (of_view and given.strip()):
+        return of_view or given
     parse_filter(given, time.time())  # an error points into what was typed
     return f"({of_view}) and ({given})"
 
@@ -68,7 +70,7 @@ def _show_rows(db: Connection, workspace: Workspace, view: RunView, query: RunQu
     own = () if view.columns else (Field("started"), Field("duration"))
     rows = run_table.rows(db, replace(query, limit=query.limit + 1), [*own, *fields])
     shown = rows[: query.limit]
-    if not shown:
+    if not rows:
         show(_nothing(query))
         return
     titles = ["ID", "NAME", "STATUS", *(_title(field) for field in (*own, *fields))]
@@ -80,13 +82,14 @@ def _show_rows(db: Connection, workspace: Workspace, view: RunView, query: RunQu
 
 
 def _show_groups(db: Connection, view: RunView, query: RunQuery) -> None:
-    by, fields = parse_field(view.group_by), [parse_field(column.field) for column in view.columns]
+    by = parse_field(view.group_by)
+    fields = [field for field in (parse_field(column.field) for column in view.columns) if field.kind in _NUMERIC]
     groups = run_table.groups(db, query, by, fields)
     if not groups:
         show(_nothing(query))
         return
     titles = [_title(by), "RUNS", *(f"{_title(field)} (mean ± std)" for field in fields)]
-    cells = [(_text(by, g.value), f"{g.n:,}", *map(_spread, g.figures)) for g in groups[: query.limit]]
+    cells = [(_text(by, g.value), f"{g.n:,}", *map(_spread, fields, g.figures)) for g in groups[: query.limit]]
     show_table(titles, cells, right=titles[1:])
     if len(groups) > query.limit:
         show(f"{query.limit:,} of {len(groups):,} groups; --limit shows more.")
@@ -136,10 +139,11 @@ def _text(field: Field, value: Any) -> str:
     return str(value)
 
 
-def _spread(figure: Spread | None) -> str:
+def _spread(field: Field, figure: Spread | None) -> str:
     if figure is None:
         return "–"
-    return text.number(figure.mean) if figure.n < 2 else f"{text.number(figure.mean)} ± {text.number(figure.std)}"
+    written = text.duration if field.kind == "duration" else text.number
+    return written(figure.mean) if figure.n < 2 else f"{written(figure.mean)} ± {written(figure.std)}"
 
 
 def _nothing(query: RunQuery) -> str:

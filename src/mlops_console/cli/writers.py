@@ -11,7 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -43,10 +43,14 @@ def opened(target: str, form: str, columns: Mapping[str, bool]) -> Iterator[Writ
         UsageError: the file can't be written, or pyarrow is needed and not there.
     """
     if target == "-":
+        if sys.stdout.isatty():
+            raise UsageError(
+                "What is exported may hold anything, also what a terminal obeys.", "Name a file, or pipe it on."
+            )
         yield _text_writer(sys.stdout, form, columns)
         return
     path = Path(target)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.parent / f".mlops-console-export-{os.getpid()}.part"
     try:
         with _file(aside, form, columns) as writer:
             yield writer
@@ -54,7 +58,8 @@ def opened(target: str, form: str, columns: Mapping[str, bool]) -> Iterator[Writ
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror or error}.", "Name another file.") from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or it is told already why
+            aside.unlink()
 
 
 @contextmanager

@@ -53,6 +53,7 @@ _TOKEN = re.compile(
 _REGEX = re.compile(r"\s*(/(?:[^/\\]|\\.)+/)(?=[\s),]|$)")
 _ODD_KEY = re.compile(r"`((?:[^`]|``)*)`(?:\.(\w+))?")
 _PLAIN_KEY = re.compile(r"[\w/@%:-][\w/@%:.-]*")
+_WORD = re.compile(r"[\w.-]+")
 _SHOWN = 100  # characters of a filter that an error shows
 
 
@@ -181,6 +182,12 @@ def parse_field(text: str, column: int = 1) -> Field:
         return Field(text)
     known = ", ".join((*TEXTS, *TIMES, *NUMBERS))
     raise FilterError(f"{text!r} is no field; known are metrics.KEY, params.KEY, tags.KEY, {known}", column)
+
+
+def typed_filter(text: str) -> str:
+    """What somebody types, as a filter: a single word means a part of the name."""
+    text = text.strip()
+    return f'name ~ "{text}"' if _WORD.fullmatch(text) else text
 
 
 def field_text(field: Field) -> str:

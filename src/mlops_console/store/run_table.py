@@ -189,8 +189,12 @@ def _read(found: Sequence[Sequence[Any]], fields: Sequence[Field]) -> Iterable[t
 
 
 def _plain(field: Field, value: Any) -> Any:
-    """A value as it is sorted by, as what it is: texts of params are JSON."""
-    return json.loads(value) if field.kind == "params" and isinstance(value, str) else value
+    """A value as it is sorted by, as what it is: texts of params are JSON, and whole numbers are so written."""
+    if field.kind != "params":
+        return value
+    if isinstance(value, str):
+        return json.loads(value)
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _distinct(db: sqlite3.Connection, table: str, most: int) -> list[str]:

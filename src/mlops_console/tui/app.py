@@ -140,13 +140,14 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
 
     def _begin(self) -> None:
         """After the first frame: what takes longer than a frame may."""
-        gc.freeze()  # modules and stylesheet stay: looking through them for garbage held up every eighth key by 60 ms
-        gc.set_threshold(10_000)
         for thread in self._threads:
             thread.start()
         self.set_interval(1.0, self._main.tick)
         if self._on_a_terminal:
             self.set_interval(1.0, _end_with_the_terminal)
+            # Modules and stylesheet stay: looking through them for garbage held up every eighth key by 60 ms.
+            gc.freeze()
+            gc.set_threshold(10_000)
 
     def _begin_theme(self, name: str) -> None:
         loaded = themes.load_shipped(name)

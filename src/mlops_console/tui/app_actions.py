@@ -1,6 +1,6 @@
 """What the commands of the whole console do: the `action_` methods of the app."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from mlops_console.core.errors import RefusedError
@@ -80,11 +80,11 @@ class ActingApp(TellingApp, inherit_bindings=False):
 
         self._flow(flows.check_drift(self, self.main.view.selection, argument))
 
-    def act(self, doing: str, name: str, request: Mapping[str, Any]) -> None:
-        """Show the plan of an action and do it once it is confirmed."""
+    def act(self, doing: str, name: str, request: Mapping[str, Any], done: Callable[[], object] = lambda: None) -> None:
+        """Show the plan of an action and do it once it is confirmed; then call `done`."""
         from mlops_console.tui import flows
 
-        self._flow(flows.act(self, doing, name, request))
+        self._flow(flows.act(self, doing, name, request, done))
 
     def action_copy_reference(self) -> None:
         self._copy(self.main.view.selection.reference, "reference")

@@ -4,7 +4,7 @@ Each flow is a coroutine that the app runs as a worker, so that it reads from to
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import ConfigError
@@ -23,13 +23,20 @@ if TYPE_CHECKING:
 _DEFAULT_PIPELINE = "train"  # as in the `train` action: it need not be named
 
 
-async def act(app: "ActingApp", doing: str, name: str, request: Mapping[str, Any]) -> None:
+async def act(
+    app: "ActingApp",
+    doing: str,
+    name: str,
+    request: Mapping[str, Any],
+    done: Callable[[], object] = lambda: None,
+) -> None:
     """Show the plan of an action and, once it is confirmed, do it.
 
     Args:
         doing: what the dialogue is called until the plan has come, as "Deploy fraud:7 to production".
         name: the action; see `actions`.
         request: its fields.
+        done: called when it was done, or is queued.
 
     Raises:
         MlopsError: the action was refused or failed to start; the app tells it.
@@ -43,6 +50,7 @@ async def act(app: "ActingApp", doing: str, name: str, request: Mapping[str, Any
     if not await _confirmed_by_name(app, str(request.get("environment", ""))):
         return
     job_id, result = await asyncio.to_thread(_execute, workspace, name, {**wanted, **plan.settles})
+    done()
     app.tell(_told(name, job_id, result))
 
 

@@ -27,8 +27,6 @@ class Frame(Widget):
 
     _told = ""
 
-    _titled: tuple[str, int | None, str] | None = None
-
     def show_title(self, title: str, count: int | None, note: str = "") -> None:
         """`Runs ── 4,113 ── metrics.val/auc > 0.9`."""
         parts = [line((title, "strong"))]

@@ -79,6 +79,7 @@ class FilterBar(Widget):
         self._input = _Line(self, placeholder)
         self._problem = Static("", classes="filter--problem", markup=False)
         self._before = ""
+        self._told: tuple[str, int] | None = None
         self._completion = Completion(0, 0)
         self.text = ""
 
@@ -114,8 +115,10 @@ class FilterBar(Widget):
 
     def show_problem(self, problem: str, column: int = 0) -> None:
         """Say what is wrong with the filter, and at which column (from 1); "" if nothing is."""
-        if not problem and not self._problem.display:
-            return  # a layout of the whole screen for nothing
+        told = (problem, column)
+        if told == self._told:
+            return
+        self._told = told
         self._problem.display = bool(problem)
         at = column - 1 - round(self._input.scroll_offset.x)
         lines = [f"{' ' * at}^"] if column and 0 <= at < self._input.size.width else []
@@ -154,8 +157,7 @@ class FilterBar(Widget):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if not self._problem.display:
-            self._leave(event.value)
+        self._leave(event.value)  # whose view opens it again where it is no filter
 
     def _leave(self, text: str) -> None:
         self.text = text

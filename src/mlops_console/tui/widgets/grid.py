@@ -127,9 +127,13 @@ class Grid(ScrollView, can_focus=True):
 
     @property
     def row(self) -> Row | None:
-        """The row under the cursor."""
-        found = self.source.rows(self.cursor, 1)
-        return found[0] if found else None
+        """The row under the cursor; None if there is none, or it is out of sight and not here."""
+        return self.source.peek(self.cursor)
+
+    @property
+    def key(self) -> str:
+        """Of the row under the cursor, also while that is not here."""
+        return self._key
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row and bring it into view."""
@@ -245,6 +249,8 @@ class Grid(ScrollView, can_focus=True):
             self.cursor = self.cursor if index is None else index
         self.cursor = max(0, min(self.cursor, count - 1))
         row = self.row
+        if row is None and count:
+            return  # it is out of sight; its key is kept until it comes back
         self._key = row.key if row else ""
         if self._key != old:
             self.post_message(self.Moved(self, row))

@@ -62,6 +62,10 @@ class RowSource(Protocol):
         """These rows, fewer at the end. None is a row that is not here yet: it comes with a later `Grid.update`."""
         ...
 
+    def peek(self, index: int) -> Row | None:
+        """One row, if it is here. Unlike `rows` this is no wish for it."""
+        ...
+
     def index_of(self, key: str) -> int | None:
         """Where the row with this key is; None if there is none, or it is not here."""
         ...
@@ -90,6 +94,9 @@ class ListSource:
 
     def rows(self, offset: int, limit: int) -> Sequence[Row]:
         return self._rows[offset : offset + limit]
+
+    def peek(self, index: int) -> Row | None:
+        return self._rows[index] if 0 <= index < len(self._rows) else None
 
     def index_of(self, key: str) -> int | None:
         return next((at for at, row in enumerate(self._rows) if row.key == key), None)

@@ -81,7 +81,7 @@ class Comparing(Reader):
 
     def on_mount(self) -> None:
         self.read("compare", lambda workspace: reading.read_comparison(workspace, self._run_ids))
-        self.set_interval(_POLL, self._look_for_job)
+        self.set_interval(_POLL, self._follow_job)
 
     # What was read
 
@@ -184,10 +184,14 @@ class Comparing(Reader):
             field, chosen = self._field, self._chosen
             self.read("importance", lambda workspace: reading.find_importance(workspace, field, chosen))
 
+    def _follow_job(self) -> None:
+        if self._job is not None and not self._job.state.is_final:
+            self._look_for_job()
+
     def _show_importance(self) -> None:
         pane = self._detail.widget
-        if isinstance(pane, ImportancePane) and self._metric:
-            pane.show(self._field, len(self._compared.runs), bool(self._chosen), self._job)
+        if isinstance(pane, ImportancePane):
+            pane.show(self._field if self._metric else "", len(self._compared.runs), bool(self._chosen), self._job)
 
     # Commands
 
@@ -215,7 +219,7 @@ class Comparing(Reader):
         """From any tab: a job for the metric that is looked at; its tab tells of it."""
         if self._metric:
             request = {"metric": self._field, "runs": list(self._chosen)}
-            self.console.act("Which params count", "importance", request)
+            self.console.act("Which params count", "importance", request, self._look_for_job)
 
     def on_table_pane_diff_wished(self, event: TablePane.DiffWished) -> None:
         event.stop()
@@ -246,15 +250,16 @@ class Comparing(Reader):
             )
             return
         text = form(self._compared.comparison)
-        if path.exists():
-            choices = [Choice("", "Leave it as it is"), Choice("replace", "Replace it")]
-            picker = Picker(f"{path.name} is there already", choices)
-            self.app.push_screen(picker, lambda choice: self._put(path, text, replace=True) if choice else None)
-        else:
-            self._put(path, text, replace=False)
+        self.read("write", lambda _: reading.write(path, text))
 
-    def _put(self, path: Path, text: str, replace: bool) -> None:
-        self.read("write", lambda _: reading.write(path, text, replace))
+    def on_taken(self, event: reading.Taken) -> None:
+        choices = [Choice("", "Leave it as it is"), Choice("replace", "Replace it")]
+
+        def chosen(choice: str | None) -> None:
+            if choice:
+                self.read("write", lambda _: reading.write(event.path, event.text, replace=True))
+
+        self.app.push_screen(Picker(f"{safe_line(event.path.name, 100)} is there already", choices), chosen)
 
     def on_written(self, event: reading.Written) -> None:
         self.console.tell(f"The comparison is in {event.path}.")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mlops_console.core.filters import Field, field_text
+from mlops_console.core.filters import Field, field_text, typed_filter
 from mlops_console.core.runs import FieldNames, RunGroup, Spread
 from mlops_console.core.text import duration, number, param, safe_line
 from mlops_console.tui.screens.dialogs.picker import Choice
-from mlops_console.tui.screens.runs.reading import Asked, as_filter
+from mlops_console.tui.screens.runs.reading import Asked
 from mlops_console.tui.screens.runs.source import Shown
 from mlops_console.tui.widgets.rows import Cell, Column, ListSource, Row
 
@@ -38,7 +38,7 @@ def read_groups(workspace: "Workspace", asked: Asked, by: Field, shown: Sequence
 
     numeric = tuple(column for column in shown if column.field.kind in _NUMERIC and column.field != by)[:_MOST]
     with workspace.store.read() as db:
-        query = RunQuery(as_filter(asked.text.strip()), deleted=asked.deleted)
+        query = RunQuery(typed_filter(asked.text), deleted=asked.deleted)
         found = run_table.groups(db, query, by, [column.field for column in numeric])
     return GroupsLoaded(asked, by, numeric, tuple(found))
 
@@ -63,7 +63,9 @@ def condition(by: Field, value: object) -> str:
         return f'not {field} ~ ""'
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{field} = {value!r}"
-    return f"{field} = {json.dumps(str(value) if isinstance(value, str) else json.dumps(value), ensure_ascii=False)}"
+    text = value if isinstance(value, str) else json.dumps(value)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{field} = "{escaped}"'
 
 
 def choices(names: FieldNames) -> list[Choice]:

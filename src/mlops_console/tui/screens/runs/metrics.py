@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 
 from mlops_console.core.runs import Curve, Run, SeriesSummary
@@ -32,6 +33,7 @@ _SYSTEM = "system/"  # what `tracking.system` logs by itself
 _BYTES = re.compile(r"system/(memory|gpu\d+/memory)")
 _BYTES_A_SECOND = re.compile(r"system/\w+_(read|write|sent|received)")
 _LEAST_BUCKETS = 500
+STALE = 0.2  # seconds that another run's curve may stay while this one's is read
 _FEW = 3  # points, of which no smaller stretch shows more
 
 
@@ -77,6 +79,7 @@ class MetricsPane(Widget):
         self._drawn = ""  # the metric of the curve
         self._curve: Curve | None = None
         self._started_at: float | None = None
+        self._patience: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield self._chart
@@ -106,6 +109,7 @@ class MetricsPane(Widget):
         self._metrics = dict(run.metrics) if run else {}
         if run is not None and run.id != self._run_id:
             self._run_id, self._stretch, self._cursor = run.id, None, None
+            self._patience = self._patience or self.set_timer(STALE, self._forget_curve)
         metrics = sorted(self._metrics.values(), key=_order)
         self._grid.empty = ("It has failed", run.error, "l shows its log.") if run and run.error else _EMPTY
         self._grid.update(ListSource(_COLUMNS, [_row(metric) for metric in metrics]))
@@ -113,11 +117,20 @@ class MetricsPane(Widget):
         if self._chart.display != has_curves:
             self._chart.display = has_curves
         self.set_class(not has_curves, "-figures")
+        if not has_curves:
+            self.remove_class("-full")
 
     def show_curve(self, metric: str, curve: Curve | None, run_started_at: float | None) -> None:
         """What was wished. `run_started_at`: in seconds since the epoch."""
+        if self._patience is not None:
+            self._patience.stop()
+            self._patience = None
         self._drawn, self._curve, self._started_at = metric, curve, run_started_at
         self._draw()
+
+    def _forget_curve(self) -> None:
+        """What is drawn is another run's, and this one's has not come yet."""
+        self.show_curve(self.metric, None, None)
 
     def leave(self) -> bool:
         """Go one step out: bring the figures back; False if they are there."""
@@ -206,7 +219,7 @@ class MetricsPane(Widget):
         self.action_cross_right(-1)
 
     def action_full(self) -> None:
-        if self._metrics:
+        if self._chart.display:
             self.toggle_class("-full")
 
     def _look_at(self, stretch: Stretch | None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.timer import Timer
 from textual.widget import Widget
 
 from mlops_console.core.plots import Bars, Lines, Matrix, Plot
@@ -24,6 +25,7 @@ _COLUMNS = (
     Column("plot", "PLOT", least=12, most=60, flex=1, sortable=False),
     Column("kind", "KIND", width=10, sortable=False),
 )
+STALE = 0.2  # seconds that what another run has shown may stay while this one's is read
 _KINDS = {Lines: "lines", Matrix: "matrix", Bars: "bars"}
 
 
@@ -60,6 +62,8 @@ class PlotsPane(Widget):
         self._chart = PlotChart()
         self._plots: dict[str, Plot | str] = {}
         self._chosen = ""
+        self._expected: object = None  # the run and its artifacts, whose plots are shown or on their way
+        self._patience: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield self._grid
@@ -68,14 +72,33 @@ class PlotsPane(Widget):
     def on_mount(self) -> None:
         self._arrange()
 
-    def show(self, run_id: str, plots: Sequence[tuple[str, Plot | str]]) -> None:
-        """Show the plots of a run; a text instead of one says why it can't be read."""
+    def expect(self, run_id: str, artifacts: object) -> bool:
+        """Of this run the plots are to be shown next; whether those are to be read. Another run's don't stay long."""
+        if self._expected == (run_id, artifacts):
+            return False
+        self._expected = (run_id, artifacts)
+        self._patience = self._patience or self.set_timer(STALE, self._clear)
+        return True
+
+    def forget(self) -> None:
+        """There is no run."""
+        self._expected = None
+        self._clear()
+
+    def show(self, plots: Sequence[tuple[str, Plot | str]]) -> None:
+        """Show the plots of the run that is expected; a text instead of one says why it can't be read."""
+        if self._patience is not None:
+            self._patience.stop()
+            self._patience = None
         self._plots = dict(plots)
         self._grid.update(ListSource(_COLUMNS, [_row(name, plot) for name, plot in self._plots.items()]))
         if self._chosen in self._plots:
             self._grid.select(self._chosen)
         self._arrange()
         self._draw()
+
+    def _clear(self) -> None:
+        self.show(())
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         event.stop()

@@ -1,6 +1,5 @@
 """What the runs view reads, in threads, and the messages that bring it."""
 
-import re
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from textual.message import Message
 
 from mlops_console.core.datasets import RunInput
 from mlops_console.core.errors import ConfigError
-from mlops_console.core.filters import Field
+from mlops_console.core.filters import Field, typed_filter
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.runs import Artifact, Curve, FieldNames, Run, StageRun
 from mlops_console.tui.screens.runs.metrics import Wish
@@ -17,8 +16,6 @@ from mlops_console.tui.screens.runs.source import WINDOW, Shown, Window
 
 if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
-
-_WORDS = re.compile(r"[\w.-]+")
 
 
 @dataclass
@@ -75,18 +72,13 @@ class CurveLoaded(Message, bubble=False):
     curve: Curve | None
 
 
-def as_filter(text: str) -> str:
-    """A single word means a part of the name; the rest is the filter language."""
-    return f'name ~ "{text}"' if _WORDS.fullmatch(text) else text
-
-
 def read_window(workspace: "Workspace", asked: Asked, offset: int, total: int | None) -> WindowLoaded:
     from mlops_console.store import run_table
     from mlops_console.store.runs import RunQuery
 
     with workspace.store.read() as db:
         shown = asked.chosen or default_columns(workspace, run_table.recent_names(db))
-        text = as_filter(asked.text.strip())
+        text = typed_filter(asked.text)
         fields = [column.field for column in shown]
         query = RunQuery(text, asked.order, WINDOW, offset, asked.deleted)
         found = run_table.rows(db, query, fields, total)
@@ -101,7 +93,7 @@ def read_count(workspace: "Workspace", text: str, deleted: bool) -> CountLoaded:
 
     begun = time.monotonic()
     with workspace.store.read() as db:
-        total = runs.count(db, runs.RunQuery(filter=as_filter(text.strip()), deleted=deleted))
+        total = runs.count(db, runs.RunQuery(filter=typed_filter(text), deleted=deleted))
     return CountLoaded(text, deleted, total, time.monotonic() - begun)
 
 

@@ -61,6 +61,9 @@ class RunSource:
             self._want(offset)
         return found
 
+    def peek(self, index: int) -> Row | None:
+        return self._row(index)
+
     def index_of(self, key: str) -> int | None:
         """Where the run with this id is, if it is in the window."""
         for at, run in enumerate(self._window.runs, self._window.offset):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_console.core.errors import MlopsError, UsageError
-from mlops_console.core.filters import Field, FilterError, field_text, parse_field
+from mlops_console.core.filters import Field, FilterError, field_text, parse_field, typed_filter
 from mlops_console.core.runs import RunRow
 from mlops_console.core.text import safe_line
 from mlops_console.core.views import RunView, ViewColumn
@@ -70,13 +70,15 @@ class RunsView(ListView):
         self._group: Field | None = None  # by what the runs are grouped
         self._groups: GroupsLoaded | None = None
         self._group_order, self._group_descending = "", False
-        self._left: tuple[str, Field] | None = None  # filter and groups from which somebody has gone into one
+        # Filter and groups from which somebody has gone into one, and the filter there.
+        self._left: tuple[str, Field, str] | None = None
         self._total: int | None = None  # None while it is being counted
         self._count_is_stale = False
         self._count_due = 0.0  # not before this moment it is counted again
         self._loaded: reading.RunLoaded | None = None
         self._shown = reading.Asked()  # of the window: what is being typed may be no filter yet
         self._wanted = ""  # a run that another view has sent us to
+        self._left_behind: RunRow | None = None  # the run under the cursor when its window was left
 
     def make_detail(self) -> DetailPane:
         return DetailPane(
@@ -115,13 +117,15 @@ class RunsView(ListView):
         return "chart" if self._metrics is not None and self._metrics.has_focus_within else self.NAME
 
     def leave(self) -> bool:
-        if self._left is not None and not self.split.opened:
-            text, group = self._left
-            self._left = None
-            self.filter_bar.set_text(text)
-            self._group_by(group)
+        if self._metrics is not None and self._metrics.leave():
             return True
-        if (self._metrics is not None and self._metrics.leave()) or super().leave():
+        left = self._left
+        if left is not None and left[2] == self.filter_bar.text and not self.split.opened:
+            self._left = None
+            self.filter_bar.set_text(left[0])
+            self._group_by(left[1])
+            return True
+        if super().leave():
             return True
         if self._trash:
             self.action_trash()
@@ -205,16 +209,19 @@ class RunsView(ListView):
         if event.asked != self._asked or self._group is not None:
             return
         self.filter_bar.show_problem("")
+        self._left_behind = self._selected
         self._window, self._shown, self._offset = event.window, event.asked, event.window.offset
         self._show_window()
         if not event.window.runs:
             self._show_none()
-        if self._wanted and self.grid.select(self._wanted):
-            self._wanted = ""
+        if self._wanted:
+            self._go_to_wanted()
         self._read_detail()
 
     def on_count_loaded(self, event: reading.CountLoaded) -> None:
         if (event.text, event.deleted) == (self.filter_bar.text, self._trash):
+            if self._window.offset and event.total != self._total:
+                self._read_window()  # it may have been read from the end, by the count of before
             self._total = event.total
             self._count_due = time.monotonic() + 10 * event.cost
             if self._group is None:
@@ -250,7 +257,7 @@ class RunsView(ListView):
     def on_plots_loaded(self, event: PlotsLoaded) -> None:
         pane, run = self.detail.widget if self.detail else None, self._selected
         if isinstance(pane, PlotsPane) and run is not None and run.id == event.run_id:
-            pane.show(event.run_id, event.plots)
+            pane.show(event.plots)
 
     def on_metrics_pane_wished(self, event: MetricsPane.Wished) -> None:
         event.stop()
@@ -277,7 +284,8 @@ class RunsView(ListView):
                 pane.show_run(loaded.run)
             case "plots" if isinstance(pane, PlotsPane):
                 run_id = loaded.run.id
-                self.read("plots", lambda workspace: read_plots(workspace, run_id))
+                if pane.expect(run_id, loaded.artifacts):
+                    self.read("plots", lambda workspace: read_plots(workspace, run_id))
             case "params" if isinstance(pane, Facts):
                 pane.show(facts.param_facts(loaded.run))
             case "artifacts" if isinstance(pane, Facts):
@@ -297,6 +305,8 @@ class RunsView(ListView):
         pane = self.detail.widget
         if isinstance(pane, MetricsPane):
             pane.show_run(None)
+        elif isinstance(pane, PlotsPane):
+            pane.forget()
         elif isinstance(pane, Facts):
             pane.show([])
         elif isinstance(pane, LogView):
@@ -309,10 +319,13 @@ class RunsView(ListView):
 
     @property
     def _selected(self) -> RunRow | None:
+        """The run under the cursor, also where somebody has scrolled away from it."""
         if self._group is not None:
             return None
         at = self.grid.cursor - self._window.offset
-        return self._window.runs[at] if 0 <= at < len(self._window.runs) else None
+        if 0 <= at < len(self._window.runs):
+            return self._window.runs[at]
+        return self._left_behind if self._left_behind and self._left_behind.id == self.grid.key else None
 
     @property
     def _loaded_selected(self) -> reading.RunLoaded | None:
@@ -329,12 +342,21 @@ class RunsView(ListView):
         return True
 
     async def go_to(self, where: Mapping[str, Any]) -> None:
+        self._left, self._trash = None, False
+        self._set_group(None)
         if "filter" in where:
             self.filter_bar.set_text(str(where["filter"]))
         if "run" in where:
             self._wanted = str(where["run"])
-            if self.grid.select(self._wanted):
-                self._wanted = ""
+        self.query_changed()
+
+    def _go_to_wanted(self) -> None:
+        """Where it is not among the first runs it is looked for by its id."""
+        wanted, self._wanted = self._wanted, ""
+        by_id = f"id = {wanted}"
+        if not self.grid.select(wanted) and self.filter_bar.text != by_id:
+            self._wanted = wanted
+            self.filter_bar.set_text(by_id)
 
     # Columns, views, groups, trash
 
@@ -348,6 +370,8 @@ class RunsView(ListView):
             self.read("names", lambda workspace: reading.read_names(workspace, "groups"))
 
     def on_names_loaded(self, event: reading.NamesLoaded) -> None:
+        if not self._is_looked_at:
+            return
         if event.wanted_for == "columns":
             self.app.push_screen(ColumnsDialog(self._window.shown, event.names, self._choose_columns))
         else:
@@ -355,7 +379,10 @@ class RunsView(ListView):
 
     def _choose_columns(self, shown: tuple[Shown, ...]) -> None:
         self._chosen = shown
-        self._read_window()
+        if self._group is None:
+            self._read_window()
+        else:
+            self._read_groups()
 
     def _group_chosen(self, field: str | None) -> None:
         if field == groups.NO_GROUPS:
@@ -367,18 +394,23 @@ class RunsView(ListView):
                 self.console.tell_error(error)
 
     def _group_by(self, field: Field | None) -> None:
-        self._group, self._groups = field, None
+        self._set_group(field)
         self._group_order, self._group_descending = "", False
         self.grid.unmark_all()
         self.grid.reset()
         self._show_none()
         self.query_changed()
 
+    def _set_group(self, field: Field | None) -> None:
+        self._group, self._groups = field, None
+        self.grid.markable = field is None
+
     def _read_groups(self) -> None:
         asked, by = self._asked, self._group
         shown = self._chosen or self._window.shown
         if by is not None:
-            self.frame.show_title(self.list_title, None, f"grouping by {field_text(by)} …")
+            if self._groups is None:
+                self.frame.show_title(self.list_title, None, f"grouping by {field_text(by)} …")
             self.read("runs", lambda workspace: groups.read_groups(workspace, asked, by, shown))
 
     def on_groups_loaded(self, event: GroupsLoaded) -> None:
@@ -412,14 +444,22 @@ class RunsView(ListView):
         if found is not None:
             text = self.filter_bar.text.strip()
             wanted = groups.condition(self._group, found.value)
-            self._left = (text, self._group)
-            self._group, self._groups = None, None
-            self.filter_bar.set_text(f"({reading.as_filter(text)}) and {wanted}" if text else wanted)
+            inside = f"({typed_filter(text)}) and {wanted}" if text else wanted
+            self._left = (text, self._group, inside)
+            self._set_group(None)
+            self.filter_bar.set_text(inside)
 
     def action_views(self) -> None:
         self.read("views", read_views)
 
+    @property
+    def _is_looked_at(self) -> bool:
+        """Whether a dialogue that somebody has wished for may still open."""
+        return self.display and self.app.screen is self.screen
+
     def on_views_loaded(self, event: ViewsLoaded) -> None:
+        if not self._is_looked_at:
+            return
         found = {view.name: view for view in event.views}
 
         def wished(wish: Wished | None) -> None:
@@ -446,10 +486,11 @@ class RunsView(ListView):
         self.read("view", lambda workspace: keep_view(workspace, view))
 
     def _show_view(self, view: RunView) -> None:
-        self._left = None
+        self._left, self._trash = None, False
+        self.grid.unmark_all()
         self._chosen = tuple(Shown(parse_field(column.field), column.width) for column in view.columns)
         self.order, self.descending = view.order_by.removeprefix("-"), view.order_by.startswith("-")
-        self._group, self._groups = parse_field(view.group_by) if view.group_by else None, None
+        self._set_group(parse_field(view.group_by) if view.group_by else None)
         self.filter_bar.set_text(view.filter)
 
     @property
@@ -481,7 +522,10 @@ class RunsView(ListView):
             return
         runs = list(self.grid.marks) or ([self._selected.id] if self._selected else [])
         if runs:
-            self.console.act(f"{doing} {len(runs)} runs", action, {"runs": runs})
+            title = f"{doing} {len(runs):,} runs" if len(runs) > 1 else f"{doing} a run"
+            self.console.act(title, action, {"runs": runs}, self.grid.unmark_all)
+        elif self._group is not None:
+            self.app.notify("A group is no run: enter shows its runs.", markup=False)
 
     def action_compare(self) -> None:
         from mlops_console.tui.screens.runs.compare import CompareDialog
@@ -489,7 +533,9 @@ class RunsView(ListView):
         marked = dict(self.grid.marks)
         if len(marked) == 1 and self._selected is not None:
             marked[self._selected.id] = None
-        if len(marked) < 2:
+        if self._group is not None:
+            self.app.notify("A group is no run: enter shows its runs.", markup=False)
+        elif len(marked) < 2:
             self.app.notify("Mark two or more runs with space, then compare.", markup=False)
         else:
             self.app.push_screen(CompareDialog(tuple(marked)))

@@ -81,9 +81,12 @@ class ChartPane(Widget):
         lines = compared.comparison.metrics
         self._grid.update(ListSource(_COLUMNS, [_row(line, names) for line in lines]))
         self._grid.styles.height = min(len(lines), _ROWS) + 1
-        if metric:
-            self._grid.select(metric)
-        self.post_message(self.Wished())
+        if metric and metric != self.metric and self._grid.select(metric):
+            return  # the cursor has moved: that is a wish
+        if lines:
+            self.post_message(self.Wished())
+        else:
+            self._chart.show(LineData(empty="None of these runs has recorded a metric."))
 
     def show_curves(self, metric: str, curves: Mapping[str, Curve]) -> None:
         """What was wished."""

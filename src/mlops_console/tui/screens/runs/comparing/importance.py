@@ -8,7 +8,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from mlops_console.core.jobs import Job, JobState
-from mlops_console.core.text import age, number, safe_line
+from mlops_console.core.text import clock, number, safe_line
 from mlops_console.data.importance import LEAST, Importance, caveats, from_result
 from mlops_console.tui.paint import line, styled
 from mlops_console.tui.widgets.grid import Grid
@@ -47,6 +47,7 @@ class ImportancePane(Widget):
     def show(self, metric: str, marked: int, of_marked: bool, job: Job | None) -> None:
         """
         Args:
+            metric: its figure, in the filter language; "" where there is none.
             marked: how many runs are compared.
             of_marked: whether these are what is reckoned from, else all runs.
             job: the newest that reckons just this; None if there is none.
@@ -60,6 +61,8 @@ class ImportancePane(Widget):
 
 
 def _told(metric: str, marked: int, of_marked: bool, job: Job | None) -> list[Content]:
+    if not metric:
+        return [styled("None of these runs has recorded a metric.", "muted")]
     head = line((safe_line(metric), "strong"), ("  by permutation in a random forest", "muted"))
     if of_marked:
         source = f"From the {marked} runs that are compared."
@@ -85,7 +88,7 @@ def _state(job: Job | None) -> list[Content]:
 
 
 def _summary(job: Job, found: Importance) -> list[Content]:
-    told = f"from {found.runs:,} runs · R² on unseen runs {number(found.score)} · job {job.id}, {age(job.ended_at)}"
+    told = f"from {found.runs:,} runs · R² on unseen runs {number(found.score)} · job {job.id}, {clock(job.ended_at)}"
     return [styled(told), *(line(("⚠ ", "warn"), sentence) for sentence in caveats(found))]
 
 

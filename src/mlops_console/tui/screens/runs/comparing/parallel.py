@@ -57,9 +57,8 @@ class ParallelPane(Widget):
     def show(self, compared: Compared, metric: str) -> None:
         self._comparison, self._metric = compared.comparison, metric
         line = self._comparison.metric(metric)
-        if line is not None:
-            self._grid.update(_runs(self._comparison, line))
-            self._grid.styles.height = min(len(self._comparison.runs), _ROWS) + 1
+        self._grid.update(_runs(self._comparison, line) if line else ListSource(()))
+        self._grid.styles.height = min(len(self._comparison.runs), _ROWS) + 1
         self._draw()
 
     def on_grid_moved(self, event: Grid.Moved) -> None:

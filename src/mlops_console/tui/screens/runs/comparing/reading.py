@@ -61,6 +61,14 @@ class Written(Message, bubble=False):
     path: Path
 
 
+@dataclass
+class Taken(Message, bubble=False):
+    """A file of this name is there already: the text was not written."""
+
+    path: Path
+    text: str
+
+
 def read_comparison(workspace: "Workspace", run_ids: tuple[str, ...]) -> RunsCompared:
     """Of more than `MOST` runs the newest."""
     from mlops_console.store import datasets, runs
@@ -108,17 +116,17 @@ def find_importance(workspace: "Workspace", metric: str, run_ids: Sequence[str])
     return ImportanceFound(metric, None)
 
 
-def write(path: Path, text: str, replace: bool) -> Written:
-    """Write a file.
+def write(path: Path, text: str, replace: bool = False) -> Written | Taken:
+    """Write a file, and only if there is none yet unless it is to `replace` one.
 
     Raises:
-        StoreError: it can't be written, or it is there already and was not to be replaced.
+        StoreError: it can't be written.
     """
     try:
         with path.open("w" if replace else "x", encoding="utf-8", errors="surrogatepass", newline="") as file:
             file.write(text)
     except FileExistsError:
-        raise StoreError(f"{path} is there already.", "Choose another name.") from None
+        return Taken(path, text)
     except ValueError:
         raise StoreError("That is no name of a file.", "Choose another name.") from None
     except OSError as error:
