@@ -10,6 +10,7 @@ from mlops_console._version import __version__
 if TYPE_CHECKING:
     from mlops_console.core.models import ModelVersion
     from mlops_console.core.plots import Bars, Lines, Matrix
+    from mlops_console.tracking.artifacts import load_artifact
     from mlops_console.tracking.autolog import autolog
     from mlops_console.tracking.clerk import TrackingWarning
     from mlops_console.tracking.frames import runs
@@ -27,6 +28,7 @@ __all__ = [
     "TrackingWarning",
     "__version__",
     "autolog",
+    "load_artifact",
     "load_model",
     "params",
     "runs",
@@ -41,6 +43,7 @@ _HOMES = {
     "Run": "mlops_console.tracking.run",
     "TrackingWarning": "mlops_console.tracking.clerk",
     "autolog": "mlops_console.tracking.autolog",
+    "load_artifact": "mlops_console.tracking.artifacts",
     "load_model": "mlops_console.tracking.loading",
     "params": "mlops_console.tracking.params",
     "runs": "mlops_console.tracking.frames",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mlops_console.core.views import RunView, ViewColumn
-from mlops_console.store import runs, series, views
+from mlops_console.store import artifacts, runs, series, views
 from mlops_console.store.workspace import Workspace, open_workspace
 from tests.cli.test_commands import console, document, fails
 
@@ -110,3 +110,61 @@ def test_export_to_a_file_and_to_a_pipe(project: Path) -> None:
     fails("run", "export", "runs.xlsx", cwd=project, status=2, told="no format")
     fails("run", "export", "runs.csv", "--metric", "a", cwd=project, status=2, told="--series")
     assert console("run", "export", "runs.parquet", cwd=project).returncode == 0
+
+
+def test_a_view_of_one_word_is_a_part_of_the_name_here_too(project: Path) -> None:
+    for name in ("calm-otter", "brave-fox"):
+        add_run(project, name)
+    with open_workspace(project).store.write() as tx:
+        views.save(tx, RunView("otters", "otter"))
+    found = document("run", "list", "--view", "otters", cwd=project)
+    assert [run["name"] for run in found["runs"]] == ["calm-otter"]
+    found = document("run", "list", "--view", "otters", "--filter", 'status = "failed"', cwd=project)
+    assert found["total"] == 0
+
+
+def test_no_run_is_listed_where_none_is_asked_for(project: Path) -> None:
+    add_run(project, "calm-otter")
+    assert "0 of 1 runs" in console("run", "list", "--limit", "0", cwd=project).stdout
+
+
+def test_groups_have_figures_of_numbers_only(project: Path) -> None:
+    add_run(project, "calm-otter", depth=3)
+    with open_workspace(project).store.write() as tx:
+        columns = (ViewColumn("name"), ViewColumn("duration"), ViewColumn("params.depth"))
+        views.save(tx, RunView("groups", columns=columns, group_by="experiment"))
+    lines = console("run", "list", "--view", "groups", cwd=project).stdout.splitlines()
+    assert lines[0].split() == "EXPERIMENT RUNS TOOK (mean ± std) depth (mean ± std)".split()  # noqa: SIM905
+    assert lines[2].split() == ["fraud", "1", "0.0s", "3"]
+
+
+@pytest.mark.parametrize("target", ["/proc/none/x.csv", "folder-that-is-not/x.csv", "x" * 300 + ".csv"])
+def test_a_file_that_can_not_be_is_told(project: Path, target: str) -> None:
+    add_run(project, "calm-otter")
+    fails("run", "export", target, cwd=project, status=2, told="can't be written")
+
+
+def test_one_run_is_no_comparison(project: Path) -> None:
+    fails("run", "compare", add_run(project, "calm-otter"), cwd=project, status=2, told="nothing to compare")
+
+
+def test_what_a_run_has_kept_is_listed_and_written(project: Path) -> None:
+    run = add_run(project, "calm-otter")
+    workspace = open_workspace(project)
+    sha256 = workspace.objects.put_bytes(b"\x89PNG\x1b[2J")
+    with workspace.store.write() as tx:
+        artifacts.add(tx, run, "figures/roc.png", sha256, 8)
+        runs.set_tags(tx, run, {"team": "risk"})
+    told = console("run", "show", "calm-otter", cwd=project).stdout
+    assert "figures/roc.png" in told
+    assert "risk" in told
+    assert document("run", "artifact", run, "figures/roc.png", cwd=project)["file"] == "roc.png"
+    assert (project / "roc.png").read_bytes() == b"\x89PNG\x1b[2J"
+    fails("run", "artifact", run, "figures/roc.png", cwd=project, status=2, told="there already")
+    assert console("run", "artifact", run, "figures/roc.png", "--to", "roc.png", cwd=project).returncode == 0
+    fails("run", "artifact", run, "figures/x.png", cwd=project, status=2, told="no artifact")
+    fails("run", "artifact", run, "figures/roc.png", "--to", "/proc/x", cwd=project, status=2, told="can't be written")
+    workspace.objects.path(sha256).chmod(0o600)
+    workspace.objects.path(sha256).write_bytes(b"else")
+    fails("run", "artifact", run, "figures/roc.png", "--to", "new.png", cwd=project, status=1, told="damaged")
+    assert not (project / "new.png").exists()

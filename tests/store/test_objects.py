@@ -52,3 +52,24 @@ def test_an_object_that_can_not_be_read_is_told(workspace: Workspace) -> None:
 def test_a_name_that_is_no_sha256_reaches_no_file(workspace: Workspace, name: str) -> None:
     with pytest.raises(StoreError, match="is no SHA-256"):
         workspace.objects.path(name)
+
+
+@pytest.mark.parametrize("executable", [False, True])
+def test_a_restored_file_is_no_link_to_what_is_kept(workspace: Workspace, tmp_path: Path, executable: bool) -> None:
+    sha256 = workspace.objects.put_bytes(b"model")
+    target = tmp_path / "folder" / "model"
+    workspace.objects.restore(sha256, target, executable)
+    assert target.stat().st_mode & 0o100 == 0o100 * executable
+    target.write_bytes(b"changed")
+    assert workspace.objects.read_checked(sha256) == b"model"
+
+
+def test_what_is_damaged_is_not_restored(workspace: Workspace, tmp_path: Path) -> None:
+    sha256 = workspace.objects.put_bytes(b"model")
+    workspace.objects.path(sha256).chmod(0o600)
+    workspace.objects.path(sha256).write_bytes(b"mOdel")
+    (tmp_path / "model").write_bytes(b"before")
+    with pytest.raises(StoreError, match="is damaged"):
+        workspace.objects.restore(sha256, tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["model"]
+    assert (tmp_path / "model").read_bytes() == b"before"

@@ -77,6 +77,7 @@ def test_a_curve_keeps_the_extremes_of_its_stretch(
     assert steps == sorted(set(steps))
     assert all(_same(point.value, values[point.step]) for point in curve.points)
     finite = [value for value in values[first : last + 1] if not math.isnan(value)]
+    assert curve.exact is False or curve.missing == last + 1 - first - len(finite)
     if finite:
         seen = [point.value for point in curve.points if not math.isnan(point.value)]
         assert min(seen) <= min(finite)

@@ -378,7 +378,7 @@ class TestZoom:
 
 class TestCurves:
     POINTS = tuple(Point(step * 10, float(step), 1000.0 + step * 60) for step in range(11))
-    CURVE = Curve(POINTS, POINTS, 11, True, 0, 100)
+    CURVE = Curve(POINTS, POINTS, 11, 0, True, 0, 100)
     ELAPSED = Look(x_axis="elapsed")
 
     def test_where_points_are_on_each_axis(self) -> None:
@@ -398,7 +398,7 @@ class TestCurves:
         assert readout(self.CURVE, Look(), None, (5, 25), 10) == "steps 10–20: 1 to 2"
         assert readout(self.CURVE, Look(), None, (12, 13), 12) == "step 10: 1"
         assert readout(self.CURVE, self.ELAPSED, None, (90, 130), 120) == "step 20 2m: 2"
-        assert readout(Curve((), (), 0, True, 0, 0), Look(), None, (0, 1), 0) == ""
+        assert readout(Curve((), (), 0, 0, True, 0, 0), Look(), None, (0, 1), 0) == ""
 
 
 class TestSparkline:

@@ -31,7 +31,9 @@ def curve_of(points: Sequence[Point], wish: Wish) -> Curve:
     inside = [point for point in points if first <= point.step <= last]
     ends = points[0].step, points[-1].step
     if len(inside) <= 4 * wish.buckets:
-        return Curve(tuple(inside), tuple(inside), len(inside), True, *ends)
+        return Curve(
+            tuple(inside), tuple(inside), len(inside), sum(math.isnan(point.value) for point in inside), True, *ends
+        )
     size = -(-len(inside) // wish.buckets)
     kept: list[Point] = []
     means: list[Point] = []
@@ -41,7 +43,7 @@ def curve_of(points: Sequence[Point], wish: Wish) -> Curve:
         kept += sorted({bucket[0], by_value[0], by_value[-1], bucket[-1]}, key=lambda point: point.step)
         mean = math.fsum(point.value for point in bucket) / len(bucket)
         means.append(Point(bucket[len(bucket) // 2].step, mean, bucket[len(bucket) // 2].at))
-    return Curve(tuple(kept), tuple(means), len(inside), False, *ends)
+    return Curve(tuple(kept), tuple(means), len(inside), sum(math.isnan(point.value) for point in inside), False, *ends)
 
 
 def summary_of(name: str, points: Sequence[Point]) -> SeriesSummary:
@@ -124,6 +126,11 @@ class TestSaying:
             assert head(pilot).startswith("loss · extremes of 10,001 points")
         async with pane_with({"auc": SHORT}) as (pilot, _):
             assert head(pilot) == "auc · all 41 points"
+
+    async def test_what_is_no_number_is_counted(self) -> None:
+        values = [math.nan if step % 5 == 0 else 0.5 for step in range(40)]
+        async with pane_with({"loss": points_of(values)}) as (pilot, _):
+            assert head(pilot) == "loss · all 40 points · 8 NaN"
 
     async def test_smoothing_goes_round(self) -> None:
         async with pane_with({"auc": SHORT}) as (pilot, _):

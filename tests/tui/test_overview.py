@@ -12,7 +12,7 @@ from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.drift import Prediction
 from mlops_console.core.models import ModelRef
-from mlops_console.store import alerts, deployments, models
+from mlops_console.store import alerts, deployments, models, runs, series
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.overview.painting import needs, overview_rows
@@ -60,6 +60,17 @@ class TestRows:
         PredictionLog(workspace.predictions_path).append("staging", first + later)
         card = next(card for card in overview(workspace).cards if card.environment.name == "staging")
         assert abs(card.per_minute - rate) <= 0.1 * rate
+
+    def test_the_best_loss_is_the_least_and_of_a_nameless_figure_there_is_none(self, workspace: Workspace) -> None:
+        with workspace.store.write() as tx:
+            for name, value in (("calm-otter", 2.4), ("brave-fox", 0.3), ("dim-heron", 0.9)):
+                run_id = runs.create(tx, name=name, experiment="fraud")
+                series.ingest(tx, run_id, [("train/loss", 0, value, 1.0)])
+        assert "best 0.3000 brave-fox" in plain(overview_rows(overview(workspace), "", time.time(), 100, 30))
+        with workspace.store.write() as tx:
+            for run in runs.page(tx, runs.RunQuery()).runs:
+                series.ingest(tx, run.id, [("test/size", 0, 1.0, 1.0)])
+        assert "best" not in plain(overview_rows(overview(workspace), "", time.time(), 100, 30))
 
     def test_each_alert_has_the_key_to_press_next(self, workspace: Workspace) -> None:
         seed(workspace)

@@ -12,6 +12,7 @@ from mlops_console.store import runs, series, views
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.runs.groups import condition
 from mlops_console.tui.screens.runs.source import WINDOW, RunSource, Window, window_at
+from mlops_console.tui.screens.runs.view import RunsView
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.test_runs import add_run
 
@@ -205,3 +206,120 @@ def test_the_default_columns_leave_system_metrics_out(workspace: Workspace, tmp_
 
     shown = default_columns(workspace, FieldNames(("val/auc", "system/cpu"), ("lr",)))
     assert [column.field.key or column.field.kind for column in shown] == ["val/auc", "started", "duration", "lr"]
+
+
+async def test_what_is_scrolled_away_from_stays_where_it_is(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        for number in range(2 * WINDOW):
+            runs.create(tx, name=f"run-{number:04}", experiment="e")
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, f"run-{2 * WINDOW - 1:04}")
+        grid = pilot.app.query_one(RunsView).grid
+        grid.scroll_to(y=2 * WINDOW - 60, animate=False)
+        await until(pilot, "run-0050")
+        key = grid.key
+        with workspace.store.write() as tx:
+            runs.set_tags(tx, key, {"a": "b"})  # what is read again keeps the scrolled place
+        await pilot.pause(0.3)
+        assert "run-0050" in screen_text(pilot)
+        assert grid.key == key
+
+
+async def test_marks_are_gone_once_their_runs_are_moved(workspace: Workspace) -> None:
+    for name in ("calm-otter", "brave-fox", "dim-heron"):
+        ended(workspace, name)
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "── 3 ──")
+        await pilot.press("space", "space", "D")
+        await until(pilot, "Move 2 runs to the trash")
+        await pilot.press("y")
+        await until(pilot, "── 1 ──")
+        assert not pilot.app.query_one(RunsView).grid.marks
+
+
+async def test_a_group_is_no_run(workspace: Workspace) -> None:
+    ended(workspace, "calm-otter", lr=0.1)
+    ended(workspace, "brave-fox", lr=0.2)
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "brave-fox")
+        await pilot.press("colon", *"group params.lr", "enter")
+        await until(pilot, "Runs in groups")
+        await pilot.press("space", "c")
+        await until(pilot, "A group is no run")
+        assert not pilot.app.query_one(RunsView).grid.marks
+
+
+async def test_columns_chosen_while_grouped_are_those_of_the_groups(workspace: Workspace) -> None:
+    ended(workspace, "calm-otter", lr=0.1, depth=6)
+    async with console(workspace, "runs", size=(160, 30)) as pilot:
+        await until(pilot, "calm-otter")
+        await pilot.press("colon", *"group params.lr", "enter")
+        await until(pilot, "Runs in groups")
+        await pilot.press("C")
+        await until(pilot, "metrics.val/auc.max")
+        await pilot.press("slash", *"auc.max", "enter", "space", "escape", "escape")
+        text = await until(pilot, "val/auc max")
+        assert "Runs in groups" in text
+
+
+async def test_a_run_is_found_from_another_view_also_while_grouped(workspace: Workspace) -> None:
+    wanted = ended(workspace, "calm-otter", lr=0.1)
+    ended(workspace, "brave-fox", lr=0.2)
+    async with console(workspace, "runs", size=(160, 30)) as pilot:
+        await until(pilot, "brave-fox")
+        await pilot.press("colon", *"group params.lr", "enter")
+        await until(pilot, "Runs in groups")
+        view = pilot.app.query_one(RunsView)
+        await view.go_to({"run": wanted})
+        await until(pilot, "▌  calm-otter")
+        assert view.grid.key == wanted
+
+
+async def test_a_run_beyond_the_first_ones_is_found_by_its_id(workspace: Workspace) -> None:
+    wanted = ended(workspace, "calm-otter")
+    with workspace.store.write() as tx:
+        for number in range(WINDOW + 10):
+            runs.create(tx, name=f"run-{number:04}", experiment="e")
+    async with console(workspace, "runs", size=(160, 30)) as pilot:
+        await until(pilot, "run-0300")
+        await pilot.app.query_one(RunsView).go_to({"run": wanted})
+        await until(pilot, "▌  calm-otter")
+
+
+async def test_enter_keeps_a_filter_that_was_just_mended(workspace: Workspace) -> None:
+    ended(workspace, "calm-otter", 0.9)
+    ended(workspace, "brave-fox", 0.5)
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, "brave-fox")
+        await pilot.press("slash", *"metrics.val/auc >")
+        await until(pilot, "^")
+        await pilot.press(*" 0.7", "enter")
+        await until(pilot, "── 1 ── metrics.val/auc > 0.7")
+
+
+async def test_the_end_of_the_list_follows_a_count_that_was_stale(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        ids = [runs.create(tx, name=f"run-{number:04}", experiment="e") for number in range(2 * WINDOW)]
+        for run_id in ids[:50]:
+            runs.finish(tx, run_id, RunStatus.SUCCEEDED)
+    async with console(workspace, "runs", size=(120, 30)) as pilot:
+        await until(pilot, f"── {2 * WINDOW} ──")
+        await pilot.press("G")
+        await until(pilot, "run-0000")
+        with workspace.store.write() as tx:
+            for run_id in ids[:50]:
+                runs.delete(tx, run_id)
+        text = await until(pilot, f"── {2 * WINDOW - 50} ──")
+        text = await until(pilot, "run-0050")
+        assert "run-0049" not in text
+
+
+async def test_a_list_that_the_details_hide_is_shown_before_it_is_filtered(workspace: Workspace) -> None:
+    ended(workspace, "calm-otter")
+    async with console(workspace, "runs") as pilot:
+        await until(pilot, "calm-otter")
+        await pilot.press("enter")
+        await until(pilot, "Artifacts")
+        await pilot.press("slash", *"otter", "enter")
+        text = await until(pilot, "── 1 ── otter")
+        assert "NAME" in text

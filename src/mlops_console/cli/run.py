@@ -1,6 +1,7 @@
 """`run show|logs|stop`; the other commands of runs are added by their own modules."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from mlops_console.cli import comparing, exporting, listing, shapes, trashing
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
-from mlops_console.core.errors import NotFoundError
+from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.store import artifacts, datasets, models, runs, stages
 from mlops_console.store.logs import LINE_LIMIT, output_log
 from mlops_console.store.logs import tail as read_tail
@@ -53,6 +54,8 @@ def show_run(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonO
     )
     for name, value in facts:
         show(f"  {name:<11}{value}")
+    if found.tags:
+        show_table(("TAG", "VALUE"), list(found.tags.items()))
     if found.params:
         show_table(("PARAM", "VALUE"), [(name, text.param(value)) for name, value in found.params.items()])
     if found.metrics:
@@ -64,6 +67,9 @@ def show_run(run: RunArgument, workspace: WorkspaceOption = None, as_json: JsonO
             ],
             right=("LAST", "MIN", "MAX", "POINTS"),
         )
+    if document["artifacts"]:
+        sizes = [(kept["path"], text.size(kept["size"])) for kept in document["artifacts"]]
+        show_table(("ARTIFACT", "SIZE"), sizes, right=("SIZE",))
 
 
 @app.command("logs")
@@ -97,6 +103,35 @@ def logs(
         show(f"── {name} ──")
         for line in tail:
             show(line)
+
+
+@app.command("artifact")
+def artifact(
+    run: RunArgument,
+    path: Annotated[str, typer.Argument(help="As 'run show' names it: plots/roc.json, figures/roc.png.")],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Where to write it; by default here, by the name it has."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a file that a run has kept."""
+    opened_workspace = opened(workspace)
+    with opened_workspace.store.read() as db:
+        found = runs.get(db, run)
+        kept = artifacts.get(db, found.id, path)
+    target = to or Path(Path(kept.path).name)
+    if to is None and target.exists():
+        raise UsageError(f"{target} is there already.", "Say with --to where to write it.")
+    try:
+        opened_workspace.objects.restore(kept.sha256, target)
+    except OSError as error:
+        raise UsageError(f"{target} can't be written: {error.strerror}.", "Name another file with --to.") from None
+    if as_json:
+        show_json({"run": found.id, "artifact": kept.path, "file": str(target), "size": kept.size})
+    else:
+        show(f"{target}  {text.size(kept.size)}")
 
 
 @app.command("stop")

@@ -76,6 +76,7 @@ class Curve:
         points: by step; of a bucket at most its first, least, greatest and last one.
         means: one a bucket, the mean of its finite values; `points` where `exact`.
         count: how many points the stretch has.
+        missing: how many of them are NaN.
         exact: `points` are all of them.
         first_step, last_step: of the whole series.
     """
@@ -83,6 +84,7 @@ class Curve:
     points: tuple[Point, ...]
     means: tuple[Point, ...]
     count: int
+    missing: int
     exact: bool
     first_step: int
     last_step: int

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 
+from mlops_console.core.errors import NotFoundError
 from mlops_console.core.runs import Artifact
 from mlops_console.store.changes import Topic, announce
 
@@ -16,6 +17,18 @@ def add(tx: sqlite3.Connection, run_id: str, path: str, sha256: str, size: int) 
         (path, sha256, size, time.time(), run_id),
     )
     announce(tx, Topic.RUNS, run_id)
+
+
+def get(db: sqlite3.Connection, run_id: str, path: str) -> Artifact:
+    """An artifact of a run by its path.
+
+    Raises:
+        NotFoundError: the run has none of this path.
+    """
+    for found in listing(db, run_id):
+        if found.path == path:
+            return found
+    raise NotFoundError(f"Run {run_id} has no artifact {path!r}.", "'mlops-console run show' tells what it has kept.")
 
 
 def listing(db: sqlite3.Connection, run_id: str) -> list[Artifact]:

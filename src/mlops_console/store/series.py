@@ -92,7 +92,7 @@ def curve(
     part = _exact(_rows(db, key, *seen), *seen)
     if len(part) <= 2 * buckets:
         every = tuple(Point(*point) for point in zip(part.steps, part.values, part.ats, strict=True))
-        return Curve(every, every, len(every), True, *ends)
+        return Curve(every, every, len(every), sum(map(math.isnan, part.values)), True, *ends)
     return _from_near(part, buckets, ends)
 
 
@@ -157,21 +157,24 @@ def _from_afar(heads: Sequence[sqlite3.Row], buckets: int, ends: tuple[int, int]
         finite = sum(head["finite"] for head in group)
         total = sum(number(head["total"]) for head in group)
         means.append(Point(last["last_step"], total / finite if finite else number(None), last["last_at"]))
-    return Curve(tuple(drawn), tuple(means), sum(head["count"] for head in heads), False, *ends)
+    count, finite = (sum(head[name] for head in heads) for name in ("count", "finite"))
+    return Curve(tuple(drawn), tuple(means), count, count - finite, False, *ends)
 
 
 def _from_near(part: Columns, buckets: int, ends: tuple[int, int]) -> Curve:
     drawn: list[Point] = []
     means: list[Point] = []
+    finite = 0
     size = -(-len(part) // buckets)
     for begin in range(0, len(part), size):
         end = min(begin + size, len(part))
         found = chunks.figures(part.values[begin:end])
+        finite += found.finite
         wanted = {begin, end - 1} | ({begin + found.low, begin + found.high} if found.finite else set())
         drawn += [Point(part.steps[at], part.values[at], part.ats[at]) for at in sorted(wanted)]
         mean = found.total / found.finite if found.finite else number(None)
         means.append(Point(part.steps[end - 1], mean, part.ats[end - 1]))
-    return Curve(tuple(drawn), tuple(means), len(part), False, *ends)
+    return Curve(tuple(drawn), tuple(means), len(part), len(part) - finite, False, *ends)
 
 
 def _append_series(tx: sqlite3.Connection, run_key: int, name: str, logged: Columns) -> None:

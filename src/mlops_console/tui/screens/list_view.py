@@ -143,7 +143,15 @@ class ListView(View):
 
     # Commands
 
+    def show_list(self) -> None:
+        """What acts on the list is to be seen: where the details have taken its place, go back to it."""
+        if self.split.hides_list:
+            self.split.close()
+            self.grid.focus()
+            self.place_changed()
+
     def action_filter(self, text: str | None = None) -> None:
+        self.show_list()
         if text is None:
             self.filter_bar.open()
         else:
@@ -151,6 +159,7 @@ class ListView(View):
 
     def action_sort(self, column: str | None = None) -> None:
         """By this column; without one, ask which."""
+        self.show_list()
         sortable = [c for c in self.columns() if c.sortable]
         if column is not None:
             found = [c for c in sortable if column in (c.key, c.title)]
@@ -166,6 +175,7 @@ class ListView(View):
         self.app.push_screen(Picker("Sort by", choices), lambda key: self.sort_by(key) if key else None)
 
     def action_reverse(self) -> None:
+        self.show_list()
         if self.order:
             self.sort_by(self.order)
 

@@ -110,7 +110,8 @@ def counted(curve: Curve, stretch: Stretch | None) -> tuple[str, ...]:
     """For the head line: which steps, how many points, and whether all of them are drawn."""
     what = f"{curve.count:,} points" if curve.count != 1 else "1 point"
     drawn = f"extremes of {what}" if not curve.exact else f"all {what}" if curve.count > 1 else what
-    return (*([f"steps {stretch.first:,}–{stretch.last:,} of {curve.last_step:,}"] if stretch else []), drawn)
+    steps = [f"steps {stretch.first:,}–{stretch.last:,} of {curve.last_step:,}"] if stretch else []
+    return (*steps, drawn, *([f"{curve.missing:,} NaN"] if curve.missing else []))
 
 
 def readout(curve: Curve, look: Look, started_at: float | None, span: tuple[float, float], at: float) -> str:

@@ -50,6 +50,11 @@ class Split(Widget):
     def opened(self) -> bool:
         return self.has_class("-open")
 
+    @property
+    def hides_list(self) -> bool:
+        """Whether the details have taken the list's place."""
+        return self.opened and self.has_class("-single")
+
     def open(self) -> None:
         if self._detail is not None:
             self.add_class("-open")

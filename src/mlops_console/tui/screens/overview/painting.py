@@ -251,7 +251,8 @@ def _recent(overview: Overview, now: float, width: int, room: int) -> list[Row]:
 
 
 def _trend_row(trend: Trend, width: int) -> Row:
-    best = f"best {number(trend.best)} {cut(safe_line(trend.best_run), 24)}"
+    run, value = trend.best or ("", trend.values[-1])
+    best = f"best {number(value)} {cut(safe_line(run), 24)}" if trend.best else f"last {number(value)}"
     line = sparkline(trend.values, min(max(width - len(trend.metric) - len(best) - 8, 0), 40))
     return fit_row(
         [_INDENT, Ink(safe_line(trend.metric)), Ink("  "), Ink(line, "series-1"), Ink(f"  {best}", "strong")],
@@ -262,7 +263,7 @@ def _trend_row(trend: Trend, width: int) -> Row:
 def _run_row(run: Run, trend: Trend | None, now: float, width: int) -> Row:
     state = glyphs.state(run.status)
     summary = run.metrics.get(trend.metric) if trend else None
-    is_best = summary is not None and trend is not None and summary.last == trend.best
+    is_best = summary is not None and trend is not None and trend.best is not None and summary.last == trend.best[1]
     figures = [
         Ink(fit(number(summary.last) if summary else "–", 9, "right"), "strong" if is_best else ""),
         Ink(fit(duration(run.duration(now)), 8, "right"), "muted"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from mlops_console.core.alerts import Alert
+from mlops_console.core.comparison import Goal, goal_of
 from mlops_console.core.deployments import Environment, Revision, RevisionState
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import ConfigError
@@ -51,10 +52,8 @@ class Trend:
     """The figure by which runs are judged, over the newest runs that have it, oldest first."""
 
     metric: str
-    goal: str
     values: tuple[float, ...]
-    best_run: str
-    best: float
+    best: tuple[str, float] | None  # the run and its value; None where nothing tells whether more is better
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +147,14 @@ def _traffic(log: "PredictionLog", environment: str) -> tuple[int, ...]:
 
 def trend(newest_first: Sequence[Run], config: "Config | None") -> Trend | None:
     """The trend of the metric that mlops.toml judges a model by, else of the one that most runs have."""
-    goals = {m.metric: m.goal for m in config.models.values() if m.metric} if config else {}
+    goals: dict[str, Goal] = {m.metric: m.goal for m in config.models.values() if m.metric} if config else {}
     counts = Counter(name for run in newest_first for name in run.metrics)
     metric = next((name for name in goals if counts[name]), None)
     if metric is None:
         if not counts:
             return None
         metric = min(counts, key=lambda name: (-counts[name], not name.startswith(("test", "val")), name))
-    goal = goals.get(metric, "maximize")
+    goal = goal_of(metric, goals)
     having = [
         (run.name, run.metrics[metric].last)
         for run in reversed(newest_first)
@@ -163,5 +162,5 @@ def trend(newest_first: Sequence[Run], config: "Config | None") -> Trend | None:
     ]
     if not having:
         return None
-    best_run, best = (max if goal == "maximize" else min)(having, key=lambda pair: pair[1])
-    return Trend(metric, goal, tuple(value for _, value in having), best_run, best)
+    best = (max if goal == "maximize" else min)(having, key=lambda pair: pair[1]) if goal else None
+    return Trend(metric, tuple(value for _, value in having), best)
