@@ -9,7 +9,7 @@ import pytest
 from mlops_console import actions
 from mlops_console.actions.train import Train, _command
 from mlops_console.core.errors import ConfigError, UsageError
-from mlops_console.core.plans import Change, Difference
+from mlops_console.core.plans import Difference, Step
 from mlops_console.core.runs import RunStatus
 from mlops_console.pipelines.params import parse_override
 from mlops_console.store import jobs, runs
@@ -44,7 +44,10 @@ def project(workspace: Workspace) -> Workspace:
 def test_the_plan_of_a_training(project: Workspace) -> None:
     plan = actions.plan(project, "train", {"params": {"fit.lr": 0.3, "fit.kernel": "a b"}})
     assert (plan.subject, plan.refused, plan.notes) == ("train", None, ())
-    assert plan.changes == (Change("stage prepare", "", "python prepare.py"), Change("stage fit", "", "python fit.py"))
+    assert plan.steps == (
+        Step("prepare", "python prepare.py", True, "it names no deps, so nothing tells whether it must"),
+        Step("fit", "python fit.py", None, "if prepare changes rows.csv"),
+    )
     assert plan.params == (Difference("fit.lr", "0.1", "0.3"), Difference("fit.kernel", "rbf", "a b"))
     assert plan.command == "mlops-console train train -p fit.lr=0.3 -p 'fit.kernel=a b'"
 

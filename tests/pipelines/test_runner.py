@@ -34,7 +34,16 @@ def start(workspace: Workspace) -> Start:
         ordered = order("train", Pipeline(stages=made))
         logs = workspace.logs_dir / "1"
         run = PipelineRun(
-            workspace, run_id, ordered, {"fit": {"lr": 0.5}}, logs, lambda *_: None, stopping, slots, keep_going
+            workspace,
+            run_id,
+            "train",
+            ordered,
+            {"fit": {"lr": 0.5}},
+            logs,
+            lambda *_: None,
+            stopping,
+            slots,
+            keep_going,
         )
         with workspace.store.write() as tx:
             stages.plan_stages(tx, run_id, stage_rows(run))

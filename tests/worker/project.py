@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psutil
 
-from mlops_console.core.jobs import Job
+from mlops_console.core.jobs import Job, Turn
 from mlops_console.core.runs import Run
 from mlops_console.store import jobs, runs
 from mlops_console.store.workspace import Workspace
@@ -40,8 +40,8 @@ class Project:
         (self.root / "fit.py").write_text(script)
         (self.root / "mlops.toml").write_text(CONFIG.format(command=command, idle=idle, grace=grace))
 
-    def train(self) -> int:
-        job_id = client.execute(self.workspace, "train", {}).job_id
+    def train(self, turn: Turn = jobs.NOW, **request: object) -> int:
+        job_id = client.execute(self.workspace, "train", request, turn).job_id
         assert job_id is not None
         return job_id
 

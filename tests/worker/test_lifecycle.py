@@ -92,7 +92,7 @@ def test_a_job_queued_while_the_worker_ends_is_not_missed(project: Project) -> N
 
 def test_stopping_the_worker_stops_its_jobs_and_leaves_queued_ones(project: Project) -> None:
     project.write("import pathlib, time; pathlib.Path('started').touch(); time.sleep(60)")
-    first, second = project.train(), project.train()
+    first, second = project.train(), project.train(keep_going=True)
     project.until_running(first)
     assert client.stop_worker(project.workspace)
     assert project.job(first).state is JobState.STOPPED

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from mlops_console.core.errors import StoreError
-from mlops_console.core.jobs import JobState
+from mlops_console.core.jobs import JobState, Turn
 from mlops_console.core.runs import RunStatus
 from mlops_console.store import jobs, ledger
 from mlops_console.store.identity import current_process
@@ -95,3 +96,39 @@ def test_the_worker_and_its_clients_load_no_heavy_library() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+def test_what_a_job_is_to_do_already_is_not_queued_once_more(project: Project) -> None:
+    project.write("import pathlib, time; pathlib.Path('started').touch(); time.sleep(60)")
+    first = project.train()
+    project.until_running(first)
+    again = client.execute(project.workspace, "train", {})
+    assert (again.job_id, again.again) == (first, True)
+    assert project.train(keep_going=True) != first
+    client.execute(project.workspace, "stop_job", {"job": first})
+    assert project.train() != first
+    client.stop_worker(project.workspace)
+
+
+def test_a_key_is_done_once_for_ever(project: Project) -> None:
+    project.write("")
+    first = project.train(Turn(key="build 7"))
+    project.until_ended(first)
+    assert project.train(Turn(key="build 7"), keep_going=True) == first
+    assert project.train() != first
+
+
+def test_the_greatest_priority_goes_first_and_none_before_its_time(project: Project) -> None:
+    project.write("")
+    with project.workspace.store.write() as tx:
+        jobs.register_worker(tx, current_process(), "0")  # the worker must not begin before all are queued
+    later = project.train(Turn(not_before=time.time() + 3600), start="fit")
+    usual = project.train()
+    urgent = project.train(Turn(priority=5), keep_going=True)
+    with project.workspace.store.write() as tx:
+        jobs.forget_worker(tx)
+    client.ensure_worker(project.workspace)
+    assert project.until_ended(usual).started_at > (project.until_ended(urgent).started_at or 0)  # type: ignore[operator]
+    assert project.job(later).state is JobState.QUEUED
+    client.execute(project.workspace, "stop_job", {"job": later})
+    assert project.job(later).state is JobState.STOPPED

@@ -11,11 +11,13 @@ from pydantic import Field
 from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.config import Config, Pipeline
 from mlops_console.core.errors import JobStopped, UsageError
-from mlops_console.core.plans import Change, Difference, Plan
+from mlops_console.core.plans import Difference, Plan
 from mlops_console.core.runs import Provenance, Run, RunStatus
 from mlops_console.core.text import did_you_mean, duration, param
 from mlops_console.pipelines import params as pipeline_params
-from mlops_console.pipelines.graph import OrderedStage, check_deps, order
+from mlops_console.pipelines.cache import ALL
+from mlops_console.pipelines.forecast import forecast
+from mlops_console.pipelines.graph import OrderedStage, check_deps, check_stage, order, part_of
 from mlops_console.pipelines.params import Params, flatten
 from mlops_console.pipelines.runner import PipelineRun, run_stages, stage_rows
 from mlops_console.store import runs, stages
@@ -30,14 +32,23 @@ DEFAULT = "train"
 
 
 class Train(Request):
-    """`pipeline` may be left out where mlops.toml has one only, or one called "train". `params` are by dotted key.
+    """What to run.
 
-    `keep_going`: after a stage has failed, run those that don't wait for it all the same.
+    Attributes:
+        pipeline: may be left out where mlops.toml has one only, or one called "train".
+        params: by dotted key.
+        keep_going: after a stage has failed, run those that don't wait for it all the same.
+        force: the stages that run also where nothing has changed; "*" for all.
+        start: this stage and what comes after it, as it is made now.
+        until: this stage and what it needs.
     """
 
     pipeline: str | None = None
     params: dict[str, Any] = Field(default_factory=dict)
     keep_going: bool = False
+    force: tuple[str, ...] = ()
+    start: str | None = None
+    until: str | None = None
 
 
 def _plan(workspace: Workspace, request: Train) -> Plan:
@@ -52,7 +63,7 @@ def _plan(workspace: Workspace, request: Train) -> Plan:
         subject=name,
         title=f"Run pipeline {name}",
         command=_command(name, request),
-        changes=tuple(Change(f"stage {stage.name}", "", stage.stage.run) for stage in ordered),
+        steps=forecast(workspace, name, ordered, params, request.force),
         params=tuple(
             Difference(key, param(before[key]), param(value))
             for key, value in flatten(params).items()
@@ -102,6 +113,7 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -
     started = PipelineRun(
         workspace,
         run_id,
+        name,
         ordered,
         params,
         logs,
@@ -109,6 +121,7 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -
         job.stop_requested,
         slots=config.worker.slots,
         keep_going=request.keep_going,
+        forced=request.force,
     )
     status = git.status(workspace.root)
     provenance = _provenance(workspace, job, _command(name, request), status)
@@ -155,7 +168,10 @@ def _resolve(
     workspace: Workspace, name: str, pipeline: Pipeline, request: Train
 ) -> tuple[tuple[OrderedStage, ...], Params]:
     """The stages in their order and the params with what was overridden; all that can be known to be wrong is told."""
-    ordered = order(name, pipeline)
+    whole = order(name, pipeline)
+    for stage in request.force:
+        check_stage(name, whole, None if stage == ALL else stage)
+    ordered = part_of(name, whole, request.start, request.until)
     check_deps(workspace.root, name, ordered)
     loaded = pipeline_params.load(workspace.root, name, pipeline)
     return ordered, pipeline_params.override(loaded, request.params, pipeline.params or "mlops.toml")
@@ -169,6 +185,10 @@ def _last_success(workspace: Workspace, pipeline: str) -> Run | None:
 
 def _command(name: str, request: Train) -> str:
     words = ["mlops-console", "train", name, *(["--keep-going"] if request.keep_going else [])]
+    for option, value in (("--from", request.start), ("--until", request.until)):
+        words += [option, value] if value else []
+    for stage in request.force:
+        words += ["--force"] if stage == ALL else ["--force", stage]
     for key, value in request.params.items():
         words += ["-p", f"{key}={_toml(value)}"]
     return shlex.join(words)

@@ -10,7 +10,7 @@ from mlops_console.cli import shapes
 from mlops_console.cli.output import show, show_error, show_json, show_table
 from mlops_console.core import text
 from mlops_console.core.errors import JobError, MlopsError, RefusedError
-from mlops_console.core.jobs import Job, JobState
+from mlops_console.core.jobs import Job, JobState, Turn
 from mlops_console.core.plans import Difference, Plan
 from mlops_console.store import deployments, jobs, runs
 from mlops_console.store.workspace import Workspace
@@ -18,7 +18,14 @@ from mlops_console.worker import client
 
 
 def act(
-    workspace: Workspace, name: str, request: Mapping[str, Any], *, wait: bool, dry_run: bool, as_json: bool
+    workspace: Workspace,
+    name: str,
+    request: Mapping[str, Any],
+    *,
+    wait: bool,
+    dry_run: bool,
+    as_json: bool,
+    turn: Turn = jobs.NOW,
 ) -> None:
     """Plan an action and, unless it is a dry run, queue it; with `wait` until its end. What came of it is shown.
 
@@ -31,13 +38,13 @@ def act(
         show_plan(plan, as_json=as_json)
         _end(RefusedError(plan.refused, plan.hint) if plan.refused is not None else None, as_json=as_json)
         return
-    execution = client.execute(workspace, name, request)
+    execution = client.execute(workspace, name, request, turn)
     assert execution.job_id is not None, f"{name} is no job"
     job = client.wait(workspace, execution.job_id) if wait else _job(workspace, execution.job_id)
     if as_json:
         show_json(_document(workspace, job, execution.plan))
     else:
-        show(_sentence(job))
+        show(_sentence(job, again=execution.again))
     _end(_error(job), as_json=as_json)
 
 
@@ -55,8 +62,10 @@ def _document(workspace: Workspace, job: Job, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _sentence(job: Job) -> str:
+def _sentence(job: Job, *, again: bool) -> str:
     match job.state:
+        case JobState.QUEUED | JobState.RUNNING if again:
+            return f"Job {job.id} ({job.action} {job.subject}), which is {job.state}, is to do the same already."
         case JobState.QUEUED | JobState.RUNNING:
             return f"Job {job.id} ({job.action} {job.subject}) is {job.state}: 'mlops-console job show {job.id}'."
         case JobState.SUCCEEDED:
@@ -97,6 +106,9 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
     show(plan.title)
     for change in plan.changes:
         show(f"  {change.what}: {change.before or '–'} → {change.after}")
+    if plan.steps:
+        show("\nSTAGES")
+        show_table(("STAGE", "", "WHY"), [(step.stage, step.verdict, step.why) for step in plan.steps])
     for title, differences in (("METRICS", plan.metrics), ("PARAMS", plan.params)):
         if differences:
             show(f"\n{title}")

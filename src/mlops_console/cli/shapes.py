@@ -62,6 +62,8 @@ def run_details(
                 "exit_code": stage.exit_code,
                 "error": stage.error,
                 "log": stage.log,
+                "cached_from": stage.cached_from,
+                "why": stage.why,
             }
             for stage in stages
         ],
@@ -158,6 +160,9 @@ def job(found: Job) -> dict[str, Any]:
         "exit_code": found.exit_code,
         "error": found.error,
         "request": dict(found.request),
+        "priority": found.turn.priority,
+        "not_before": found.turn.not_before,
+        "key": found.turn.key,
         "result": dict(found.result),
     }
 
@@ -181,6 +186,7 @@ def plan(found: Plan) -> dict[str, Any]:
         "title": found.title,
         "command": found.command,
         "changes": [{"what": c.what, "before": c.before, "after": c.after} for c in found.changes],
+        "stages": [{"stage": s.stage, "command": s.command, "runs": s.runs, "why": s.why} for s in found.steps],
         "metrics": [_difference(d) for d in found.metrics],
         "params": [_difference(d) for d in found.params],
         "gates": [{"gate": g.gate, "passed": g.passed, "figure": g.figure} for g in found.gates],

@@ -1,6 +1,5 @@
 """`status`: what is (was) live where, and why; what runs; what needs a person. The Overview as text."""
 
-import datetime as dt
 import time
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
 from mlops_console.core.deployments import Environment
 from mlops_console.core.drift import DriftReport, DriftVerdict
-from mlops_console.core.errors import UsageError
+from mlops_console.core.moments import moment
 from mlops_console.store import alerts, deployments, drift, jobs, models, runs
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import process_state
@@ -32,7 +31,7 @@ def status(
     """What is live where, and why; jobs; alerts."""
     found = opened(workspace)
     if at is not None:
-        _status_at(found, _time(at), as_json=as_json)
+        _status_at(found, moment(at, "--at"), as_json=as_json)
     elif as_json:
         show_json(_document(found))
     else:
@@ -142,12 +141,3 @@ def _status_at(workspace: Workspace, at: float, *, as_json: bool) -> None:
         ],
         right=("REV",),
     )
-
-
-def _time(written: str) -> float:
-    try:
-        return dt.datetime.fromisoformat(written).astimezone().timestamp()
-    except ValueError:
-        raise UsageError(
-            f"--at {written!r} is no time.", "Write it as ISO does: 2026-03-03 or 2026-03-03T12:00."
-        ) from None

@@ -82,7 +82,7 @@ class Stage(_Table):
     """One command of a pipeline. `deps` that another stage lists in `outs` set the order.
 
     `timeout`: how long one attempt may take; `retries`: how many more there are after the first one has failed, the
-    next one `retry_after` later, and each one after it twice as late.
+    next one `retry_after` later, and each one after it twice as late; `always`: run it also where nothing has changed.
     """
 
     run: Text = Field(min_length=1)
@@ -94,6 +94,7 @@ class Stage(_Table):
     timeout: Annotated[Span, AfterValidator(_is_some_time)] | None = None
     retries: int = Field(default=0, ge=0, le=100)
     retry_after: Span = "1s"
+    always: bool = False
 
 
 class Pipeline(_Table):

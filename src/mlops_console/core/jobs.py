@@ -25,6 +25,21 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """When a job's turn comes.
+
+    Attributes:
+        priority: the greater goes first; of the same, the one that was queued first.
+        not_before: seconds since the epoch.
+        key: of any number of jobs with this key only the first one is ever queued.
+    """
+
+    priority: int = 0
+    not_before: float | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     id: int
     action: str
@@ -43,6 +58,7 @@ class Job:
     exit_code: int | None = None
     error: str | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
+    turn: Turn = Turn()
 
 
 @dataclass(frozen=True, slots=True)

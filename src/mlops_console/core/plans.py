@@ -41,6 +41,20 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A stage of a pipeline: `runs` is False where it is cached, None where that depends on the steps before it."""
+
+    stage: str
+    command: str
+    runs: bool | None
+    why: str
+
+    @property
+    def verdict(self) -> str:
+        return {True: "runs", False: "cached", None: "may run"}[self.runs]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an action would do. A plan that is `refused` can't be confirmed; the text says why.
 
@@ -53,6 +67,7 @@ class Plan:
     title: str
     command: str  # the equivalent shell command
     changes: tuple[Change, ...] = ()
+    steps: tuple[Step, ...] = ()
     metrics: tuple[Difference, ...] = ()
     params: tuple[Difference, ...] = ()
     gates: tuple[GateResult, ...] = ()

@@ -112,6 +112,8 @@ class StageRun:
     ended_at: float | None = None
     exit_code: int | None = None
     error: str | None = None
+    cached_from: str | None = None  # the id of the run whose outs it has
+    why: str = ""  # why it ran, or did not have to
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_console.core.config import Pipeline, Stage
-from mlops_console.core.errors import ConfigError
+from mlops_console.core.errors import ConfigError, UsageError
+from mlops_console.core.text import did_you_mean
+
+_NO_OUTS = (".mlops", ".git", "mlops.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,48 @@ def order(name: str, pipeline: Pipeline) -> tuple[OrderedStage, ...]:
     return tuple(OrderedStage(stage, pipeline.stages[stage], waits[stage]) for stage in _sorted(name, waits))
 
 
+def part_of(
+    name: str, stages: tuple[OrderedStage, ...], start: str | None = None, until: str | None = None
+) -> tuple[OrderedStage, ...]:
+    """The stages that are, or come after, `start`, and are, or are needed by, `until`.
+
+    Raises:
+        UsageError: there is no such stage, or nothing is left.
+    """
+    for wanted in (start, until):
+        check_stage(name, stages, wanted)
+    after = {start} if start else {ordered.name for ordered in stages}
+    for ordered in stages:
+        if after.intersection(ordered.waits_for):
+            after.add(ordered.name)
+    before = {until} if until else {ordered.name for ordered in stages}
+    for ordered in reversed(stages):
+        if ordered.name in before:
+            before.update(ordered.waits_for)
+    found = tuple(
+        OrderedStage(o.name, o.stage, tuple(name for name in o.waits_for if name in after and name in before))
+        for o in stages
+        if o.name in after and o.name in before
+    )
+    if not found:
+        raise UsageError(f"No stage of pipeline {name!r} is after {start!r} and before {until!r}.", "Name others.")
+    return found
+
+
+def check_stage(pipeline: str, stages: tuple[OrderedStage, ...], wanted: str | None) -> None:
+    """See that a pipeline has a stage of this name, if any is wanted.
+
+    Raises:
+        UsageError: it has none.
+    """
+    known = [ordered.name for ordered in stages]
+    if wanted is not None and wanted not in known:
+        raise UsageError(
+            f"Pipeline {pipeline!r} has no stage {wanted!r}{did_you_mean(wanted, known) or '.'}",
+            f"It has: {', '.join(known)}.",
+        )
+
+
 def missing_deps(root: Path, stages: tuple[OrderedStage, ...]) -> list[tuple[str, str]]:
     """The deps that no stage makes and that are not there: pairs of stage and file."""
     outs = {_normal(out) for ordered in stages for out in ordered.stage.outs}
@@ -39,7 +84,7 @@ def missing_deps(root: Path, stages: tuple[OrderedStage, ...]) -> list[tuple[str
         (ordered.name, dep)
         for ordered in stages
         for dep in ordered.stage.deps
-        if not any(_overlap(_normal(dep), out) for out in outs) and not (root / dep).exists()
+        if not any(overlap(_normal(dep), out) for out in outs) and not (root / dep).exists()
     ]
 
 
@@ -64,8 +109,9 @@ def _outs(name: str, pipeline: Pipeline) -> dict[str, str]:
     for stage, settings in pipeline.stages.items():
         for out in settings.outs:
             path = _inside(name, stage, "outs", out)
+            _check_out(name, stage, path)
             for other, owner in outs.items():
-                if _overlap(path, other):
+                if overlap(path, other):
                     raise ConfigError(
                         f"mlops.toml: the stages {owner!r} and {stage!r} of pipeline {name!r} both write {out!r}.",
                         "Let one stage write it, or give each a file of its own.",
@@ -74,11 +120,20 @@ def _outs(name: str, pipeline: Pipeline) -> dict[str, str]:
     return outs
 
 
+def _check_out(name: str, stage: str, path: str) -> None:
+    """What a stage writes is replaced as a whole: it may not hold what mlops-console or its user needs."""
+    if any(overlap(path, kept) for kept in _NO_OUTS):
+        raise ConfigError(
+            f"mlops.toml: pipelines.{name}.stages.{stage}.outs names {path!r}, which holds more than its outs.",
+            "Let it write into a folder of its own.",
+        )
+
+
 def _makers(name: str, stage: str, settings: Stage, outs: Mapping[str, str]) -> tuple[str, ...]:
     makers: dict[str, None] = {}
     for dep in settings.deps:
         path = _inside(name, stage, "deps", dep)
-        makers.update({owner: None for out, owner in outs.items() if _overlap(path, out)})
+        makers.update({owner: None for out, owner in outs.items() if overlap(path, out)})
     return tuple(makers)
 
 
@@ -123,6 +178,7 @@ def _normal(path: str) -> str:
     return posixpath.normpath(path)
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
     """Whether two paths are the same, or one is a folder above the other."""
+    one, other = _normal(one), _normal(other)
     return one == other or "." in (one, other) or one.startswith(other + "/") or other.startswith(one + "/")

@@ -3,19 +3,23 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mlops_console.core.config import Stage, seconds
-from mlops_console.core.errors import JobError
+from mlops_console.core.errors import JobError, JobStopped, StoreError, UsageError
 from mlops_console.core.runs import RunStatus, StageRun
-from mlops_console.core.text import duration, safe_line
+from mlops_console.core.text import duration, safe_line, size
+from mlops_console.data.hashing import Hasher, Progress
 from mlops_console.pipelines import command
+from mlops_console.pipelines.cache import Decision, Keeper, decide, sha256_in
 from mlops_console.pipelines.graph import OrderedStage
 from mlops_console.pipelines.params import Params, select
-from mlops_console.store import runs, stages
+from mlops_console.store import runs, stage_cache, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
@@ -29,22 +33,26 @@ class PipelineRun:
     """One execution of a pipeline, ready to start.
 
     Attributes:
+        name: of the pipeline.
         logs: the folder of its log files.
         progress: told how far it is, from 0 to 1, and at which stages.
         stopping: whether it was asked to stop.
         slots: how many stages run at once.
         keep_going: whether those that don't wait for a stage that failed are run all the same.
+        forced: the stages that run also where nothing has changed; `cache.ALL` for all.
     """
 
     workspace: Workspace
     run_id: str
+    name: str
     stages: tuple[OrderedStage, ...]
     params: Params
     logs: Path
-    progress: Callable[[float, str], None]
+    progress: Callable[[float | None, str], None]
     stopping: Callable[[], bool]
     slots: int = 1
     keep_going: bool = False
+    forced: tuple[str, ...] = ()
 
     def log(self, stage: str) -> Path:
         return self.logs / f"{stage}.log"
@@ -144,12 +152,15 @@ def _run_to_end(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
     with workspace.store.write() as tx:
         stages.start(tx, pipeline.run_id, name)
     code: int | None = None
-    error = _not_ready(workspace.root, ordered.stage)
-    if error is None:
-        code, error = _attempts(pipeline, ordered)
-        if error is not None and pipeline.stopping():
-            _finish(pipeline, name, RunStatus.STOPPED, code, None)
-            return False
+    try:
+        code, error = _made(pipeline, ordered)
+    except JobStopped:
+        code, error = None, "was stopped"
+    except (UsageError, StoreError) as problem:  # of its deps or outs
+        error = f"can't run: {problem.message.removesuffix('.')}"
+    if error is not None and pipeline.stopping():
+        _finish(pipeline, name, RunStatus.STOPPED, code, None)
+        return False
     if error is None:
         _finish(pipeline, name, RunStatus.SUCCEEDED, code, None)
         return True
@@ -157,6 +168,51 @@ def _run_to_end(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
     log = pipeline.log(name).relative_to(workspace.root)
     hint = f"The log is {log}." if code is not None else "Add it, or mend the stage in mlops.toml."
     raise JobError(f"stage {name!r} {error}.", hint)
+
+
+def _made(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int | None, str | None]:
+    """Have the outs of a stage made, or brought back from the cache; its exit code and what is wrong."""
+    workspace, name, stage = pipeline.workspace, ordered.name, ordered.stage
+    error = _not_ready(workspace.root, stage)
+    if error is not None:
+        return None, error
+    hasher = Hasher(workspace, partial(_tell_hashing, pipeline), pipeline.stopping)
+    keeper = Keeper(workspace, pipeline.run_id, stage, hasher, partial(_note, pipeline, name))
+    decision = decide(workspace, pipeline.name, ordered, pipeline.params, pipeline.forced, partial(sha256_in, hasher))
+    if _restored(pipeline, ordered, keeper, decision):
+        return None, None
+    with workspace.store.write() as tx:
+        why = decision.why if decision.cached is None else "what it had made is damaged"
+        stages.explain(tx, pipeline.run_id, name, why)
+    if decision.inputs is not None:
+        keeper.clear()
+    begun = time.monotonic()
+    code, error = _attempts(pipeline, ordered)
+    if error is None:
+        keeper.keep(decision, pipeline.name, name, time.monotonic() - begun)
+    return code, error
+
+
+def _restored(pipeline: PipelineRun, ordered: OrderedStage, keeper: Keeper, decision: Decision) -> bool:
+    """Bring the outs of a stage back; False where what was kept is damaged: then it must run."""
+    name, cached = ordered.name, decision.cached
+    if cached is None:
+        return False
+    try:
+        keeper.restore(cached)
+    except StoreError as error:
+        _note(pipeline, name, f"{error.message} So it runs again.")
+        return False
+    _note(pipeline, name, decision.why)
+    with pipeline.workspace.store.write() as tx:
+        stage_cache.hand_over(tx, cached, pipeline.run_id, pipeline.name, name)
+        stages.explain(tx, pipeline.run_id, name, decision.why, cached.made_in)
+    return True
+
+
+def _tell_hashing(pipeline: PipelineRun, done: Progress) -> None:
+    left = f", {duration(done.left)} left" if done.left else ""
+    pipeline.progress(None, f"hashing {safe_line(done.path, 60)}: {size(done.done)} of {size(done.total)}{left}")
 
 
 def _attempts(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | None]:
@@ -188,6 +244,7 @@ def _attempt(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | N
             **stage.env,
             "MLOPS_WORKSPACE": str(root),
             "MLOPS_RUN_ID": pipeline.run_id,
+            "MLOPS_STAGE": name,
             "MLOPS_PARAMS": str(given),
         },
         timeout=seconds(stage.timeout) if stage.timeout else None,

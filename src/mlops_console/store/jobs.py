@@ -7,19 +7,46 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_console.core.errors import NotFoundError
-from mlops_console.core.jobs import Job, JobState, Worker
+from mlops_console.core.jobs import Job, JobState, Turn, Worker
 from mlops_console.core.runs import ProcessIdentity
 from mlops_console.store.changes import Topic, announce
 
+NOW = Turn()
 
-def enqueue(tx: sqlite3.Connection, action: str, subject: str, request: Mapping[str, Any], actor: str) -> int:
+
+def enqueue(
+    tx: sqlite3.Connection, action: str, subject: str, request: Mapping[str, Any], actor: str, turn: Turn = NOW
+) -> int:
     """Queue an action; the job's id."""
     cursor = tx.execute(
-        "INSERT INTO jobs (action, subject, request, state, actor, created_at) VALUES (?, ?, ?, 'queued', ?, ?)",
-        (action, subject, json.dumps(dict(request)), actor, time.time()),
+        "INSERT INTO jobs (action, subject, request, state, actor, created_at, priority, not_before, key) "
+        "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
+        (
+            action,
+            subject,
+            json.dumps(dict(request)),
+            actor,
+            time.time(),
+            turn.priority,
+            turn.not_before,
+            turn.key,
+        ),
     )
     announce(tx, Topic.JOBS, cursor.lastrowid)
     return int(cursor.lastrowid or 0)
+
+
+def same(db: sqlite3.Connection, action: str, request: Mapping[str, Any], key: str | None) -> Job | None:
+    """The job that has this key already; without a key, the one that has not ended and is to do the very same."""
+    if key is not None:
+        row = db.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone()
+    else:
+        row = db.execute(
+            "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND stop_requested_at IS NULL "
+            "AND action = ? AND request = ? AND key IS NULL",
+            (action, json.dumps(dict(request))),
+        ).fetchone()
+    return _job(row) if row else None
 
 
 def claim(tx: sqlite3.Connection, job_id: int) -> Job | None:
@@ -127,8 +154,9 @@ def listing(db: sqlite3.Connection, limit: int = 200) -> list[Job]:
 
 
 def open_jobs(db: sqlite3.Connection) -> list[Job]:
-    """The jobs that are queued or running, oldest first."""
-    return [_job(row) for row in db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY id")]
+    """The jobs that are queued or running, in the order of their turns."""
+    rows = db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY priority DESC, id")
+    return [_job(row) for row in rows]
 
 
 def register_worker(tx: sqlite3.Connection, process: ProcessIdentity, version: str) -> None:
@@ -188,4 +216,5 @@ def _job(row: sqlite3.Row) -> Job:
         row["exit_code"],
         row["error"],
         json.loads(row["result"]),
+        Turn(row["priority"], row["not_before"], row["key"]),
     )

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
+from io import BufferedRandom
 from pathlib import Path
 from typing import IO
 
@@ -44,12 +45,8 @@ class Objects:
         """Keep a copy of a file; its SHA-256 and size in bytes."""
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        target = self.path(sha256)
-        if not _refreshed(target):
-            with _incoming(target) as incoming, source.open("rb") as file:
-                shutil.copyfileobj(file, incoming)
-            self.check(sha256)  # the file may have changed between the two reads
-        return sha256, target.stat().st_size
+        self.keep_file(source, sha256)
+        return sha256, self.path(sha256).stat().st_size
 
     def read_checked(self, sha256: str) -> bytes:
         """The content of an object.
@@ -67,6 +64,23 @@ class Objects:
             raise self._damaged(sha256)
         return content
 
+    def keep_file(self, source: Path, sha256: str) -> None:
+        """Keep a copy of a file whose SHA-256 is known; it shares its blocks where the file system can.
+
+        Raises:
+            StoreError: it has another content now.
+            OSError: it can't be read, or the disk is full.
+        """
+        target = self.path(sha256)
+        if _refreshed(target):
+            return
+        with _incoming(target) as incoming, source.open("rb") as file:
+            if not _cloned(file, incoming):
+                shutil.copyfileobj(file, incoming, _BLOCK)
+            incoming.seek(0)
+            if hashlib.file_digest(incoming, "sha256").hexdigest() != sha256:
+                raise StoreError(f"{source} was written to while it was read.", "Run it again.")
+
     def restore(self, sha256: str, target: Path, executable: bool = False) -> None:
         """Put a copy of an object at `target`, whole or not at all.
 
@@ -78,9 +92,23 @@ class Objects:
             OSError: `target` can't be written.
         """
         self.check(sha256)
-        with _incoming(target, 0o777 if executable else 0o666) as incoming, self.path(sha256).open("rb") as file:
+        with (
+            _incoming(target, 0o777 if executable else 0o666, durable=False) as incoming,
+            self.path(sha256).open("rb") as file,
+        ):
             if not _cloned(file, incoming):
                 shutil.copyfileobj(file, incoming, _BLOCK)
+
+    def discard_damaged(self, sha256: str) -> None:
+        """Take an object away whose content is wrong, so that it can be put anew."""
+        try:
+            self.check(sha256)
+        except StoreError:
+            self.path(sha256).unlink(missing_ok=True)
+
+    def has(self, sha256: str) -> bool:
+        """Whether an object is there; not whether it is whole."""
+        return self.path(sha256).is_file()
 
     def check(self, sha256: str) -> None:
         """Raise `StoreError` if an object is missing, unreadable or damaged."""
@@ -182,16 +210,21 @@ def _cloned(source: IO[bytes], target: IO[bytes]) -> bool:
 
 
 @contextlib.contextmanager
-def _incoming(target: Path, mode: int = 0o444) -> Iterator[IO[bytes]]:
-    """A temporary file beside the target, moved there whole when all of it is written."""
+def _incoming(target: Path, mode: int = 0o444, durable: bool = True) -> Iterator[BufferedRandom]:
+    """A temporary file beside the target, moved there whole when all of it is written.
+
+    Args:
+        durable: whether it must be whole also after the machine has lost its power.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.parent / f".incoming-{os.urandom(8).hex()}"
     descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(target)
     except BaseException:
         partial.unlink(missing_ok=True)

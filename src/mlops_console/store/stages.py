@@ -23,6 +23,11 @@ def start(tx: sqlite3.Connection, run_id: str, stage: str) -> None:
     _update(tx, run_id, stage, "status = 'running', started_at = ?", (time.time(),))
 
 
+def explain(tx: sqlite3.Connection, run_id: str, stage: str, why: str, cached_from: str | None = None) -> None:
+    """Say why a stage runs; or, with the id of the run that has made its outs, why it need not."""
+    _update(tx, run_id, stage, "why = ?, cached_from = ?", (why, cached_from))
+
+
 def finish(
     tx: sqlite3.Connection,
     run_id: str,
@@ -68,6 +73,8 @@ def listing(db: sqlite3.Connection, run_id: str) -> list[StageRun]:
             row["ended_at"],
             row["exit_code"],
             row["error"],
+            row["cached_from"],
+            row["why"],
         )
         for row in rows
     ]

@@ -69,7 +69,7 @@ def forget_experiments(tx: sqlite3.Connection) -> None:
 
 
 def needed_objects(db: sqlite3.Connection, without: float = -1.0) -> set[str]:
-    """The SHA-256 of every object that an artifact, a version or a dataset refers to.
+    """The SHA-256 of every object that an artifact, a cached stage, a version or a dataset refers to.
 
     Args:
         without: leave out what only the runs refer to that a purge of those deleted before this moment deletes.
@@ -77,10 +77,12 @@ def needed_objects(db: sqlite3.Connection, without: float = -1.0) -> set[str]:
     rows = db.execute(
         "SELECT a.sha256 FROM artifacts a WHERE a.run_key NOT IN "
         f"(SELECT r.key FROM runs r WHERE {_PURGED}) "
+        "UNION SELECT f.sha256 FROM stage_cache_files f JOIN stage_cache c ON c.key = f.cache_key "
+        f"WHERE c.run_key NOT IN (SELECT r.key FROM runs r WHERE {_PURGED}) "
         "UNION SELECT sha256 FROM model_versions "
         "UNION SELECT input_example FROM model_versions WHERE input_example IS NOT NULL "
         "UNION SELECT sample FROM dataset_versions WHERE sample IS NOT NULL",
-        (without,),
+        (without, without),
     )
     return {row[0] for row in rows}
 

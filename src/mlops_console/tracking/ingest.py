@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlops_console.core.datasets import DatasetVersion
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.runs import ProcessIdentity, RunStatus
-from mlops_console.store import artifacts, datasets, runs, series, spools
+from mlops_console.store import artifacts, datasets, runs, series, spools, stage_cache
 from mlops_console.store.chunks import Columns
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
@@ -17,6 +17,16 @@ from mlops_console.tracking.spool import SLOTS, Buffer, Event, Stretch, parse
 BATCH = SLOTS  # slots of one transaction: some 20 ms
 
 
+class Log(NamedTuple):
+    """Whose records these are. `stage` is "" but where a stage of the worker's run logs."""
+
+    run_id: str
+    stage: str
+
+
+_NOBODY = Log("", "")
+
+
 @dataclass
 class Reader:
     """Where the reading of one segment stands."""
@@ -24,7 +34,7 @@ class Reader:
     name: str  # "" for one in memory, which no other process can find
     buffer: Buffer
     slot: int = 1
-    run_id: str = ""
+    log: Log = _NOBODY
     names: dict[int, str] = field(default_factory=dict)
 
 
@@ -43,19 +53,21 @@ def take_in(workspace: Workspace, reader: Reader, end: int, process: ProcessIden
     found = list(parse(reader.buffer, reader.slot, min(end, reader.slot + BATCH), reader.names))
     if not found:
         return 0
-    before, reached, run_id = reader.slot, found[-1][0], reader.run_id
+    before, reached, log = reader.slot, found[-1][0], reader.log
     with workspace.store.write() as tx:
         known = spools.position(tx, reader.name) if reader.name else 0
         for slot, item in found:
             if isinstance(item, Stretch):
                 new = min(slot - max(known, slot - len(item.steps)), len(item.steps))
                 if new > 0:
-                    series.append(tx, run_id, by_metric(item, reader.names, new))
-            elif slot > known or item["kind"] == "segment":
-                run_id = _apply(tx, run_id, item, process)
+                    _append(tx, log, by_metric(item, reader.names, new))
+            elif item["kind"] == "segment":
+                log = Log(str(item["run"]), str(item.get("stage", "")))
+            elif slot > known:
+                _apply(tx, log, item, process)
         if reader.name:
             spools.advance(tx, reader.name, max(known, reached))
-    reader.slot, reader.run_id = reached, run_id
+    reader.slot, reader.log = reached, log
     return reached - before
 
 
@@ -83,16 +95,21 @@ def _picked(points: Columns, places: Sequence[int]) -> Columns:
     )
 
 
-def _apply(tx: Connection, run_id: str, event: Event, process: ProcessIdentity | None) -> str:
-    """Do what an event says; the id of the run that the events after it belong to."""
+def _append(tx: Connection, log: Log, points: dict[str, Columns]) -> None:
+    series.append(tx, log.run_id, points)
+    if log.stage:
+        stage_cache.record(tx, log.run_id, log.stage, "metric", list(points))
+
+
+def _apply(tx: Connection, log: Log, event: Event, process: ProcessIdentity | None) -> None:
     kind = event["kind"]
-    if kind == "segment":
-        return str(event["run"])
     if kind == "start":
-        _start(tx, run_id, event, process)
+        _start(tx, log.run_id, event, process)
     elif kind in _APPLY:  # a newer version may have written others: they are not ours to understand
-        _APPLY[kind](tx, run_id, event)
-    return run_id
+        _APPLY[kind](tx, log.run_id, event)
+    if log.stage and kind in _NAMES:
+        record, names = _NAMES[kind](event)
+        stage_cache.record(tx, log.run_id, log.stage, record, names)
 
 
 def _start(tx: Connection, run_id: str, event: Event, process: ProcessIdentity | None) -> None:
@@ -156,4 +173,11 @@ _APPLY: dict[str, Callable[[Connection, str, dict[str, Any]], None]] = {
     "dataset": _dataset,
     "error": _error,
     "finish": _finish,
+}
+# What an event adds to its run, by its name there.
+_NAMES: dict[str, Callable[[dict[str, Any]], tuple[str, list[str]]]] = {
+    "params": lambda event: ("param", list(event["params"])),
+    "tags": lambda event: ("tag", list(event["tags"])),
+    "artifact": lambda event: ("artifact", [event["path"]]),
+    "dataset": lambda event: ("input", [event["role"]]),
 }

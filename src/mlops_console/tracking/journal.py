@@ -46,8 +46,10 @@ class Journal:
         *,
         owns_run: bool,
         sampled: bool = False,
+        stage: str = "",
     ) -> None:
         self.run_id = run_id
+        self.stage = stage  # of the worker's run that is joined
         self.owns_run = owns_run  # not where a worker's stage joins, nor in a forked child
         self.sampled = sampled  # whether system metrics are wanted
         self.began = monotonic()
@@ -183,7 +185,7 @@ class Journal:
             raise UsageError(f"Run {self.run_id} has ended.", "Start another run to log more.")
         if self._segment is not None and self._slot + slots <= self._limit:
             return
-        header = json.dumps({"kind": "segment", "run": self.run_id}).encode()
+        header = json.dumps({"kind": "segment", "run": self.run_id, "stage": self.stage}).encode()
         needed = 1 + spool.text_slots(header) + slots
         segment = self._next(max(SLOTS, needed))
         if self._segment is not None:

@@ -114,7 +114,7 @@ def _take_in_file(workspace: Workspace, path: Path) -> str:
         while take_in(workspace, reader, len(buffer) // 32, None):
             pass
         _remove(workspace, path)
-        return reader.run_id
+        return reader.log.run_id
 
 
 def _remove(workspace: Workspace, path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
 
 RUN_VARIABLE = "MLOPS_RUN_ID"
+STAGE_VARIABLE = "MLOPS_STAGE"
 EXPERIMENT = "default"
 
 
@@ -59,7 +60,12 @@ def start_run(
     root = locate(workspace)
     run_id = _checked_id(joined) if joined else os.urandom(8).hex()
     journal = Journal(
-        _spool_folder(root), run_id, lambda: process.clerk(root), owns_run=not joined, sampled=system_metrics
+        _spool_folder(root),
+        run_id,
+        lambda: process.clerk(root),
+        owns_run=not joined,
+        sampled=system_metrics,
+        stage=os.environ.get(STAGE_VARIABLE, "") if joined else "",
     )
     run_name = None if joined else clean(name or names.generate())
     run = Run(run_id, run_name, root, journal)

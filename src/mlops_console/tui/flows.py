@@ -19,6 +19,7 @@ from mlops_console.tui.selection import Selection
 if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
     from mlops_console.tui.app_actions import ActingApp
+    from mlops_console.worker.client import Execution
 
 _DEFAULT_PIPELINE = "train"  # as in the `train` action: it need not be named
 
@@ -49,9 +50,9 @@ async def act(
         return
     if not await _confirmed_by_name(app, str(request.get("environment", ""))):
         return
-    job_id, result = await asyncio.to_thread(_execute, workspace, name, {**wanted, **plan.settles})
+    found = await asyncio.to_thread(_execute, workspace, name, {**wanted, **plan.settles})
     done()
-    app.tell(_told(name, job_id, result))
+    app.tell(_told(name, found))
 
 
 async def train(app: "ActingApp", selection: Selection, argument: str = "") -> None:
@@ -161,11 +162,10 @@ def _plan(workspace: "Workspace", name: str, request: Mapping[str, Any]) -> Plan
     return actions.plan(workspace, name, dict(request))
 
 
-def _execute(workspace: "Workspace", name: str, request: Mapping[str, Any]) -> tuple[int | None, Mapping[str, Any]]:
+def _execute(workspace: "Workspace", name: str, request: Mapping[str, Any]) -> "Execution":
     from mlops_console.worker import client
 
-    execution = client.execute(workspace, name, dict(request))
-    return execution.job_id, execution.result or {}
+    return client.execute(workspace, name, dict(request))
 
 
 def _must_be_typed(workspace: "Workspace", environment: str) -> bool:
@@ -199,9 +199,11 @@ def _environment_choices(workspace: "Workspace") -> list[Choice]:
     return [Choice(name, name, f"serves {live[name]}" if name in live else "serves nothing yet") for name in names]
 
 
-def _told(name: str, job_id: int | None, result: Mapping[str, Any]) -> str:
+def _told(name: str, found: "Execution") -> str:
     verb = name.replace("_", " ").capitalize()
-    if job_id is not None:
-        return f"{verb}: job {job_id} queued. 7 shows the jobs."
-    said = result.get("message")
+    if found.again:
+        return f"{verb}: job {found.job_id} is to do the same already. 7 shows the jobs."
+    if found.job_id is not None:
+        return f"{verb}: job {found.job_id} queued. 7 shows the jobs."
+    said = (found.result or {}).get("message")
     return safe_line(said, 300) if said else f"{verb}: done."

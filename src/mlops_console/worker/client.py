@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mlops_console import actions
 from mlops_console.core.errors import JobError, StoreError
-from mlops_console.core.jobs import Job, JobState, Worker
+from mlops_console.core.jobs import Job, JobState, Turn, Worker
 from mlops_console.core.plans import Plan
 from mlops_console.store import deployments, jobs
 from mlops_console.store.identity import actor, process_state
@@ -22,16 +22,20 @@ from mlops_console.worker.wake import wake
 _POLL = 0.01  # seconds
 _LOOK = 1.0  # seconds between two looks at the worker that is waited for
 _START = 15.0  # seconds within which a worker must have started
-_NOT_FOR_WORKERS = ("MLOPS_RUN_ID", "MLOPS_PARAMS", "MLOPS_READ_ONLY")  # they are the caller's own
+_NOT_FOR_WORKERS = ("MLOPS_RUN_ID", "MLOPS_STAGE", "MLOPS_PARAMS", "MLOPS_READ_ONLY")  # they are the caller's own
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What became of an action: a job for the worker, or the result of what was done at once."""
+    """What became of an action: a job for the worker, or the result of what was done at once.
+
+    `again`: the job was there already, and is to do the same.
+    """
 
     plan: Plan
     job_id: int | None = None
     result: Mapping[str, Any] | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,10 @@ class WorkerStatus:
     queued: int
 
 
-def execute(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Execution:
+def execute(workspace: Workspace, name: str, request: Mapping[str, Any], turn: Turn = jobs.NOW) -> Execution:
     """Queue an action as a job and see that a worker is there for it; or perform one that is done by the caller.
+
+    What a job that has not ended is to do already is not queued once more: that job is the answer.
 
     Raises:
         UsageError: the request makes no sense.
@@ -60,12 +66,15 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Exec
         return Execution(plan, result=result)
     plan = actions.check(workspace, name, request)
     checked = action.check({**request, **plan.settles})
+    asked = checked.model_dump(mode="json")
     with workspace.store.write() as tx:
-        job_id = jobs.enqueue(tx, name, plan.subject, checked.model_dump(mode="json"), actor())
-        if action.queued is not None:
-            action.queued(tx, workspace, checked, job_id)
+        found = jobs.same(tx, name, asked, turn.key)
+        if found is None:
+            job_id = jobs.enqueue(tx, name, plan.subject, asked, actor(), turn)
+            if action.queued is not None:
+                action.queued(tx, workspace, checked, job_id)
     ensure_worker(workspace)
-    return Execution(plan, job_id)
+    return Execution(plan, job_id) if found is None else Execution(plan, found.id, again=True)
 
 
 def wait(workspace: Workspace, job_id: int, timeout: float | None = None) -> Job:

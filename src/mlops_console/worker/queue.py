@@ -105,10 +105,13 @@ class Queue:
             running.process.signal_group(signal.SIGKILL)
 
     def start_queued(self, slots: int) -> None:
-        """Start the jobs whose turn it is: the oldest first, one at a time of each lane, `slots` processes at once."""
+        """Start the jobs whose turn it is: one at a time of each lane, `slots` processes at once."""
         busy = {self._lane(running.job) for running in self._processes.values()}
         busy |= {self._lane(job) for job, _ in self._threads.values()}
+        now = time.time()
         for job in self._open_jobs():
+            if job.turn.not_before is not None and job.turn.not_before > now:
+                continue
             lane = self._lane(job)
             in_process = self._place(job) == "process"
             if job.state is not JobState.QUEUED or lane in busy or (in_process and len(self._processes) >= slots):

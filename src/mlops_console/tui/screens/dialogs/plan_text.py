@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
-from mlops_console.core.plans import Change, Difference, GateResult, Plan
+from mlops_console.core.plans import Change, Difference, GateResult, Plan, Step
 from mlops_console.core.text import number, param, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.paint import line, styled, told
@@ -18,6 +18,7 @@ def plan_text(plan: Plan, reason: str = "") -> Content:
     blocks = [
         _refusal(plan.refused, plan.hint) if plan.refused else None,
         _changes(plan.changes),
+        _steps(plan.steps),
         _differences("Metrics", plan.metrics),
         _differences("Params", plan.params),
         _gates(plan.gates),
@@ -49,6 +50,19 @@ def _changes(changes: Sequence[Change]) -> Content | None:
         )
         for change in changes
     )
+
+
+def _steps(steps: Sequence[Step]) -> Content | None:
+    if not steps:
+        return None
+    name = _width(step.stage for step in steps)
+    lines = [styled("Stages", "strong")]
+    for step in steps:
+        state = glyphs.STEPS[step.runs]
+        lines.append(
+            line((f"{state.glyph} {_padded(step.stage, name)}  {state.word:<7}  ", state.style), safe_line(step.why))
+        )
+    return Content("\n").join(lines)
 
 
 def _differences(title: str, differences: Sequence[Difference]) -> Content | None:

@@ -155,6 +155,8 @@ def _stage_row(pipeline: PipelineState, stage: StageRun, now: float) -> Row:
         if stage.started_at is None and not stage.status.is_final
         else glyphs.state(stage.status)
     )
+    if stage.cached_from is not None:
+        state = glyphs.CACHED
     if pipeline.run is None:
         state = glyphs.state("none")._replace(word="not run")
     return Row(
@@ -164,9 +166,15 @@ def _stage_row(pipeline: PipelineState, stage: StageRun, now: float) -> Row:
             Cell(state.text, state.style),
             Cell(age(stage.started_at, now), "muted"),
             Cell(duration(_took(stage, now))),
-            Cell(safe_line(stage.error), "bad") if stage.error else Cell(safe_line(stage.command), "muted"),
+            Cell(safe_line(stage.error), "bad") if stage.error else Cell(_told(stage), "muted"),
         ),
     )
+
+
+def _told(stage: StageRun) -> str:
+    """Its command, and why it ran or did not have to."""
+    why = f"{stage.why} · " if stage.why else ""
+    return safe_line(f"{why}{stage.command}")
 
 
 def _took(stage: StageRun, now: float) -> float | None:
@@ -186,12 +194,13 @@ def _facts(pipeline: PipelineState, stage: StageRun | None) -> list[Fact]:
         facts += [Fact("error", run.error, "bad")] if run.error else []
         facts += [Fact("job", str(run.job_id))] if run.job_id is not None else []
     if stage is not None:
-        state = glyphs.state(stage.status)
+        state = glyphs.CACHED if stage.cached_from is not None else glyphs.state(stage.status)
         facts += [
             Fact(f"Stage {stage.stage}"),
             Fact("command", stage.command),
             Fact("waits for", ", ".join(stage.deps) or "nothing"),
             Fact("state", state.text if run else "– not run", state.style),
+            *([Fact("why", stage.why)] if stage.why else []),
             Fact("started", clock(stage.started_at)),
             Fact("ended", clock(stage.ended_at)),
         ]
