@@ -14,6 +14,7 @@ from mlops_console.pipelines.cache import ALL
 from mlops_console.pipelines.forecast import forecast
 from mlops_console.pipelines.graph import order, part_of
 from mlops_console.pipelines.params import Params
+from mlops_console.pipelines.resources import Limits
 from mlops_console.pipelines.runner import PipelineRun, run_stages, stage_rows
 from mlops_console.store import artifacts, runs, series, stage_cache, stages, trash
 from mlops_console.store.workspace import Workspace, open_workspace
@@ -40,8 +41,8 @@ class Project:
         ordered = part_of("train", order("train", Pipeline(stages=self.stages)), start, until)
         logs = self.workspace.logs_dir / str(self.number)
         made = PipelineRun(
-            self.workspace, self.run_id, "train", ordered, self.params, logs, lambda *_: None, lambda: False, slots,
-            forced=forced,
+            self.workspace, self.run_id, "train", ordered, self.params, logs, lambda *_: None, lambda: False,
+            Limits(8, 10**12), {}, slots, forced=forced,
         )  # fmt: skip
         with self.workspace.store.write() as tx:
             stages.plan_stages(tx, self.run_id, stage_rows(made))

@@ -4,6 +4,9 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import psutil
@@ -11,14 +14,17 @@ import pytest
 
 from mlops_console.core.config import Pipeline, Stage
 from mlops_console.core.errors import JobError
+from mlops_console.core.estimates import Usual
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.pipelines import command
 from mlops_console.pipelines.graph import order
+from mlops_console.pipelines.resources import Limits
 from mlops_console.pipelines.runner import PipelineRun, describe_exit, last_line, run_stages, stage_rows
 from mlops_console.store import runs, stages
 from mlops_console.store.workspace import Workspace
 from tests.support import wait_for
 
+PLENTY = Limits(cpus=1000, memory=10**15)
 Start = Callable[..., PipelineRun]
 
 
@@ -27,7 +33,11 @@ def start(workspace: Workspace) -> Start:
     """Make a run with these stages, ready to go."""
 
     def make(
-        stopping: Callable[[], bool] = lambda: False, slots: int = 1, keep_going: bool = False, **made: Stage
+        stopping: Callable[[], bool] = lambda: False,
+        slots: int = 1,
+        keep_going: bool = False,
+        limits: Limits = PLENTY,
+        **made: Stage,
     ) -> PipelineRun:
         with workspace.store.write() as tx:
             run_id = runs.create(tx, name="a-run", experiment="e")
@@ -42,6 +52,8 @@ def start(workspace: Workspace) -> Start:
             logs,
             lambda *_: None,
             stopping,
+            limits,
+            {},
             slots,
             keep_going,
         )
@@ -248,3 +260,45 @@ def test_exit_codes_in_words() -> None:
         "signal SIGKILL",
         "exit code 255",
     ]
+
+
+def test_stages_of_all_jobs_stay_within_the_machine(start: Start, workspace: Workspace) -> None:
+    """Each says when it begins and when it ends; at no moment are more than two there."""
+    command = "echo + >> seen; sleep 0.1; echo - >> seen"
+    made = {f"s{at}": Stage(run=command, cpus=1.5, memory="1 GB") for at in range(4)}
+    limits = Limits(cpus=3.5, memory=10**10)
+    pipelines = [start(slots=4, limits=limits, **made) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(run_stages, pipelines))
+    there = list(accumulate(1 if line == "+" else -1 for line in (workspace.root / "seen").read_text().split()))
+    assert len(there) == 16
+    assert max(there) == 2
+
+
+def test_a_stage_that_waits_for_the_machine_can_be_stopped(start: Start, workspace: Workspace) -> None:
+    other = start(hog=Stage(run="true", memory="2 GB"))
+    with workspace.store.write() as tx:
+        stages.start(tx, other.run_id, "hog")
+    limits = Limits(cpus=1, memory=3 * 10**9)
+    told: list[str] = []
+    run = replace(
+        start(limits=limits, stopping=lambda: len(told) > 1, fit=Stage(run="true", memory="1.1 GB")),
+        progress=lambda _, text: told.append(text),
+    )
+    assert not run_stages(run)
+    assert told[0] == "fit waits until other jobs leave it what it asks for"
+
+
+def test_the_time_left_is_told_by_the_usual_times(start: Start) -> None:
+    told: list[tuple[float | None, str]] = []
+    run = replace(
+        start(a=Stage(run="sleep 0.2", outs=()), b=Stage(run="true")),
+        times={"a": Usual(30.0, 30.0, 30.0, 5), "b": Usual(10.0, 10.0, 10.0, 5)},
+        progress=lambda *now: told.append(now),
+        slots=2,
+    )
+    assert run_stages(run)
+    fraction, text = told[0]
+    assert fraction is not None
+    assert fraction < 0.1
+    assert text in ("a, b, 30s left", "a, b, 29s left")

@@ -84,7 +84,9 @@ async def test_a_cycle_is_one_sentence_and_the_rest_works(workspace: Workspace) 
     async with console(workspace, "pipelines", size=(140, 30)) as pilot:
         text = await until(pilot, "round")
         assert "└─ fit" in text
-        await pilot.press("G", "tab")
+        await pilot.press("G")
+        await until(pilot, "round ─")
+        await pilot.press("shift+tab")
         text = await until(pilot, "problem")
         assert "wait for each other in a circle" in text
 

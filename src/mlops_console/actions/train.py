@@ -15,10 +15,12 @@ from mlops_console.core.plans import Difference, Plan
 from mlops_console.core.runs import Provenance, Run, RunStatus
 from mlops_console.core.text import did_you_mean, duration, param
 from mlops_console.pipelines import params as pipeline_params
+from mlops_console.pipelines import resources
 from mlops_console.pipelines.cache import ALL
-from mlops_console.pipelines.forecast import forecast
+from mlops_console.pipelines.forecast import forecast, usual_times
 from mlops_console.pipelines.graph import OrderedStage, check_deps, check_stage, order, part_of
 from mlops_console.pipelines.params import Params, flatten
+from mlops_console.pipelines.resources import Limits
 from mlops_console.pipelines.runner import PipelineRun, run_stages, stage_rows
 from mlops_console.store import runs, stages
 from mlops_console.store.database import Connection
@@ -119,6 +121,8 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -
         logs,
         job.progress,
         job.stop_requested,
+        Limits.of(config.worker),
+        usual_times(workspace, name, ordered),
         slots=config.worker.slots,
         keep_going=request.keep_going,
         forced=request.force,
@@ -173,6 +177,7 @@ def _resolve(
         check_stage(name, whole, None if stage == ALL else stage)
     ordered = part_of(name, whole, request.start, request.until)
     check_deps(workspace.root, name, ordered)
+    resources.check(name, ordered, Limits.of(workspace.config().worker))
     loaded = pipeline_params.load(workspace.root, name, pipeline)
     return ordered, pipeline_params.override(loaded, request.params, pipeline.params or "mlops.toml")
 

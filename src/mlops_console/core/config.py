@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mlops_console.core.errors import ConfigError
+from mlops_console.core.expectations import Expectations
 from mlops_console.core.models import NAME
 from mlops_console.core.text import did_you_mean
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
@@ -25,6 +27,20 @@ def seconds(span: str) -> float:
     if match is None:
         raise ValueError(f"{span!r} is not a time span such as 90s, 30m, 1h or 2d")
     return float(match.group(1)) * _SECONDS[match.group(2)]
+
+
+def size(text: str) -> int:
+    """`"512 MB"`, `"8 GB"`, `"1.5 TB"` in bytes, by thousands; `"8 GiB"` by 1,024.
+
+    Raises:
+        ValueError: the text is not a size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size such as 512 MB or 8 GB")
+    number, prefix, binary = match.groups()
+    unit: int = (1024 if binary else 1000) ** (1 + "kMGT".find(prefix or " "))
+    return round(float(number) * unit)
 
 
 def _is_name(name: str) -> str:
@@ -50,6 +66,17 @@ def _has_no_nul(text: str) -> str:
     return text
 
 
+def _is_size(text: str) -> str:
+    size(text)
+    return text
+
+
+def _is_matrix_key(name: str) -> str:
+    if not _ENV_NAME.fullmatch(name):
+        raise ValueError("a key of a matrix has letters, digits and '_', and starts with no digit")
+    return name
+
+
 def _is_env_name(name: str) -> str:
     if not _ENV_NAME.fullmatch(name):
         raise ValueError("the name of an environment variable has letters, digits and '_', and starts with no digit")
@@ -62,6 +89,9 @@ Name = Annotated[str, AfterValidator(_is_name)]
 EnvName = Annotated[str, AfterValidator(_is_env_name)]
 Span = Annotated[str, AfterValidator(_is_span)]
 Text = Annotated[str, AfterValidator(_has_no_nul)]  # what is given to the operating system
+Size = Annotated[str, AfterValidator(_is_size)]
+MatrixKey = Annotated[str, AfterValidator(_is_matrix_key)]
+MatrixValues = Annotated[tuple[Text | bool | int | float, ...], Field(min_length=1)]
 
 
 class _Table(BaseModel):
@@ -74,15 +104,19 @@ class Project(_Table):
 
 
 class Dataset(_Table):
+    """A file, and what it is expected to hold."""
+
     path: Text
     target: str | None = None
+    expect: Expectations = Expectations()
 
 
 class Stage(_Table):
     """One command of a pipeline. `deps` that another stage lists in `outs` set the order.
 
     `timeout`: how long one attempt may take; `retries`: how many more there are after the first one has failed, the
-    next one `retry_after` later, and each one after it twice as late; `always`: run it also where nothing has changed.
+    next one `retry_after` later, and each one after it twice as late; `always`: run it also where nothing has changed;
+    `matrix`: one stage for each combination of these values; `cpus` and `memory`: what it takes of the machine.
     """
 
     run: Text = Field(min_length=1)
@@ -95,6 +129,9 @@ class Stage(_Table):
     retries: int = Field(default=0, ge=0, le=100)
     retry_after: Span = "1s"
     always: bool = False
+    matrix: dict[MatrixKey, MatrixValues] = Field(default_factory=dict)
+    cpus: float = Field(default=0, ge=0, le=10_000)
+    memory: Size = "0 B"
 
 
 class Pipeline(_Table):
@@ -132,12 +169,15 @@ class WorkerConfig(_Table):
     """How the worker works.
 
     `idle`: how long it stays with nothing to do or to serve; `grace`: how long a stopped job may tidy up; `slots`: how
-    many job processes run at once, and how many stages of one pipeline.
+    many job processes run at once, and how many stages of one pipeline; `cpus` and `memory`: what the stages of all
+    jobs may take together, by default all that the machine has.
     """
 
     idle: Span = "15m"
     grace: Span = "10s"
     slots: int = Field(default=2, ge=1)
+    cpus: float | None = Field(default=None, gt=0)
+    memory: Size | None = None
 
 
 class Console(_Table):

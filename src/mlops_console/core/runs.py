@@ -114,6 +114,8 @@ class StageRun:
     error: str | None = None
     cached_from: str | None = None  # the id of the run whose outs it has
     why: str = ""  # why it ran, or did not have to
+    cpus: float = 0.0  # what it asks of the machine
+    memory: int = 0  # bytes
 
 
 @dataclass(frozen=True, slots=True)

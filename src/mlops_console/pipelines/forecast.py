@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from functools import partial
 
 from mlops_console.core.errors import JobStopped, UsageError
+from mlops_console.core.estimates import Usual, usual
 from mlops_console.core.plans import Step
 from mlops_console.core.stage_cache import CachedStage
 from mlops_console.data.hashing import Hasher
 from mlops_console.pipelines.cache import ASKED_FOR, decide, is_forced, sha256_in, sha256_made
 from mlops_console.pipelines.graph import OrderedStage, overlap
 from mlops_console.pipelines.params import Params
+from mlops_console.store import stages as stage_runs
 from mlops_console.store.workspace import Workspace
 
 PATIENCE = 2.0  # seconds of hashing that somebody who asks for a plan waits
@@ -21,7 +23,11 @@ class _UnknownError(Exception):
 
 
 def forecast(
-    workspace: Workspace, pipeline: str, stages: tuple[OrderedStage, ...], params: Params, forced: tuple[str, ...]
+    workspace: Workspace,
+    pipeline: str,
+    stages: tuple[OrderedStage, ...],
+    params: Params,
+    forced: tuple[str, ...],
 ) -> tuple[Step, ...]:
     """What will become of each stage, in their order. Files are hashed for `PATIENCE` at most."""
     deadline = time.monotonic() + PATIENCE
@@ -66,3 +72,10 @@ def _content(
     if len(found) != 1 or None in found:
         raise _UnknownError(f"if {makers[-1]} changes {dep}")
     return str(found.pop())
+
+
+def usual_times(workspace: Workspace, pipeline: str, ordered: tuple[OrderedStage, ...]) -> dict[str, Usual]:
+    """What each stage has taken lately, where it ran before with the same command."""
+    with workspace.store.read() as db:
+        times = {o.name: usual(stage_runs.history(db, pipeline, o.name, o.stage.run)) for o in ordered}
+    return {name: found for name, found in times.items() if found is not None}

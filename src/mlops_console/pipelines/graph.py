@@ -9,6 +9,7 @@ from pathlib import Path
 from mlops_console.core.config import Pipeline, Stage
 from mlops_console.core.errors import ConfigError, UsageError
 from mlops_console.core.text import did_you_mean
+from mlops_console.pipelines.matrix import expanded
 
 _NO_OUTS = (".mlops", ".git", "mlops.toml")
 
@@ -28,11 +29,12 @@ def order(name: str, pipeline: Pipeline) -> tuple[OrderedStage, ...]:
     Raises:
         ConfigError: a cycle, two stages that write the same file, or a file or folder outside of the project.
     """
-    for stage, settings in pipeline.stages.items():
+    stages = expanded(name, pipeline)
+    for stage, settings in stages.items():
         _inside(name, stage, "cwd", settings.cwd)
-    outs = _outs(name, pipeline)
-    waits = {stage: _makers(name, stage, settings, outs) for stage, settings in pipeline.stages.items()}
-    return tuple(OrderedStage(stage, pipeline.stages[stage], waits[stage]) for stage in _sorted(name, waits))
+    outs = _outs(name, stages)
+    waits = {stage: _makers(name, stage, settings, outs) for stage, settings in stages.items()}
+    return tuple(OrderedStage(stage, stages[stage], waits[stage]) for stage in _sorted(name, waits))
 
 
 def part_of(
@@ -103,10 +105,10 @@ def check_deps(root: Path, name: str, stages: tuple[OrderedStage, ...]) -> None:
         )
 
 
-def _outs(name: str, pipeline: Pipeline) -> dict[str, str]:
+def _outs(name: str, stages: Mapping[str, Stage]) -> dict[str, str]:
     """Which stage writes which path."""
     outs: dict[str, str] = {}
-    for stage, settings in pipeline.stages.items():
+    for stage, settings in stages.items():
         for out in settings.outs:
             path = _inside(name, stage, "outs", out)
             _check_out(name, stage, path)

@@ -4,14 +4,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from mlops_console.core.config import Stage, seconds
+from mlops_console.core.config import size as config_size
 from mlops_console.core.errors import JobError, JobStopped, StoreError, UsageError
+from mlops_console.core.estimates import Usual, left
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.core.text import duration, safe_line, size
 from mlops_console.data.hashing import Hasher, Progress
@@ -19,12 +21,14 @@ from mlops_console.pipelines import command
 from mlops_console.pipelines.cache import Decision, Keeper, decide, sha256_in
 from mlops_console.pipelines.graph import OrderedStage
 from mlops_console.pipelines.params import Params, select
+from mlops_console.pipelines.resources import Limits, begun
 from mlops_console.store import runs, stage_cache, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
 _TAIL = 64 * 1024  # bytes of a log that are searched for its last line
 _LINE = 300  # characters of it that go into an error
+_LOOK = 1.0  # seconds between two looks at the time left
 _LONGEST_PAUSE = 300.0  # seconds between two attempts
 
 
@@ -37,6 +41,8 @@ class PipelineRun:
         logs: the folder of its log files.
         progress: told how far it is, from 0 to 1, and at which stages.
         stopping: whether it was asked to stop.
+        limits: what the stages of all jobs may take together.
+        times: what its stages usually take.
         slots: how many stages run at once.
         keep_going: whether those that don't wait for a stage that failed are run all the same.
         forced: the stages that run also where nothing has changed; `cache.ALL` for all.
@@ -50,6 +56,8 @@ class PipelineRun:
     logs: Path
     progress: Callable[[float | None, str], None]
     stopping: Callable[[], bool]
+    limits: Limits
+    times: Mapping[str, Usual]
     slots: int = 1
     keep_going: bool = False
     forced: tuple[str, ...] = ()
@@ -69,6 +77,8 @@ def stage_rows(pipeline: PipelineRun) -> list[StageRun]:
             ordered.stage.run,
             str(pipeline.log(ordered.name).relative_to(root)),
             ordered.waits_for,
+            cpus=ordered.stage.cpus,
+            memory=config_size(ordered.stage.memory),
         )
         for position, ordered in enumerate(pipeline.stages)
     ]
@@ -86,16 +96,17 @@ def run_stages(pipeline: PipelineRun) -> bool:
     succeeded, failures = set[str](), list[JobError]()
     with ThreadPoolExecutor(pipeline.slots, "stage") as pool:
         while True:
+            ready: list[OrderedStage] = []
             if not pipeline.stopping() and (pipeline.keep_going or not failures):
-                for ordered in [found for found in waiting if succeeded.issuperset(found.waits_for)]:
-                    if len(running) < pipeline.slots:
-                        waiting.remove(ordered)
-                        running[pool.submit(_run_stage, pipeline, ordered)] = ordered
-            if not running:
+                ready = [found for found in waiting if succeeded.issuperset(found.waits_for)]
+            for ordered in ready[: pipeline.slots - len(running)]:
+                if begun(pipeline.workspace, pipeline.run_id, ordered.name, ordered.stage, pipeline.limits):
+                    waiting.remove(ordered)
+                    running[pool.submit(_run_stage, pipeline, ordered)] = ordered
+            if not (running or ready):
                 break
-            names = ", ".join(ordered.name for ordered in running.values())
-            pipeline.progress(len(succeeded) / len(pipeline.stages), names)
-            for ended in wait(running, return_when=FIRST_COMPLETED).done:
+            _tell_progress(pipeline, running.values(), ready)
+            for ended in _wait(running, pipeline.stopping):
                 ordered = running.pop(ended)
                 try:
                     if ended.result():
@@ -105,6 +116,30 @@ def run_stages(pipeline: PipelineRun) -> bool:
     if failures:
         raise _failed(failures)
     return len(succeeded) == len(pipeline.stages)
+
+
+def _wait(running: Collection[Future[bool]], stopping: Callable[[], bool]) -> Collection[Future[bool]]:
+    """The stages that have ended; none after a while, so that what has become free, and the time left, are seen."""
+    if running:
+        return wait(running, _LOOK, return_when=FIRST_COMPLETED).done
+    command.pause(_LOOK, stopping)  # other jobs have all that there is
+    return ()
+
+
+def _tell_progress(pipeline: PipelineRun, running: Collection[OrderedStage], ready: Sequence[OrderedStage]) -> None:
+    """How far it is, by the times that its stages usually take; by their number where that is not known."""
+    now = time.time()
+    with pipeline.workspace.store.read() as db:
+        found = stages.listing(db, pipeline.run_id)
+    names = ", ".join(ordered.name for ordered in running)
+    text = names or f"{ready[0].name} waits until other jobs leave it what it asks for"
+    seconds = left(found, pipeline.times, now)
+    begun_at = min((stage.started_at for stage in found if stage.started_at is not None), default=now)
+    if seconds is None or not running:
+        pipeline.progress(sum(stage.status.is_final for stage in found) / len(found), text)
+        return
+    passed = max(now - begun_at, 0.0)
+    pipeline.progress(passed / (passed + seconds) if passed + seconds else 0.0, f"{text}, {duration(seconds)} left")
 
 
 def _failed(failures: Sequence[JobError]) -> JobError:
@@ -149,8 +184,6 @@ def _run_stage(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
 
 def _run_to_end(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
     workspace, name = pipeline.workspace, ordered.name
-    with workspace.store.write() as tx:
-        stages.start(tx, pipeline.run_id, name)
     code: int | None = None
     try:
         code, error = _made(pipeline, ordered)
@@ -179,6 +212,7 @@ def _made(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int | None, str
     hasher = Hasher(workspace, partial(_tell_hashing, pipeline), pipeline.stopping)
     keeper = Keeper(workspace, pipeline.run_id, stage, hasher, partial(_note, pipeline, name))
     decision = decide(workspace, pipeline.name, ordered, pipeline.params, pipeline.forced, partial(sha256_in, hasher))
+    inputs.record(workspace, pipeline.run_id, stage, decision.inputs, hasher, keeper.note, pipeline.stopping)
     if _restored(pipeline, ordered, keeper, decision):
         return None, None
     with workspace.store.write() as tx:

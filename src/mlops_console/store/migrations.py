@@ -38,8 +38,10 @@ def migrate(db: sqlite3.Connection, before: Callable[[int], None] | None = None)
         found = version(db)
         if before is not None and found < newest():
             before(found)
-        for number in range(found + 1, newest() + 1):
-            for statement in _statements(_scripts()[number].read_text(encoding="utf-8")):
+        for number, script in _scripts().items():
+            if number <= found:
+                continue
+            for statement in _statements(script.read_text(encoding="utf-8")):
                 db.execute(statement)
             if number in _CONVERSIONS:
                 _CONVERSIONS[number](db)

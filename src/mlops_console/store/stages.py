@@ -12,15 +12,26 @@ from mlops_console.store.changes import Topic, announce
 def plan_stages(tx: sqlite3.Connection, run_id: str, stages: Iterable[StageRun]) -> None:
     """Record what a run is going to do."""
     tx.executemany(
-        "INSERT INTO stage_runs (run_key, stage, position, status, command, log, deps) "
-        "SELECT key, ?, ?, ?, ?, ?, ? FROM runs WHERE id = ?",
-        [(s.stage, s.position, s.status, s.command, s.log, json.dumps(s.deps), run_id) for s in stages],
+        "INSERT INTO stage_runs (run_key, stage, position, status, command, log, deps, cpus, memory) "
+        "SELECT key, ?, ?, ?, ?, ?, ?, ?, ? FROM runs WHERE id = ?",
+        [
+            (s.stage, s.position, s.status, s.command, s.log, json.dumps(s.deps), s.cpus, s.memory, run_id)
+            for s in stages
+        ],
     )
     announce(tx, Topic.STAGES, run_id)
 
 
 def start(tx: sqlite3.Connection, run_id: str, stage: str) -> None:
     _update(tx, run_id, stage, "status = 'running', started_at = ?", (time.time(),))
+
+
+def taken(db: sqlite3.Connection) -> tuple[float, int]:
+    """How many CPUs, and bytes of memory, the running stages of all runs have asked for."""
+    cpus, memory = db.execute(
+        "SELECT coalesce(sum(cpus), 0), coalesce(sum(memory), 0) FROM stage_runs WHERE status = 'running'"
+    ).fetchone()
+    return float(cpus), int(memory)
 
 
 def explain(tx: sqlite3.Connection, run_id: str, stage: str, why: str, cached_from: str | None = None) -> None:
@@ -75,9 +86,22 @@ def listing(db: sqlite3.Connection, run_id: str) -> list[StageRun]:
             row["error"],
             row["cached_from"],
             row["why"],
+            row["cpus"],
+            row["memory"],
         )
         for row in rows
     ]
+
+
+def history(db: sqlite3.Connection, pipeline: str, stage: str, command: str, limit: int = 20) -> list[float]:
+    """What a stage has taken in the newest runs that made its outs with this command, in seconds, newest first."""
+    rows = db.execute(
+        "SELECT s.ended_at - s.started_at FROM stage_runs s JOIN runs r ON r.key = s.run_key "
+        "WHERE s.stage = ? AND s.status = 'succeeded' AND s.cached_from IS NULL AND r.pipeline = ? AND s.command = ? "
+        "ORDER BY s.ended_at DESC LIMIT ?",
+        (stage, pipeline, command, limit),
+    )
+    return [max(row[0], 0.0) for row in rows if row[0] is not None]
 
 
 def _update(tx: sqlite3.Connection, run_id: str, stage: str, columns: str, values: tuple[object, ...]) -> None:

@@ -53,6 +53,7 @@ class ListView(View):
     NO_MATCH: ClassVar[Sequence[str]] = ("Nothing matches the filter", "esc clears it.")
     FILTER_HINT: ClassVar[str] = "words that a row must have"
     MARKABLE: ClassVar[bool] = False
+    DETAIL_BELOW: ClassVar[bool] = False  # not beside the list, for details that need the width
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +61,7 @@ class ListView(View):
         self.filter_bar = FilterBar(self.FILTER_HINT)
         self.frame = Frame(self.grid, self.filter_bar)
         self.detail = self.make_detail()
-        self.split = Split(self.frame, self.detail)
+        self.split = Split(self.frame, self.detail, below=self.DETAIL_BELOW)
         self.order = ""
         self.descending = False
         self._rows: Sequence[Row] = ()

@@ -10,6 +10,7 @@ from textual.widget import Widget
 BESIDE = 110  # columns from which both are side by side
 WIDE = 140  # columns from which the details have their whole share
 BELOW = 32  # lines from which both are one below the other
+LOW = 24  # the same, where they are never side by side
 
 
 class Split(Widget):
@@ -32,8 +33,12 @@ class Split(Widget):
     class Revealed(Message):
         """The details can be seen now, and could not before."""
 
-    def __init__(self, listing: Widget, detail: Widget | None) -> None:
+    def __init__(self, listing: Widget, detail: Widget | None, *, below: bool = False) -> None:
+        """Args:
+            below: they are one below the other also where there is room beside: the details need the width.
+        """
         super().__init__()
+        self._below = below
         self._listing = listing
         self._detail = detail
         self._seen = False
@@ -65,8 +70,8 @@ class Split(Widget):
         self.call_after_refresh(self._look)
 
     def on_resize(self, event: events.Resize) -> None:
-        beside = event.size.width >= BESIDE
-        below = not beside and event.size.height >= BELOW
+        beside = event.size.width >= BESIDE and not self._below
+        below = not beside and event.size.height >= (LOW if self._below else BELOW)
         self.set_class(beside, "-beside")
         self.set_class(beside and event.size.width < WIDE, "-tight")
         self.set_class(below, "-below")

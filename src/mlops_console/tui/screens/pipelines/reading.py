@@ -1,11 +1,13 @@
 """What the pipelines view reads, in a thread."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from mlops_console.core.errors import ConfigError
+from mlops_console.core.estimates import Usual, usual
 from mlops_console.core.runs import Run, RunStatus, StageRun
 
 if TYPE_CHECKING:
@@ -17,13 +19,15 @@ if TYPE_CHECKING:
 class PipelineState:
     """A pipeline with its newest run. Where it never ran, its stages are those of mlops.toml, not started.
 
-    `problem` says what is wrong with it in mlops.toml; its stages can't be told then.
+    `times` is what its stages usually take. `problem` says what is wrong with it in mlops.toml; then its stages can't
+    be told.
     """
 
     name: str
     run: Run | None
     stages: tuple[StageRun, ...]
     problem: str = ""
+    times: Mapping[str, Usual] = field(default_factory=dict)
 
 
 @dataclass
@@ -50,8 +54,10 @@ def _state(workspace: "Workspace", name: str, pipeline: "Pipeline") -> PipelineS
         found = runs.page(db, runs.RunQuery(filter=f'pipeline = "{name}"', limit=1)).runs
         run = found[0] if found else None
         recorded = tuple(stages.listing(db, run.id)) if run else ()
+        times = {s.stage: usual(stages.history(db, name, s.stage, s.command)) for s in recorded}
     if recorded:
-        return PipelineState(name, run, recorded)
+        known = {stage: found for stage, found in times.items() if found is not None}
+        return PipelineState(name, run, recorded, times=known)
     try:
         ordered = graph.order(name, pipeline)
     except ConfigError as error:

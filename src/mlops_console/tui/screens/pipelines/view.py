@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from mlops_console.core.errors import ConfigError
+from mlops_console.core.estimates import took
 from mlops_console.core.runs import StageRun
 from mlops_console.core.text import age, clock, duration, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.screens.list_view import ListView
+from mlops_console.tui.screens.pipelines.panes import GraphPane, PipelinePane, TimelinePane
 from mlops_console.tui.screens.pipelines.reading import PipelinesLoaded, PipelineState, read_pipelines
 from mlops_console.tui.screens.stage_logs import chosen_log
 from mlops_console.tui.selection import NOTHING, Selection
@@ -32,12 +34,13 @@ class PipelinesView(ListView):
         'run = "python fit.py"',
         "Save it and it appears here; t runs it.",
     )
+    DETAIL_BELOW = True
     COLUMNS: ClassVar[Sequence[Column]] = (
         Column("name", "PIPELINE", most=32, sortable=False),
         Column("state", "STATE", width=11, sortable=False),
         Column("started", "STARTED", "right", width=8, sortable=False),
         Column("took", "TOOK", "right", width=7, sortable=False),
-        Column("what", "COMMAND", least=8, most=60, flex=1, sortable=False),
+        Column("what", "WHY", least=8, most=100, flex=1, sortable=False),
     )
 
     def __init__(self) -> None:
@@ -46,7 +49,12 @@ class PipelinesView(ListView):
         self._problem: ConfigError | None = None
 
     def make_detail(self) -> DetailPane:
-        return DetailPane(Pane("log", "Log", LogView), Pane("stage", "Stage", Facts))
+        return DetailPane(
+            Pane("graph", "Graph", GraphPane),
+            Pane("log", "Log", LogView),
+            Pane("timeline", "Timeline", TimelinePane),
+            Pane("stage", "Stage", Facts),
+        )
 
     def reload(self, topics: frozenset[str]) -> None:
         self.read("pipelines", read_pipelines)
@@ -60,6 +68,9 @@ class PipelinesView(ListView):
     def tick(self) -> None:
         now = time.time()
         self.show_rows([row for pipeline in self._pipelines.values() for row in _rows(pipeline, now)])
+        pane = self.detail.widget if self.detail is not None and self.split.detail_visible else None
+        if isinstance(pane, PipelinePane):
+            pane.tick()
 
     def show_source_title(self, count: int | None, text: str | None = None) -> None:
         super().show_source_title(len(self._pipelines), text)
@@ -119,7 +130,9 @@ class PipelinesView(ListView):
             return
         detail.show_title(f"{pipeline.name} ▸ {stage.stage}" if stage else pipeline.name)
         pane = detail.widget
-        if isinstance(pane, Facts):
+        if isinstance(pane, PipelinePane):
+            pane.show(pipeline, stage.stage if stage else "")
+        elif isinstance(pane, Facts):
             pane.show(_facts(pipeline, stage))
         elif isinstance(pane, LogView):
             path = (Path(stage.log) if stage.started_at else None) if stage else chosen_log(pipeline.stages)
@@ -165,22 +178,15 @@ def _stage_row(pipeline: PipelineState, stage: StageRun, now: float) -> Row:
             Cell(f"{'└' if last else '├'}─ {safe_line(stage.stage)}"),
             Cell(state.text, state.style),
             Cell(age(stage.started_at, now), "muted"),
-            Cell(duration(_took(stage, now))),
+            Cell(duration(took(stage, now))),
             Cell(safe_line(stage.error), "bad") if stage.error else Cell(_told(stage), "muted"),
         ),
     )
 
 
 def _told(stage: StageRun) -> str:
-    """Its command, and why it ran or did not have to."""
-    why = f"{stage.why} · " if stage.why else ""
-    return safe_line(f"{why}{stage.command}")
-
-
-def _took(stage: StageRun, now: float) -> float | None:
-    if stage.started_at is None:
-        return None
-    return (stage.ended_at if stage.ended_at is not None else now) - stage.started_at
+    """Why it ran or did not have to; before that is known, what it runs."""
+    return safe_line(stage.why or stage.command)
 
 
 def _facts(pipeline: PipelineState, stage: StageRun | None) -> list[Fact]:

@@ -1,0 +1,95 @@
+"""What a run reads: the deps of its stages that are datasets of mlops.toml."""
+
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from mlops_console.core.config import Dataset, Stage
+from mlops_console.core.datasets import DatasetVersion
+from mlops_console.core.errors import JobStopped, MlopsError
+from mlops_console.core.stage_cache import Inputs
+from mlops_console.core.text import size
+from mlops_console.data.hashing import Hasher
+from mlops_console.pipelines.cache import sha256_in
+from mlops_console.store import datasets
+from mlops_console.store.workspace import Workspace
+
+LARGEST = 1_000_000_000  # bytes of a file that is read into memory without being asked for
+
+_SCANNING = threading.Lock()  # what two stages read is scanned once; and one scan at a time is memory enough
+
+
+def record(
+    workspace: Workspace,
+    run_id: str,
+    stage: Stage,
+    inputs: Inputs | None,
+    hasher: Hasher,
+    note: Callable[[str], None],
+    stopping: Callable[[], bool],
+) -> None:
+    """Make the versions of the datasets that a stage reads inputs of its run. Only a stop keeps the stage from running.
+
+    Args:
+        inputs: of the stage, with the content of its deps; None where they need not be known otherwise.
+        note: told of what is left out, and why.
+
+    Raises:
+        JobStopped: a stop was asked for.
+    """
+    for name, dataset, dep in _datasets(workspace, stage):
+        try:
+            sha256 = inputs.deps[dep] if inputs else sha256_in(hasher, dep)
+            version = _version(workspace, name, dataset, sha256, stopping)
+            with workspace.store.write() as tx:
+                datasets.add_run_input(tx, run_id, name, version, logged=False)
+        except JobStopped:
+            raise
+        except MlopsError as error:
+            note(f"no version of dataset {name} is recorded: {error.message}")
+        except OSError as error:  # the file has gone meanwhile
+            note(f"no version of dataset {name} is recorded: {error.strerror or error}")
+
+
+def _datasets(workspace: Workspace, stage: Stage) -> list[tuple[str, Dataset, str]]:
+    """The datasets that are deps, by name, each with the dep as the stage writes it."""
+    if not stage.deps:
+        return []
+    try:
+        known = workspace.config().datasets
+    except MlopsError:  # mlops.toml is in the middle of an edit
+        return []
+    deps = {os.path.normpath(dep): dep for dep in stage.deps}
+    found = ((name, dataset, deps.get(os.path.normpath(dataset.path))) for name, dataset in known.items())
+    return [(name, dataset, dep) for name, dataset, dep in found if dep is not None]
+
+
+def _version(
+    workspace: Workspace, name: str, dataset: Dataset, sha256: str, stopping: Callable[[], bool]
+) -> DatasetVersion:
+    known = partial(_known, workspace, name, sha256)
+    found = known()
+    if found is not None:
+        return found
+    with _SCANNING:
+        return known() or _scanned(workspace, name, dataset, sha256, stopping)
+
+
+def _known(workspace: Workspace, name: str, sha256: str) -> DatasetVersion | None:
+    with workspace.store.read() as db:
+        return datasets.find(db, name, sha256)
+
+
+def _scanned(
+    workspace: Workspace, name: str, dataset: Dataset, sha256: str, stopping: Callable[[], bool]
+) -> DatasetVersion:
+    from mlops_console.data.versions import read_version  # it brings pandas, which most runs of a pipeline don't need
+
+    place = workspace.root / dataset.path
+    if place.is_file() and place.stat().st_size > LARGEST:
+        raise MlopsError(f"{dataset.path} has {size(place.stat().st_size)}; 'mlops-console dataset scan {name}' reads it.")
+    version = read_version(workspace, name, dataset, stopping=stopping).version
+    if version.sha256 != sha256:
+        raise MlopsError(f"{dataset.path} has changed while it was read.")
+    return version
