@@ -42,7 +42,7 @@ class Project:
         logs = self.workspace.logs_dir / str(self.number)
         made = PipelineRun(
             self.workspace, self.run_id, "train", ordered, self.params, logs, lambda *_: None, lambda: False,
-            Limits(8, 10**12), {}, slots, forced=forced,
+            Limits(8, 10**12), {}, self.root, slots, forced=forced,
         )  # fmt: skip
         with self.workspace.store.write() as tx:
             stages.plan_stages(tx, self.run_id, stage_rows(made))

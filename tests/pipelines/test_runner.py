@@ -54,6 +54,7 @@ def start(workspace: Workspace) -> Start:
             stopping,
             limits,
             {},
+            workspace.root,
             slots,
             keep_going,
         )

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mlops_console.tui.screens.pipelines import dag
-from mlops_console.tui.screens.pipelines.dag import Node, dag_rows, layers
 from mlops_console.tui.screens.pipelines.gantt import Bar, gantt_rows
+from mlops_console.tui.screens.pipelines.graph import cells as dag
+from mlops_console.tui.screens.pipelines.graph.drawing import dag_rows
+from mlops_console.tui.screens.pipelines.graph.layers import layers
+from mlops_console.tui.screens.pipelines.graph.stages import Node
 from mlops_console.tui.widgets.chart_paint import ROLES, Row, plain
 
 STATUSES = ("", "queued", "running", "succeeded", "failed", "stopped", "lost")

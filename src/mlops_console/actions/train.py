@@ -4,6 +4,7 @@ import json
 import platform
 import shlex
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -55,8 +56,8 @@ class Train(Request):
 
 def _plan(workspace: Workspace, request: Train) -> Plan:
     config = workspace.config()
-    name, pipeline = _pipeline(config, request)
-    ordered, params = _resolve(workspace, name, pipeline, request)
+    name, pipeline = pipeline_of(config, request.pipeline)
+    ordered, params = resolve(workspace, name, pipeline, request)
     before = flatten(pipeline_params.load(workspace.root, name, pipeline))
     last = _last_success(workspace, name)
     notes = [f"The last time it took {duration(last.duration(time.time()))}."] if last else []
@@ -77,8 +78,8 @@ def _plan(workspace: Workspace, request: Train) -> Plan:
 
 def _queued(tx: Connection, workspace: Workspace, request: Train, job_id: int) -> None:
     """The run is there from the moment that its job is, so that it can be seen waiting."""
-    name, pipeline = _pipeline(workspace.config(), request)
-    _, params = _resolve(workspace, name, pipeline, request)
+    name, pipeline = pipeline_of(workspace.config(), request.pipeline)
+    _, params = resolve(workspace, name, pipeline, request)
     run_id = runs.create(
         tx,
         name=generate(),
@@ -109,8 +110,8 @@ def _perform(workspace: Workspace, request: Train, job: JobContext) -> dict[str,
 def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -> PipelineRun:
     """Read the pipeline as it is now and turn the waiting run into a running one."""
     config = workspace.config()
-    name, pipeline = _pipeline(config, request)
-    ordered, params = _resolve(workspace, name, pipeline, request)
+    name, pipeline = pipeline_of(config, request.pipeline)
+    ordered, params = resolve(workspace, name, pipeline, request)
     logs = workspace.logs_dir / str(job.id)
     started = PipelineRun(
         workspace,
@@ -123,23 +124,24 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -
         job.stop_requested,
         Limits.of(config.worker),
         usual_times(workspace, name, ordered),
+        workspace.root,
         slots=config.worker.slots,
         keep_going=request.keep_going,
         forced=request.force,
     )
     status = git.status(workspace.root)
-    provenance = _provenance(workspace, job, _command(name, request), status)
+    origin = provenance(workspace, job, _command(name, request), status)
     uncommitted = patch.keep(workspace.root, status, workspace.objects)
     with workspace.store.write() as tx:
         runs.set_params(tx, run_id, flatten(params))
-        runs.set_provenance(tx, run_id, provenance)
+        runs.set_provenance(tx, run_id, origin)
         patch.add(tx, run_id, uncommitted)
         stages.plan_stages(tx, run_id, stage_rows(started))
         runs.start(tx, run_id, current_process())
     return started
 
 
-def _provenance(workspace: Workspace, job: JobContext, command: str, status: git.Told | None) -> Provenance:
+def provenance(workspace: Workspace, job: JobContext, command: str, status: git.Told | None) -> Provenance:
     state = git.read_state(workspace.root)
     return Provenance(
         user=job.actor,
@@ -151,15 +153,20 @@ def _provenance(workspace: Workspace, job: JobContext, command: str, status: git
     )
 
 
-def _pipeline(config: Config, request: Train) -> tuple[str, Pipeline]:
+def pipeline_of(config: Config, wanted: str | None) -> tuple[str, Pipeline]:
+    """A pipeline by its name; without one the only one, or that called "train".
+
+    Raises:
+        UsageError: there is none of that name, or no such one.
+    """
     known = config.pipelines
-    if request.pipeline is not None:
-        if request.pipeline not in known:
+    if wanted is not None:
+        if wanted not in known:
             raise UsageError(
-                f"There is no pipeline {request.pipeline!r}{did_you_mean(request.pipeline, known) or '.'}",
+                f"There is no pipeline {wanted!r}{did_you_mean(wanted, known) or '.'}",
                 f"mlops.toml has: {', '.join(known) or 'none'}.",
             )
-        return request.pipeline, known[request.pipeline]
+        return wanted, known[wanted]
     if not known:
         raise UsageError("mlops.toml has no pipeline.", "Add [pipelines.train]; docs/configuration.md shows how.")
     if len(known) > 1 and DEFAULT not in known:
@@ -168,7 +175,7 @@ def _pipeline(config: Config, request: Train) -> tuple[str, Pipeline]:
     return name, known[name]
 
 
-def _resolve(
+def resolve(
     workspace: Workspace, name: str, pipeline: Pipeline, request: Train
 ) -> tuple[tuple[OrderedStage, ...], Params]:
     """The stages in their order and the params with what was overridden; all that can be known to be wrong is told."""
@@ -194,9 +201,12 @@ def _command(name: str, request: Train) -> str:
         words += [option, value] if value else []
     for stage in request.force:
         words += ["--force"] if stage == ALL else ["--force", stage]
-    for key, value in request.params.items():
-        words += ["-p", f"{key}={_toml(value)}"]
-    return shlex.join(words)
+    return shlex.join([*words, *overrides(request.params)])
+
+
+def overrides(params: Mapping[str, Any]) -> list[str]:
+    """The options that say these params."""
+    return [word for key, value in params.items() for word in ("-p", f"{key}={_toml(value)}")]
 
 
 def _toml(value: Any) -> str:

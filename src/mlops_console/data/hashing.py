@@ -86,6 +86,7 @@ class Hasher:
     """Hashes what is below the folder of a workspace.
 
     Args:
+        folder: below this one instead; paths stay relative to it, and links into the workspace are followed.
         progress: called now and then while there is much to read.
         stopping: asked between two blocks of a file; once it is true, `JobStopped` is raised. What was hashed until
             then is remembered.
@@ -96,9 +97,10 @@ class Hasher:
         workspace: Workspace,
         progress: Callable[[Progress], None] = lambda _: None,
         stopping: Callable[[], bool] = lambda: False,
+        folder: Path | None = None,
     ) -> None:
         self._workspace = workspace
-        self._root = workspace.root
+        self._root = folder or workspace.root
         self._progress = progress
         self._stopping = stopping
 
@@ -155,7 +157,7 @@ class Hasher:
 
     def _check_link(self, place: Path, path: str) -> None:
         target = place.resolve()
-        if not target.is_relative_to(self._root.resolve()):
+        if not target.is_relative_to(self._workspace.root.resolve()):
             raise UsageError(
                 f"{path} is a symbolic link to {target}, which is outside of the project.",
                 "Put the file itself there; what is outside can't be watched or kept.",
@@ -168,7 +170,7 @@ class Hasher:
         missing = [f for f in found if f.path not in hashes]
         gone = known.keys() - {f.path for f in found}
         if missing:
-            hashes |= _Work(self._workspace, path, missing, self._progress, self._stopping).done()
+            hashes |= _Work(self._workspace, self._root, path, missing, self._progress, self._stopping).done()
         if gone:
             with suppress(StoreError), self._workspace.store.write() as tx:
                 file_hashes.forget(tx, gone)
@@ -181,13 +183,14 @@ class _Work:
     def __init__(
         self,
         workspace: Workspace,
+        root: Path,
         path: str,
         files: Sequence[_Found],
         progress: Callable[[Progress], None],
         stopping: Callable[[], bool],
     ) -> None:
         self._workspace = workspace
-        self._prefix = f"{workspace.root}/"
+        self._prefix = f"{root}/"
         self._path = path
         self._files = files
         self._progress = progress

@@ -100,13 +100,21 @@ class Keeper:
     """Brings the outs of one stage of a run back, makes room for new ones, and keeps these.
 
     Args:
+        folder: where the outs are; the workspace's own, or that of a trial.
         note: told what a person must know.
     """
 
     def __init__(
-        self, workspace: Workspace, run_id: str, stage: Stage, hasher: Hasher, note: Callable[[str], None]
+        self,
+        workspace: Workspace,
+        folder: Path,
+        run_id: str,
+        stage: Stage,
+        hasher: Hasher,
+        note: Callable[[str], None],
     ) -> None:
         self._workspace = workspace
+        self._folder = folder
         self._run_id = run_id
         self._stage = stage
         self._hasher = hasher
@@ -131,7 +139,7 @@ class Keeper:
         """Take the outs of before away, so that those that are there afterwards were made by the stage."""
         for path in self._stage.outs:
             self._save(self._hasher.tree(path), set())
-            self._remove(self._workspace.root / path)
+            self._remove(self._folder / path)
 
     def keep(self, decision: Decision, pipeline: str, name: str, took: float) -> None:
         """Keep the outs, unless the inputs have changed while the stage ran."""
@@ -152,7 +160,7 @@ class Keeper:
         trees = [tree for path in self._stage.outs if (tree := self._hasher.tree(path)) is not None]
         for tree in trees:
             for file in tree.files:
-                self._workspace.objects.keep_file(self._workspace.root / file.path, file.sha256)
+                self._workspace.objects.keep_file(self._folder / file.path, file.sha256)
         files = tuple(KeptFile(*file) for tree in trees for file in tree.files)
         outs = {path: Out(tree.sha256, tree.is_folder) for path, tree in zip(self._stage.outs, trees, strict=True)}
         made = CachedStage(0, self._run_id, "", name, inputs, outs, took, files)
@@ -168,7 +176,7 @@ class Keeper:
                 if file.sha256 not in wanted and not stage_cache.knows(db, file.sha256)
             ]
         for file in unknown:
-            self._workspace.objects.keep_file(self._workspace.root / file.path, file.sha256)
+            self._workspace.objects.keep_file(self._folder / file.path, file.sha256)
         if unknown:
             with self._workspace.store.write() as tx:
                 for file in unknown:
@@ -177,15 +185,15 @@ class Keeper:
             self._note(f"{unknown[0].path}{more} had been changed: kept as artifact {REPLACED}/… of this run")
 
     def _write(self, path: str, out: Out, files: list[KeptFile]) -> None:
-        place = self._workspace.root / path
-        if not place.parent.resolve().is_relative_to(self._workspace.root.resolve()):
+        place = self._folder / path
+        if not place.parent.resolve().is_relative_to(self._folder.resolve()):
             raise UsageError(f"{path} would be written outside of the project, through a link.", "Remove the link.")
         self._remove(place)
         if out.is_folder:
             place.mkdir(parents=True)
         for file in files:
             try:
-                self._workspace.objects.restore(file.sha256, self._workspace.root / file.path, file.executable)
+                self._workspace.objects.restore(file.sha256, self._folder / file.path, file.executable)
             except StoreError:
                 self._workspace.objects.discard_damaged(file.sha256)
                 raise

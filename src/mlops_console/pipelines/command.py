@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # A shell that is told to end waits for the command in hand: its script may tidy up.
 _SHELL = ("sh", "-c", """trap 'exit 143' TERM; eval "$1" """, "sh")
 GRACE = 10.0  # seconds that what takes too long may tidy up
-_LOOK = 0.1  # seconds between two looks whether a pause was cut short
+_LOOK = 0.1  # seconds between two looks whether to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def run(
     Args:
         environment: beyond that of this process, where `python` is the interpreter that runs mlops-console.
         timeout: seconds after which it gets SIGTERM, with all that it has started, and `GRACE` later SIGKILL.
-        stopping: whether this process was asked to stop. Its process group gets SIGTERM then, the command with it.
+        stopping: whether it should be ended now, in the same way.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -52,13 +53,36 @@ def run(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    if stopping():  # the signal to the group may have come just before the process was in it
-        process.terminate()
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with _watched(process) as ended:
+        while not ended(_LOOK):
+            if stopping() or (deadline is not None and time.monotonic() > deadline):
+                _end_all(process)
+                return Ended(process.wait(), timed_out=not stopping())
+    return Ended(process.wait(), timed_out=False)
+
+
+@contextlib.contextmanager
+def _watched(process: "subprocess.Popen[bytes]") -> Iterator[Callable[[float], bool]]:
+    """Something that waits for the end of a process for so many seconds, and says whether it has come."""
+    if sys.platform != "linux":
+        yield lambda seconds: _has_ended(process, seconds)
+        return
+    descriptor = os.pidfd_open(process.pid)  # tells at once, where Popen.wait with a timeout looks every 50 ms
     try:
-        return Ended(process.wait(timeout), timed_out=False)
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        yield lambda seconds: bool(poll.poll(1000 * seconds))
+    finally:
+        os.close(descriptor)
+
+
+def _has_ended(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    try:
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
-        _end_all(process)
-        return Ended(process.wait(), timed_out=True)
+        return False
+    return True
 
 
 def pause(seconds: float, stopping: Callable[[], bool]) -> bool:

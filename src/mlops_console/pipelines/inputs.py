@@ -84,11 +84,12 @@ def _known(workspace: Workspace, name: str, sha256: str) -> DatasetVersion | Non
 def _scanned(
     workspace: Workspace, name: str, dataset: Dataset, sha256: str, stopping: Callable[[], bool]
 ) -> DatasetVersion:
-    from mlops_console.data.versions import read_version  # it brings pandas, which most runs of a pipeline don't need
+    from mlops_console.data.versions import read_version  # most runs need none of it
 
     place = workspace.root / dataset.path
     if place.is_file() and place.stat().st_size > LARGEST:
-        raise MlopsError(f"{dataset.path} has {size(place.stat().st_size)}; 'mlops-console dataset scan {name}' reads it.")
+        told = f"{dataset.path} has {size(place.stat().st_size)}"
+        raise MlopsError(f"{told}; 'mlops-console dataset scan {name}' reads it all the same.")
     version = read_version(workspace, name, dataset, stopping=stopping).version
     if version.sha256 != sha256:
         raise MlopsError(f"{dataset.path} has changed while it was read.")

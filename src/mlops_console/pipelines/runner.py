@@ -17,9 +17,10 @@ from mlops_console.core.estimates import Usual, left
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.core.text import duration, safe_line, size
 from mlops_console.data.hashing import Hasher, Progress
-from mlops_console.pipelines import command
+from mlops_console.pipelines import command, inputs
 from mlops_console.pipelines.cache import Decision, Keeper, decide, sha256_in
 from mlops_console.pipelines.graph import OrderedStage
+from mlops_console.pipelines.making import making
 from mlops_console.pipelines.params import Params, select
 from mlops_console.pipelines.resources import Limits, begun
 from mlops_console.store import runs, stage_cache, stages
@@ -43,6 +44,7 @@ class PipelineRun:
         stopping: whether it was asked to stop.
         limits: what the stages of all jobs may take together.
         times: what its stages usually take.
+        folder: where its stages find their deps and write their outs.
         slots: how many stages run at once.
         keep_going: whether those that don't wait for a stage that failed are run all the same.
         forced: the stages that run also where nothing has changed; `cache.ALL` for all.
@@ -58,6 +60,7 @@ class PipelineRun:
     stopping: Callable[[], bool]
     limits: Limits
     times: Mapping[str, Usual]
+    folder: Path
     slots: int = 1
     keep_going: bool = False
     forced: tuple[str, ...] = ()
@@ -206,24 +209,41 @@ def _run_to_end(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
 def _made(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int | None, str | None]:
     """Have the outs of a stage made, or brought back from the cache; its exit code and what is wrong."""
     workspace, name, stage = pipeline.workspace, ordered.name, ordered.stage
-    error = _not_ready(workspace.root, stage)
+    error = _not_ready(pipeline.folder, stage)
     if error is not None:
         return None, error
-    hasher = Hasher(workspace, partial(_tell_hashing, pipeline), pipeline.stopping)
-    keeper = Keeper(workspace, pipeline.run_id, stage, hasher, partial(_note, pipeline, name))
-    decision = decide(workspace, pipeline.name, ordered, pipeline.params, pipeline.forced, partial(sha256_in, hasher))
-    inputs.record(workspace, pipeline.run_id, stage, decision.inputs, hasher, keeper.note, pipeline.stopping)
-    if _restored(pipeline, ordered, keeper, decision):
-        return None, None
-    with workspace.store.write() as tx:
+    hasher = Hasher(workspace, partial(_tell_hashing, pipeline), pipeline.stopping, pipeline.folder)
+    keeper = Keeper(workspace, pipeline.folder, pipeline.run_id, stage, hasher, partial(_note, pipeline, name))
+    note = partial(_note, pipeline, name)
+
+    def decided() -> Decision:
+        return decide(workspace, pipeline.name, ordered, pipeline.params, pipeline.forced, partial(sha256_in, hasher))
+
+    decision = decided()
+    inputs.record(workspace, pipeline.run_id, stage, decision.inputs, hasher, note, pipeline.stopping)
+    if decision.inputs is None:
+        return _make(pipeline, ordered, keeper, decision)
+    with making(workspace, decision.inputs.fingerprint, pipeline.stopping) as waited:
+        if waited:
+            decision = decided()
+        if _restored(pipeline, ordered, keeper, decision):
+            return None, None
+        return _make(pipeline, ordered, keeper, decision)
+
+
+def _make(
+    pipeline: PipelineRun, ordered: OrderedStage, keeper: Keeper, decision: Decision
+) -> tuple[int | None, str | None]:
+    """Run the command, and keep what it has made."""
+    with pipeline.workspace.store.write() as tx:
         why = decision.why if decision.cached is None else "what it had made is damaged"
-        stages.explain(tx, pipeline.run_id, name, why)
+        stages.explain(tx, pipeline.run_id, ordered.name, why)
     if decision.inputs is not None:
         keeper.clear()
     begun = time.monotonic()
     code, error = _attempts(pipeline, ordered)
     if error is None:
-        keeper.keep(decision, pipeline.name, name, time.monotonic() - begun)
+        keeper.keep(decision, pipeline.name, ordered.name, time.monotonic() - begun)
     return code, error
 
 
@@ -267,7 +287,7 @@ def _attempts(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | 
 
 
 def _attempt(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | None]:
-    stage, name, root = ordered.stage, ordered.name, pipeline.workspace.root
+    stage, name, root = ordered.stage, ordered.name, pipeline.folder
     given = pipeline.logs / f"{name}.params.json"
     given.write_text(json.dumps(select(pipeline.params, stage.params), default=str))
     ended = command.run(
@@ -276,7 +296,7 @@ def _attempt(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | N
         log=pipeline.log(name),
         environment={
             **stage.env,
-            "MLOPS_WORKSPACE": str(root),
+            "MLOPS_WORKSPACE": str(pipeline.workspace.root),
             "MLOPS_RUN_ID": pipeline.run_id,
             "MLOPS_STAGE": name,
             "MLOPS_PARAMS": str(given),

@@ -94,6 +94,17 @@ def start(tx: sqlite3.Connection, run_id: str, process: ProcessIdentity) -> None
     announce(tx, Topic.RUNS, run_id)
 
 
+def requeue(tx: sqlite3.Connection, run_id: str, job_id: int) -> bool:
+    """Let a run that has ended wait for another job, with all that it has recorded; whether there is such a run."""
+    changed = tx.execute(
+        "UPDATE runs SET status = 'queued', ended_at = NULL, error = NULL, job_id = ? "
+        "WHERE id = ? AND status NOT IN ('queued', 'running')",
+        (job_id, run_id),
+    ).rowcount
+    announce(tx, Topic.RUNS, run_id)
+    return bool(changed)
+
+
 def heartbeat(tx: sqlite3.Connection, run_id: str) -> None:
     tx.execute("UPDATE runs SET heartbeat_at = ? WHERE id = ? AND status = 'running'", (time.time(), run_id))
 

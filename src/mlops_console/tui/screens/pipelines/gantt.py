@@ -3,20 +3,24 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-
 from mlops_console.core.runs import RunStatus
-from mlops_console.core.text import duration, safe_line
+from mlops_console.core.text import duration
 from mlops_console.tui import glyphs
-from mlops_console.tui.screens.pipelines.dag import stage_head, width_of, windowed
+from mlops_console.tui.screens.pipelines.graph.windows import (
+    HEAD,
+    NAME,
+    focus,
+    longest,
+    stage_head,
+    width_of,
+    windowed,
+)
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, row_of
 from mlops_console.tui.widgets.chart_scale import elapsed_labels, elapsed_ticks
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _CACHED = "◇"
 _USUAL = "┊"
-_HEAD = 3  # cells before a name: cursor, glyph, space
-_NAME = 6
 _LEAST = 4  # cells of the scale; with fewer there are no figures beside it
 _LATEST = 1e12  # seconds; nothing beyond it is a time
 _TICK = 10  # cells between two ticks, at least
@@ -59,7 +63,8 @@ def gantt_rows(bars: Sequence[Bar], now: float, width: int, height: int, selecte
     scale = _scale(spans, width)
     foot = _foot(spans, scale, width, height - min(len(bars), 3))
     rows = [_row(span, scale, width, selected) for span in spans]
-    return (*windowed(rows, [1] * len(rows), _focus(bars, selected), width, height - len(foot)), *foot)
+    at = focus([(bar.name, bar.status) for bar in bars], selected)
+    return (*windowed(rows, [1] * len(rows), at, width, height - len(foot)), *foot)
 
 
 def _spans(bars: Sequence[Bar], now: float) -> list[_Span]:
@@ -84,13 +89,6 @@ def _finite(at: float | None) -> float | None:
     return at if at is not None and abs(at) < _LATEST else None
 
 
-def _focus(bars: Sequence[Bar], selected: str) -> int:
-    chosen = [at for at, bar in enumerate(bars) if bar.name == selected]
-    running = [at for at, bar in enumerate(bars) if bar.status == RunStatus.RUNNING]
-    failed = [at for at, bar in enumerate(bars) if bar.status in (RunStatus.FAILED, RunStatus.LOST)]
-    return (*chosen[:1], *running, *failed, 0)[0]
-
-
 @dataclass(frozen=True, slots=True)
 class _Scale:
     """The columns: of the names, of the time scale, of the durations, and how many seconds the scale is long."""
@@ -107,11 +105,10 @@ class _Scale:
 
 
 def _scale(spans: Sequence[_Span], width: int) -> _Scale:
-    longest = max(cell_len(safe_line(span.bar.name)) for span in spans)
-    names = min(longest, max(width // 4, _NAME))
+    names = min(longest(span.bar.name for span in spans), max(width // 4, NAME))
     figures = max((len(duration(span.took)) for span in spans if span.took is not None), default=0)
     seconds = max((span.usual or span.end for span in spans), default=0.0)
-    room = width - _HEAD - names - 1
+    room = width - HEAD - names - 1
     if room - figures - 1 < _LEAST:
         return _Scale(names, max(room, 0), 0, seconds)
     return _Scale(names, room - (figures + 1 if figures else 0), figures, seconds)
@@ -119,7 +116,7 @@ def _scale(spans: Sequence[_Span], width: int) -> _Scale:
 
 def _row(span: _Span, scale: _Scale, width: int, selected: str) -> Row:
     head = stage_head(span.bar.name, span.bar.status, scale.names, selected=span.bar.name == selected)
-    gap = Ink(" " * (_HEAD + scale.names - width_of(head) + 1))
+    gap = Ink(" " * (HEAD + scale.names - width_of(head) + 1))
     took = "" if span.took is None else duration(span.took)
     figure = (Ink(" " + fit(took, scale.figures, "right")),) if scale.figures else ()
     return fit_row((*head, gap, *fit_row(_stretch(span, scale), scale.cells), *figure), width)
@@ -211,4 +208,4 @@ def _axis(scale: _Scale, width: int) -> Row:
             else:
                 room = x - free
                 text = text.ljust(free) + fit(shown if len(shown) <= room else "", room, "right") + "╵"
-    return fit_row([Ink(" " * (_HEAD + scale.names + 1)), Ink(text, "muted")], width)
+    return fit_row([Ink(" " * (HEAD + scale.names + 1)), Ink(text, "muted")], width)

@@ -4,9 +4,10 @@ import time
 
 from mlops_console.core.estimates import critical_path, seconds_of, took
 from mlops_console.core.runs import RunStatus, StageRun
-from mlops_console.tui.screens.pipelines.dag import Node, dag_rows
 from mlops_console.tui.screens.pipelines.forecast_rows import forecast_rows
 from mlops_console.tui.screens.pipelines.gantt import Bar, gantt_rows
+from mlops_console.tui.screens.pipelines.graph.drawing import dag_rows
+from mlops_console.tui.screens.pipelines.graph.stages import Node
 from mlops_console.tui.screens.pipelines.reading import PipelineState
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows
 

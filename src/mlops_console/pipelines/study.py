@@ -1,0 +1,173 @@
+"""The trials of a sweep, kept by Optuna in a file of the workspace, so that a sweep that was killed goes on."""
+
+import importlib.util
+import itertools
+import logging
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mlops_console.core.comparison import Goal
+from mlops_console.core.errors import UsageError
+from mlops_console.core.runs import Point
+from mlops_console.core.search_space import Choice, Dimension
+
+if TYPE_CHECKING:
+    import optuna
+
+Sampler = Literal["tpe", "random", "grid"]
+MOST_OF_A_GRID = 10_000
+_UNPRUNED = 5  # trials that run to their end before one is pruned
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    number: int
+    params: Mapping[str, Any]
+
+
+def check_installed() -> None:
+    """Raise `UsageError` where there is no Optuna."""
+    if importlib.util.find_spec("optuna") is None:
+        raise UsageError("A sweep needs Optuna.", "pip install 'mlops-console[sweep]'")
+
+
+def grid_of(space: Mapping[str, Dimension]) -> dict[str, list[Any]]:
+    """Every value of each param.
+
+    Raises:
+        UsageError: a range has no steps, or the grid is too large.
+    """
+    grid = {key: _values(key, dimension) for key, dimension in space.items()}
+    count = math.prod(map(len, grid.values()))
+    if count > MOST_OF_A_GRID:
+        raise UsageError(f"The grid has {count:,} points; {MOST_OF_A_GRID:,} are the most.", "Take larger steps.")
+    return grid
+
+
+class Study:
+    """Asks Optuna what to try, and tells it what came of it. Used by one thread at a time.
+
+    Args:
+        file: made where it is not there; its folder too.
+        seed: of the sampler; None for another one each time.
+    """
+
+    def __init__(
+        self, file: Path, space: Mapping[str, Dimension], goal: Goal, sampler: Sampler, prune: bool, seed: int | None
+    ) -> None:
+        import optuna
+        from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
+
+        optuna.logging.set_verbosity(logging.WARNING)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = JournalFileOpenLock(str(file))  # the kernel's own: a killed process leaves none behind
+        self._goal = goal
+        self._is_grid = sampler == "grid"
+        self._distributions = {key: _distribution(dimension) for key, dimension in space.items()}
+        self._study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(file), lock_obj=lock)),
+            study_name="sweep",
+            load_if_exists=True,
+            direction=goal,
+            sampler=_sampler(sampler, seed, many=len(space) > 1),
+            pruner=optuna.pruners.MedianPruner(_UNPRUNED) if prune else optuna.pruners.NopPruner(),
+        )
+        self._asked: dict[int, optuna.Trial] = {}
+        if sampler == "grid" and not self._study.get_trials(deepcopy=False):
+            for params in _points(grid_of(space), seed):
+                self._study.enqueue_trial(params)
+
+    def _waiting(self) -> int:
+        """How many points of a grid nobody has asked for yet."""
+        from optuna.trial import TrialState
+
+        return len(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
+    def unfinished(self) -> list[Trial]:
+        """The trials that were asked for, and of which nobody has told what became of them."""
+        from optuna import Trial as OptunaTrial
+        from optuna.trial import TrialState
+
+        found = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in found:
+            self._asked.setdefault(trial.number, OptunaTrial(self._study, trial._trial_id))
+        return [Trial(trial.number, trial.params) for trial in found]
+
+    @property
+    def asked(self) -> int:
+        """How many trials were asked for, whatever became of them."""
+        return len(self._study.get_trials(deepcopy=False)) - self._waiting()
+
+    def ask(self) -> Trial | None:
+        """The next trial; None where a grid has no more."""
+        if self._is_grid and not self._waiting():
+            return None
+        trial = self._study.ask(self._distributions)
+        self._asked[trial.number] = trial
+        return Trial(trial.number, trial.params)
+
+    def is_poor(self, trial: Trial, points: list[Point]) -> bool:
+        """Report what a trial has logged so far; whether it may be ended."""
+        asked = self._asked[trial.number]
+        for point in points:
+            if math.isfinite(point.value):
+                asked.report(point.value, point.step)
+        return bool(points) and asked.should_prune()
+
+    def tell(self, trial: Trial, outcome: Literal["complete", "pruned", "fail"], value: float | None = None) -> None:
+        from optuna.trial import TrialState
+
+        state = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "fail": TrialState.FAIL}[outcome]
+        self._study.tell(trial.number, value if outcome == "complete" else None, state, skip_if_finished=True)
+
+    def history(self) -> list[tuple[int, float]]:
+        """The number and value of each trial that ran to its end."""
+        from optuna.trial import TrialState
+
+        found = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [(trial.number, float(trial.value)) for trial in found if trial.value is not None]
+
+    def best(self) -> tuple[int, float] | None:
+        """The number of the best trial that ran to its end, and its value."""
+        better = min if self._goal == "minimize" else max
+        return better(self.history(), key=lambda trial: trial[1], default=None)
+
+
+def _values(key: str, dimension: Dimension) -> list[Any]:
+    if isinstance(dimension, Choice):
+        return list(dimension.values)
+    if dimension.log or (dimension.step is None and not dimension.whole):
+        raise UsageError(f"A grid needs steps, and {key} has none.", f"Write {key}=LOW..HIGH/STEP, or its values.")
+    step = dimension.step or 1.0
+    count = itertools.takewhile(lambda at: dimension.low + at * step <= dimension.high + step / 1e6, itertools.count())
+    values = [dimension.low + at * step for at in itertools.islice(count, MOST_OF_A_GRID + 1)]
+    return [int(value) for value in values] if dimension.whole else values
+
+
+def _distribution(dimension: Dimension) -> "optuna.distributions.BaseDistribution":
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(dimension, Choice):
+        return CategoricalDistribution(dimension.values)
+    if dimension.whole:
+        return IntDistribution(int(dimension.low), int(dimension.high), dimension.log, int(dimension.step or 1))
+    return FloatDistribution(dimension.low, dimension.high, dimension.log, dimension.step)
+
+
+def _sampler(name: Sampler, seed: int | None, *, many: bool) -> "optuna.samplers.BaseSampler":
+    import optuna
+
+    if name == "tpe":
+        return optuna.samplers.TPESampler(seed=seed, multivariate=many)
+    return optuna.samplers.RandomSampler(seed)  # of a grid too: its points are queued, as Optuna's own can't be asked
+
+
+def _points(grid: Mapping[str, list[Any]], seed: int | None) -> list[dict[str, Any]]:
+    """All of them, in random order: after half of the trials all of the grid has been seen."""
+    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    random.Random(seed).shuffle(points)
+    return points

@@ -1,0 +1,72 @@
+"""What Optuna is asked and told, and that a study goes on where it was left."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops_console.core.errors import UsageError
+from mlops_console.core.runs import Point
+from mlops_console.core.search_space import Choice, Dimension, Range
+from mlops_console.pipelines.study import Study, grid_of
+
+SPACE: dict[str, Dimension] = {"depth": Range(2, 12, whole=True), "kind": Choice(("a", "b"))}
+
+
+def study(file: Path, space: dict[str, Dimension] = SPACE, sampler: str = "random", prune: bool = True) -> Study:
+    return Study(file, space, "minimize", sampler, prune, 1)  # type: ignore[arg-type]
+
+
+def test_a_study_goes_on_where_it_was_left(tmp_path: Path) -> None:
+    file = tmp_path / "sweeps" / "s.journal"
+    first = study(file)
+    trials = [first.ask() for _ in range(4)]
+    assert all(trial is not None and 2 <= trial.params["depth"] <= 12 for trial in trials)
+    first.tell(trials[0], "complete", 3.0)  # type: ignore[arg-type]
+    first.tell(trials[1], "fail")  # type: ignore[arg-type]
+    again = study(file)
+    assert again.unfinished() == trials[2:]
+    assert again.asked == 4
+    for trial in again.unfinished():
+        again.tell(trial, "complete", 1.0 + trial.number)
+    assert again.unfinished() == []
+    assert again.best() == (0, 3.0) or again.best() == (2, 3.0)
+    assert study(file).best() == again.best()
+
+
+def test_a_grid_has_an_end(tmp_path: Path) -> None:
+    space: dict[str, Dimension] = {"depth": Range(1, 5, whole=True, step=2), "kind": Choice(("a", "b"))}
+    found = study(tmp_path / "s", space, "grid")
+    seen = set()
+    while (trial := found.ask()) is not None:
+        seen.add((trial.params["depth"], trial.params["kind"]))
+        found.tell(trial, "complete", 1.0)
+    assert seen == {(depth, kind) for depth in (1, 3, 5) for kind in "ab"}
+
+
+def test_the_values_of_a_grid() -> None:
+    assert grid_of({"x": Range(0.1, 0.5, whole=False, step=0.2)})["x"] == pytest.approx([0.1, 0.3, 0.5])
+    assert grid_of({"x": Range(2, 4, whole=True)}) == {"x": [2, 3, 4]}
+    with pytest.raises(UsageError, match="A grid needs steps, and x has none"):
+        grid_of({"x": Range(0.1, 0.5, whole=False)})
+    with pytest.raises(UsageError, match="10,000 are the most"):
+        grid_of({"x": Range(1, 1000, whole=True), "y": Range(1, 1000, whole=True)})
+
+
+def test_what_is_worse_than_the_median_is_poor(tmp_path: Path) -> None:
+    found = study(tmp_path / "s")
+    for _ in range(5):
+        trial = found.ask()
+        assert trial is not None
+        assert not found.is_poor(trial, [Point(step, 1.0 / (step + 1), 0.0) for step in range(5)])
+        found.tell(trial, "complete", 0.2)
+    poor = found.ask()
+    assert poor is not None
+    assert not found.is_poor(poor, [])
+    assert not found.is_poor(poor, [Point(0, float("nan"), 0.0)])
+    assert found.is_poor(poor, [Point(0, 9.0, 0.0), Point(1, 9.0, 0.0)])
+    found.tell(poor, "pruned")
+    assert found.best() is not None
+    unpruned = study(tmp_path / "s", prune=False)
+    trial = unpruned.ask()
+    assert trial is not None
+    assert not unpruned.is_poor(trial, [Point(0, 99.0, 0.0)])
