@@ -15,7 +15,7 @@ help:
 	@echo "make test   linters, types, layers and all tests"
 	@echo "make bench  the figures of benchmarks/RESULTS.md"
 	@echo "make bench-peers  other trackers, each in an environment of its own, for make bench to measure beside"
-	@echo "make chaos  400 rounds of processes that log and are killed, alone and eight at once"
+	@echo "make chaos  400 rounds of processes that log and are killed, then 100 of pipelines that are"
 
 demo: $(VENV)/.runtime
 	@$(BIN)/mlops-console demo $(DEMO)
@@ -44,6 +44,7 @@ bench-peers: $(VENV)/.development
 
 chaos: $(VENV)/.development
 	$(BIN)/python benchmarks/chaos.py
+	$(BIN)/python benchmarks/pipeline_chaos.py
 
 clean:
 	rm -rf $(VENV) .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

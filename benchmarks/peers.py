@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-PEERS = ("trackio", "mlflow", "wandb")
+TRACKERS = ("trackio", "mlflow", "wandb")
+PEERS = (*TRACKERS, "dvc")
 PROBES = HERE / "peer_probes"
 PROCESSES, EACH = 16, 500
 QUERY_RUNS = 10_000
@@ -45,7 +46,7 @@ _TOLD = {  # what is measured, in words
 def bench_peers() -> dict[str, float]:
     """Each peer that is installed; their points are 1 ms apart where their process is killed."""
     found: dict[str, float] = {}
-    for peer in PEERS:
+    for peer in TRACKERS:
         if not python_of(peer).exists():
             print(f"  {peer} is not installed: 'make bench-peers' does it")
             continue

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.first_frame import bench_first_frame
 from benchmarks.ingest import bench_ingest, bench_sixteen
 from benchmarks.peers import bench_peers
+from benchmarks.pipelines import bench_hashing, bench_idle_worker, bench_pipelines, bench_profile
 from benchmarks.queries import bench_queries
 from benchmarks.rollback import bench_rollback
 from benchmarks.screens import bench_chart, bench_keys, bench_line
@@ -32,6 +33,10 @@ BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "keys at 1M runs": bench_keys,
     "chart of 1M points": bench_chart,
     "line and idle": bench_line,
+    "pipeline of 20 stages": bench_pipelines,
+    "hashing": bench_hashing,
+    "profile of 1M rows": bench_profile,
+    "idle worker": bench_idle_worker,
     "rollback under load": bench_rollback,
     "peers": bench_peers,
 }

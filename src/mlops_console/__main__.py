@@ -1,5 +1,6 @@
 """`mlops-console` and `python -m mlops_console`: the one place that knows both the commands and the console."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ def main() -> None:
     if len(sys.argv) == 1 and sys.stdout.isatty() and sys.stdin.isatty():
         open_console()  # straight to the first frame, without the command line's imports
         return
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it would look through all that is installed for some
     from mlops_console.cli.app import run
 
     sys.exit(run(open_console))

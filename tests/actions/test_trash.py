@@ -111,7 +111,7 @@ def test_what_versions_and_datasets_need_is_never_swept(workspace: Workspace) ->
             (model, example),
         )
         tx.execute("INSERT INTO datasets (key, name) VALUES (1, 'd')")
-        tx.execute("INSERT INTO dataset_versions VALUES (1, 1, 1, 'f', 1, 1, '{}', '{}', ?, 0)", (sample,))
+        tx.execute("INSERT INTO dataset_versions VALUES (1, 1, 1, 'f', 1, 1, '{}', '{}', ?, 0, NULL)", (sample,))
     files = [_age(workspace, sha256) for sha256 in (model, example, sample)]
     assert _do(workspace, "purge_runs")["freed"] == 0
     assert all(path.exists() for path in files)

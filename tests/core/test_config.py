@@ -65,6 +65,40 @@ def test_a_bad_file_gives_one_sentence_that_names_the_key(text: str, told: str) 
     assert "\n" not in str(caught.value)
 
 
+DATASET = GOOD + "[datasets.rows]\npath = 'rows.csv'\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[datasets.rows.expect]\nrows_min = 5\ncolumns.amount = {type = 'number', min = 0, missing = 0.0}",
+        "[datasets.rows.expect]\nrows_min = 5\n[datasets.rows.expect.columns]\n"
+        "amount = {type = 'number', min = 0, missing = 0.0}",
+        "expect.rows_min = 5\nexpect.columns.amount = {type = 'number', min = 0, missing = 0.0}",
+    ],
+)
+def test_what_a_dataset_is_expected_to_hold(text: str) -> None:
+    expected = parse_config(DATASET + text).datasets["rows"].expect
+    assert (expected.rows_min, expected.columns["amount"].min, expected.columns["amount"].missing) == (5, 0, 0)
+    assert parse_config(DATASET).datasets["rows"].expect.columns == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("expect.rows_mim = 5", "unknown key datasets.rows.expect.rows_mim, did you mean 'rows_min'?"),
+        ("expect.columns.a = {mim = 5}", "unknown key datasets.rows.expect.columns.a.mim, did you mean 'min'?"),
+        ("expect.columns.a = {min = 5, max = 1}", "min must not be above max"),
+        ("expect.columns.a = {missing = 2}", "datasets.rows.expect.columns.a.missing is 2"),
+        ("expect.columns.a = 5", "datasets.rows.expect.columns.a is 5"),
+    ],
+)
+def test_an_expectation_that_makes_no_sense(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(DATASET + text)
+    assert told in caught.value.message
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
     for candidate in (text, f"[project]\nname = 'x'\n{text}"):
@@ -93,4 +127,5 @@ def test_the_docs_tell_of_every_key_and_of_no_other() -> None:
     page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
     documented = set(re.findall(r"(?m)^\| `([a-z_]+)` \|", page))
     tables = {"project", "datasets", "pipelines", "models", "environments", "monitor", "worker", "console"}
+    tables |= {"triggers"}
     assert documented | tables == keys(Config) | tables

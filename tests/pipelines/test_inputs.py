@@ -1,6 +1,7 @@
 """A run knows which versions of the datasets of mlops.toml it has read."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,7 @@ def run(workspace: Workspace) -> Run:
     (workspace.root / "data").mkdir()
     (workspace.root / "data" / "rows.csv").write_text("amount,b\n1,x\n-2,y\n")
 
-    def make(slots: int = 1, **made: Stage) -> str:
+    def make(slots: int = 1, folder: Path | None = None, **made: Stage) -> str:
         with workspace.store.write() as tx:
             run_id = runs.create(tx, name="a-run", experiment="e")
         ordered = order("train", Pipeline(stages=made))
@@ -51,6 +52,7 @@ def run(workspace: Workspace) -> Run:
             stopping=lambda: False,
             limits=Limits(cpus=1000, memory=10**15),
             times={},
+            folder=folder or workspace.root,
             slots=slots,
         )
         with workspace.store.write() as tx:
@@ -131,6 +133,14 @@ def test_a_huge_file_is_not_read_unasked(workspace: Workspace, run: Run, monkeyp
     assert "'mlops-console dataset scan rows' reads it all the same" in log(workspace, run_id)
 
 
+def test_a_trial_reads_what_is_in_its_folder(workspace: Workspace, run: Run) -> None:
+    folder = workspace.home / "trial"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "rows.csv").write_text("amount,b\n5,x\n")
+    [found] = inputs(workspace, run(fit=FIT, folder=folder))
+    assert found.version.rows == 1
+
+
 def test_a_broken_mlops_toml_keeps_nothing_from_running(workspace: Workspace, run: Run) -> None:
     (workspace.root / "mlops.toml").write_text("[project\n")
     assert inputs(workspace, run(fit=FIT)) == []
@@ -163,7 +173,7 @@ def test_a_file_that_is_written_to_meanwhile(workspace: Workspace, run: Run, mon
     def changed(*given: object) -> None:
         raise UsageError("data/rows.csv has changed while it was read.", "")
 
-    monkeypatch.setattr("mlops_console.data.versions.scan", lambda *_, **__: changed())
+    monkeypatch.setattr("mlops_console.data.scan.scan", lambda *_, **__: changed())
     run_id = run(fit=FIT)
     assert inputs(workspace, run_id) == []
     assert "has changed while it was read" in log(workspace, run_id)

@@ -57,10 +57,10 @@ def test_two_stages_of_a_matrix_may_not_write_the_same() -> None:
 def test_who_asks_for_more_than_there_is() -> None:
     ordered = order("train", Pipeline(stages={"fit": Stage(run="true", cpus=8, memory="64 GB")}))
     with pytest.raises(ConfigError, match=r"fit\.cpus is 8, and all stages together may take 4\."):
-        resources.check("train", ordered, Limits(4, 10**12))
+        resources.check("train", ordered, WorkerConfig(cpus=4, memory="1 TB"))
     with pytest.raises(ConfigError, match=r"fit\.memory is 64\.0 GB, and all stages together may take 2\.0 GB\."):
-        resources.check("train", ordered, Limits(8, 2 * 10**9))
-    resources.check("train", ordered, Limits(8, 64 * 10**9))
+        resources.check("train", ordered, WorkerConfig(cpus=8, memory="2 GB"))
+    resources.check("train", ordered, WorkerConfig(cpus=8, memory="64 GB"))
     assert Limits.of(WorkerConfig(cpus=3, memory="1 GiB")) == Limits(3, 1024**3)
     assert Limits.of(WorkerConfig()).memory > 10**8
 

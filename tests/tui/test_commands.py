@@ -26,8 +26,11 @@ def test_ids_are_unique_and_every_binding_has_id_and_tooltip() -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_key_means_two_things_in_a_view(view: str) -> None:
-    keys = Counter(key for command in in_view(view, read_only=False) for key in command.keys.split(","))
-    assert [key for key, count in keys.items() if count > 1] == []
+    """A log that has the focus is a place of its own."""
+    for in_log in (False, True):
+        found = [command for command in in_view(view, read_only=False) if (command.scope == ("log",)) is in_log]
+        keys = Counter(key for command in found for key in command.keys.split(",") if key)
+        assert [key for key, count in keys.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("view", VIEWS)

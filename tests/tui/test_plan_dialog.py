@@ -13,6 +13,7 @@ from mlops_console.store.workspace import Workspace
 from mlops_console.tui import flows
 from mlops_console.tui.app import ConsoleApp
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
+from mlops_console.worker.client import Execution
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.seed import seed
 
@@ -62,9 +63,9 @@ class Asked:
         self.planned.append((name, request))
         return self.plan
 
-    def execute(self, _: Workspace, name: str, request: Mapping[str, Any]) -> tuple[int | None, Mapping[str, Any]]:
+    def execute(self, _: Workspace, name: str, request: Mapping[str, Any]) -> Execution:
         self.done.append((name, request))
-        return 12, {}
+        return Execution(self.plan, 12)
 
 
 @pytest.fixture

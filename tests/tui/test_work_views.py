@@ -180,3 +180,30 @@ async def test_a_finished_job_without_a_log_says_so(workspace: Workspace) -> Non
 def test_log_lines_are_parted_at_blanks() -> None:
     assert _wrapped("one two, three", 9) == ["one two,", "three"]
     assert _wrapped("x" * 10, 4) == ["xxxx", "xxxx", "xx"]
+
+
+async def test_a_log_is_searched_and_its_errors_are_gone_to(workspace: Workspace) -> None:
+    _, run_id = start_training(workspace)
+    with workspace.store.read() as db:
+        log = workspace.root / stages.listing(db, run_id)[-1].log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"line {at}" for at in range(300)]
+    lines[20], lines[40], lines[250] = "ValueError: first", "the Needle", "RuntimeError: last"
+    log.write_text("\n".join(lines) + "\n")
+    async with console(workspace, "jobs", size=(100, 30)) as pilot:
+        await until(pilot, "running")
+        await pilot.press("l")
+        await until(pilot, "line 299")
+        await until(pilot, "/ Search")
+        await pilot.press("slash")
+        await until(pilot, "Find in the log")
+        await pilot.press(*"needle", "enter")
+        await until(pilot, "the Needle")
+        await pilot.press("E")
+        await until(pilot, "ValueError: first")
+        await pilot.press("e")
+        await until(pilot, "RuntimeError: last")
+        await pilot.press("G")
+        await until(pilot, "line 299")
+        await pilot.press("slash", *["backspace"] * 6, *"none of it", "enter")
+        await until(pilot, "No line has none of it.")

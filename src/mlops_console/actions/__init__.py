@@ -7,14 +7,17 @@ from typing import Any
 
 from mlops_console.actions.base import Action, JobContext, RunsIn, ensure_writable
 from mlops_console.core.errors import MlopsError, RefusedError, StoreError, UsageError
+from mlops_console.core.jobs import Turn
 from mlops_console.core.plans import Plan
 from mlops_console.core.text import did_you_mean
-from mlops_console.store import ledger
+from mlops_console.store import jobs, ledger
+from mlops_console.store.database import Connection
 from mlops_console.store.identity import actor as os_user
 from mlops_console.store.workspace import Workspace
 
 _TABLE = {
     "train": "mlops_console.actions.train",
+    "sweep": "mlops_console.actions.sweep",
     "deploy": "mlops_console.actions.deploy",
     "rollback": "mlops_console.actions.rollback",
     "check_drift": "mlops_console.actions.check_drift",
@@ -27,6 +30,8 @@ _TABLE = {
     "delete_experiment": "mlops_console.actions.delete_experiment",
     "restore_experiment": "mlops_console.actions.restore_experiment",
     "importance": "mlops_console.actions.importance",
+    "set_trigger": "mlops_console.actions.set_trigger",
+    "fire_trigger": "mlops_console.actions.fire_trigger",
 }
 
 
@@ -76,6 +81,26 @@ def check(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
         record(workspace, os_user(), name, found.subject, "refused", detail)
         raise
     return found
+
+
+def queue(
+    tx: Connection, workspace: Workspace, name: str, request: Mapping[str, Any], subject: str, actor: str, turn: Turn
+) -> tuple[int, bool]:
+    """Queue an action that is performed by the worker: the job, and whether it was there already to do the same.
+
+    Raises:
+        UsageError: the request makes no sense.
+    """
+    action = get(name)
+    checked = action.check(request)
+    asked = checked.model_dump(mode="json")
+    found = jobs.same(tx, name, asked, turn.key)
+    if found is not None:
+        return found.id, True
+    job_id = jobs.enqueue(tx, name, subject, asked, actor, turn)
+    if action.queued is not None:
+        action.queued(tx, workspace, checked, job_id)
+    return job_id, False
 
 
 def perform(workspace: Workspace, name: str, request: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:

@@ -17,6 +17,7 @@ from mlops_console.core.text import param
 from mlops_console.pipelines import params as pipeline_params
 from mlops_console.pipelines.study import Sampler, check_installed, grid_of
 from mlops_console.pipelines.sweep import Objective, Sweep, run_sweep
+from mlops_console.remote.executors import executor_of
 from mlops_console.store import runs
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
@@ -73,6 +74,7 @@ def _plan(workspace: Workspace, request: SweepRequest) -> Plan:
         notes=(
             f"{objective.goal.capitalize()} {objective.metric}, {more}.",
             *(["A trial that is worse than the median of the others is ended early."] if request.prune else []),
+            *train.where(config),
         ),
         settles={"sweep": request.sweep or runs.new_id(), "trials": count},
     )
@@ -106,28 +108,31 @@ def _perform(workspace: Workspace, request: SweepRequest, job: JobContext) -> di
         runs.set_provenance(tx, request.sweep, provenance)
         runs.start(tx, request.sweep, current_process())
         parent = runs.get(tx, request.sweep)
-    found = Sweep(
-        workspace,
-        parent,
-        name,
-        ordered,
-        params,
-        pipeline.params or "mlops.toml",
-        space,
-        _objective(config, request),
-        _count(request, space),
-        request.parallel,
-        request.sampler,
-        request.prune,
-        request.seed,
-        workspace.logs_dir / str(job.id),
-        provenance,
-        config.worker,
-        job.progress,
-        job.stop_requested,
-    )
-    with sampled(workspace, request.sweep):
-        result = run_sweep(found)
+    with executor_of(config, job.progress) as executor, sampled(workspace, request.sweep):
+        result = run_sweep(
+            Sweep(
+                workspace,
+                parent,
+                name,
+                ordered,
+                params,
+                pipeline.params or "mlops.toml",
+                space,
+                _objective(config, request),
+                _count(request, space),
+                request.parallel,
+                request.sampler,
+                request.prune,
+                request.seed,
+                workspace.logs_dir / str(job.id),
+                provenance,
+                config.worker,
+                job.progress,
+                job.stop_requested,
+                train.limits(config),
+                executor,
+            )
+        )
     if job.stop_requested():
         raise JobStopped(f"Sweep {parent.name} was stopped; 'mlops-console job retry {job.id}' goes on with it.")
     if result.best is None:

@@ -5,6 +5,7 @@ import platform
 import shlex
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from pydantic import Field
@@ -18,11 +19,13 @@ from mlops_console.core.text import did_you_mean, duration, param
 from mlops_console.pipelines import params as pipeline_params
 from mlops_console.pipelines import resources
 from mlops_console.pipelines.cache import ALL
+from mlops_console.pipelines.executor import Executor
 from mlops_console.pipelines.forecast import forecast, usual_times
 from mlops_console.pipelines.graph import OrderedStage, check_deps, check_stage, order, part_of
 from mlops_console.pipelines.params import Params, flatten
 from mlops_console.pipelines.resources import Limits
 from mlops_console.pipelines.runner import PipelineRun, run_stages, stage_rows
+from mlops_console.remote.executors import executor_of
 from mlops_console.store import runs, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
@@ -61,6 +64,7 @@ def _plan(workspace: Workspace, request: Train) -> Plan:
     before = flatten(pipeline_params.load(workspace.root, name, pipeline))
     last = _last_success(workspace, name)
     notes = [f"The last time it took {duration(last.duration(time.time()))}."] if last else []
+    notes += where(config)
     return Plan(
         action="train",
         subject=name,
@@ -99,15 +103,19 @@ def _perform(workspace: Workspace, request: Train, job: JobContext) -> dict[str,
         run = runs.of_job(db, job.id)
     if run is None:
         raise UsageError(f"Job {job.id} was queued without its run.", "Train again.")
-    started = _start(workspace, request, job, run.id)
-    with sampled(workspace, run.id):
-        succeeded = run_stages(started)
+    config = workspace.config()
+    with executor_of(config, job.progress) as executor:
+        started = _start(workspace, request, job, run.id, executor)
+        with sampled(workspace, run.id) if config.executor.kind == "local" else nullcontext():
+            succeeded = run_stages(started)
     if not succeeded:
         raise JobStopped(f"Run {run.name} was stopped.")
     return {"run": run.id}
 
 
-def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -> PipelineRun:
+def _start(
+    workspace: Workspace, request: Train, job: JobContext, run_id: str, executor: Executor
+) -> PipelineRun:
     """Read the pipeline as it is now and turn the waiting run into a running one."""
     config = workspace.config()
     name, pipeline = pipeline_of(config, request.pipeline)
@@ -122,12 +130,13 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -
         logs,
         job.progress,
         job.stop_requested,
-        Limits.of(config.worker),
+        limits(config),
         usual_times(workspace, name, ordered),
         workspace.root,
         slots=config.worker.slots,
         keep_going=request.keep_going,
         forced=request.force,
+        executor=executor,
     )
     status = git.status(workspace.root)
     origin = provenance(workspace, job, _command(name, request), status)
@@ -139,6 +148,17 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str) -
         stages.plan_stages(tx, run_id, stage_rows(started))
         runs.start(tx, run_id, current_process())
     return started
+
+
+def where(config: Config) -> list[str]:
+    """A line about where the stages run, unless it is here."""
+    place = config.executor.address or config.executor.jobqueue
+    return [f"Its stages run on Dask: {place}."] if config.executor.kind == "dask" else []
+
+
+def limits(config: Config) -> Limits:
+    """What the stages of all jobs may take of this machine; elsewhere it is not this machine's to say."""
+    return Limits.of(config.worker) if config.executor.kind == "local" else Limits.none()
 
 
 def provenance(workspace: Workspace, job: JobContext, command: str, status: git.Told | None) -> Provenance:
@@ -184,7 +204,9 @@ def resolve(
         check_stage(name, whole, None if stage == ALL else stage)
     ordered = part_of(name, whole, request.start, request.until)
     check_deps(workspace.root, name, ordered)
-    resources.check(name, ordered, Limits.of(workspace.config().worker))
+    config = workspace.config()
+    if config.executor.kind == "local":
+        resources.check(name, ordered, config.worker)
     loaded = pipeline_params.load(workspace.root, name, pipeline)
     return ordered, pipeline_params.override(loaded, request.params, pipeline.params or "mlops.toml")
 

@@ -1,29 +1,15 @@
 """The command line: how commands are put together, run, and how their errors end."""
 
+import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlops_console._version import __version__
-from mlops_console.cli import (
-    archive,
-    delivery,
-    demo,
-    drift,
-    experiment,
-    job,
-    ledger,
-    model,
-    project,
-    status,
-    train,
-    worker,
-)
-from mlops_console.cli import run as run_commands
 from mlops_console.cli.options import WorkspaceOption
 from mlops_console.cli.output import show, show_error
 from mlops_console.core.errors import MlopsError
@@ -31,9 +17,30 @@ from mlops_console.store.location import VARIABLE
 
 OpenConsole = Callable[..., None]
 
+# The modules of the commands, in the order of the help. Only that of the wanted command is imported: all of them take a
+# third of a second.
+_MODULES: dict[str, tuple[str, ...]] = {
+    "project": ("init", "doctor"),
+    "demo": ("demo",),
+    "status": ("status",),
+    "train": ("train",),
+    "sweep": ("sweep",),
+    "delivery": ("deploy", "rollback", "history"),
+    "archive": ("backup", "restore"),
+    **{
+        noun: (noun,)
+        for noun in ("run", "experiment", "model", "dataset", "drift", "job", "trigger", "worker", "ledger")
+    },
+}
+_WITH_VALUE = ("--workspace", "-w", "--theme")
 
-def build(open_console: OpenConsole) -> typer.Typer:
-    """All commands. `open_console` is what the program does without one."""
+
+def build(open_console: OpenConsole, wanted: str | None = None) -> typer.Typer:
+    """All commands, or those of the module that has the one that is wanted.
+
+    Args:
+        open_console: what the program does without a command.
+    """
     app = typer.Typer(
         name="mlops-console",
         help="k9s for machine learning: without a command it opens the console on the nearest workspace.",
@@ -65,19 +72,14 @@ def build(open_console: OpenConsole) -> typer.Typer:
         if context.invoked_subcommand is None:
             _open(open_console, workspace, read_only, theme)
 
-    project.add_to(app)
-    demo.add_to(app, open_console)
-    status.add_to(app)
-    train.add_to(app)
-    delivery.add_to(app)
-    archive.add_to(app)
-    app.add_typer(run_commands.app, name="run")
-    app.add_typer(experiment.app, name="experiment")
-    app.add_typer(model.app, name="model")
-    app.add_typer(drift.app, name="drift")
-    app.add_typer(job.app, name="job")
-    app.add_typer(worker.app, name="worker")
-    app.add_typer(ledger.app, name="ledger")
+    for name in [name for name, commands in _MODULES.items() if wanted in commands] or _MODULES:
+        module = importlib.import_module(f"mlops_console.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        elif name == "demo":
+            module.add_to(app, open_console)
+        else:
+            module.add_to(app)
     return app
 
 
@@ -85,7 +87,7 @@ def run(open_console: OpenConsole) -> int:
     """Perform the command of `sys.argv`; its exit status."""
     arguments = sys.argv[1:]
     try:
-        code = build(open_console)(args=arguments, standalone_mode=True)
+        code = build(open_console, _command(arguments))(args=arguments, standalone_mode=True)
     except MlopsError as error:
         if "--debug" in arguments:
             raise
@@ -97,6 +99,17 @@ def run(open_console: OpenConsole) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has had enough
         return 0
     return int(code or 0)
+
+
+def _command(arguments: Sequence[str]) -> str | None:
+    """The first word that is neither an option nor the value of one."""
+    words = iter(arguments)
+    for word in words:
+        if word in _WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def _open(open_console: OpenConsole, workspace: Path | None, read_only: bool, theme: str | None) -> None:

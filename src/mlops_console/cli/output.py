@@ -5,17 +5,14 @@ import math
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
-from rich.console import Console, JustifyMethod
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import MlopsError
 from mlops_console.core.filters import FilterError
 from mlops_console.core.text import safe_line, safe_text
+
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
 
 _GAP = 3  # cells between two columns
 _NARROW = 24  # cells to which a wider column may be cut before it is left out
@@ -37,6 +34,12 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
 
     In a terminal the columns that have no room are left out from the end, which is said; in a pipe nothing is cut.
     """
+    from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     titles = [safe_line(column) for column in columns]
     cells = [[safe_line(cell) for cell in row] for row in rows]
     widths = [max(cell_len(row[index]) for row in (titles, *cells)) for index in range(len(titles))]

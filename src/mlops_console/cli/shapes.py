@@ -12,6 +12,7 @@ from mlops_console.core.ledger import LedgerEntry
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.plans import Difference, Plan
 from mlops_console.core.runs import Artifact, Run, StageRun
+from mlops_console.core.triggers import Trigger, TriggerState, upcoming
 
 
 def run(found: Run) -> dict[str, Any]:
@@ -164,6 +165,22 @@ def job(found: Job) -> dict[str, Any]:
         "not_before": found.turn.not_before,
         "key": found.turn.key,
         "result": dict(found.result),
+    }
+
+
+def trigger(found: Trigger, state: TriggerState) -> dict[str, Any]:
+    """One element of `trigger list --json`."""
+    return {
+        "name": found.name,
+        "on": found.on,
+        "when": found.when,
+        "do": found.do,
+        "params": dict(found.params),
+        "state": state.word(found),
+        "last_fired_at": state.last_fired_at,
+        "last_job": state.last_job,
+        "next_at": upcoming(found, state, time.time()),
+        "note": state.last_note,
     }
 
 

@@ -14,7 +14,7 @@ class Alert:
     """Open until `resolved_at`. `kind` and `subject` together name it: no two open ones share them."""
 
     id: int
-    kind: str  # "drift", "server", "job"
+    kind: str  # "drift", "server", "job", "trigger"
     subject: str
     severity: Severity
     message: str

@@ -2,14 +2,16 @@
 
 import re
 import tomllib
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.expectations import Expectations
 from mlops_console.core.models import NAME
 from mlops_console.core.text import did_you_mean
+from mlops_console.core.triggers import Trigger
+from mlops_console.core.triggers import check as check_triggers
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
@@ -180,6 +182,30 @@ class WorkerConfig(_Table):
     memory: Size | None = None
 
 
+class ExecutorConfig(_Table):
+    """Where stages run: on this machine, or on a Dask cluster that is there or that a batch system is to make.
+
+    `address`: of the Dask scheduler; `jobqueue`: the batch system, with `options` for its class of dask-jobqueue, and
+    `jobs` as many of them, by default as many as `[worker] slots`.
+    """
+
+    kind: Literal["local", "dask"] = "local"
+    address: Text | None = None
+    jobqueue: Literal["slurm", "pbs", "sge", "lsf", "htcondor", "oar", "moab"] | None = None
+    jobs: int | None = Field(default=None, ge=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.kind == "local" and self.model_fields_set - {"kind"}:
+            raise ValueError('all but kind is for kind = "dask"')
+        if self.kind == "dask" and (self.address is None) == (self.jobqueue is None):
+            raise ValueError('with kind = "dask" either address or jobqueue is needed, and not both')
+        if self.jobqueue is None and (self.jobs is not None or self.options):
+            raise ValueError("jobs and options are for jobqueue, and there is none")
+        return self
+
+
 class Console(_Table):
     theme: str | None = None
     read_only: bool = False
@@ -195,7 +221,9 @@ class Config(_Table):
     models: dict[Name, Model] = Field(default_factory=dict)
     environments: dict[Name, EnvironmentConfig] = Field(default_factory=dict)
     monitor: Monitor = Monitor()
+    triggers: tuple[Trigger, ...] = ()
     worker: WorkerConfig = WorkerConfig()
+    executor: ExecutorConfig = ExecutorConfig()
     console: Console = Console()
 
     def model(self, name: str) -> Model:
@@ -224,6 +252,7 @@ def parse_config(text: str, source: str = "mlops.toml") -> Config:
     except ValidationError as error:
         raise _explain(error, source) from None
     _check_references(config, source)
+    check_triggers(config, source)
     return config
 
 
@@ -273,6 +302,8 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     for part in location[:-1]:
         if get_origin(here) is dict:
             here = get_args(here)[1]
+        elif get_origin(here) is tuple:
+            here = get_args(here)[0]
         elif isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
             here = here.model_fields[str(part)].annotation
     return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []

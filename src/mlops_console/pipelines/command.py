@@ -22,10 +22,11 @@ _LOOK = 0.1  # seconds between two looks whether to stop
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command has ended. `timed_out`: it was made to."""
+    """How a command has ended. `timed_out`: it was made to; `error`: why it did not end by itself, if so."""
 
     code: int
     timed_out: bool
+    error: str = ""
 
 
 def run(

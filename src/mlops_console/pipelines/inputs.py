@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from mlops_console.core.config import Dataset, Stage
 from mlops_console.core.datasets import DatasetVersion
@@ -22,6 +23,7 @@ _SCANNING = threading.Lock()  # what two stages read is scanned once; and one sc
 
 def record(
     workspace: Workspace,
+    folder: Path,
     run_id: str,
     stage: Stage,
     inputs: Inputs | None,
@@ -32,6 +34,7 @@ def record(
     """Make the versions of the datasets that a stage reads inputs of its run. Only a stop keeps the stage from running.
 
     Args:
+        folder: where the stage finds its deps.
         inputs: of the stage, with the content of its deps; None where they need not be known otherwise.
         note: told of what is left out, and why.
 
@@ -41,7 +44,7 @@ def record(
     for name, dataset, dep in _datasets(workspace, stage):
         try:
             sha256 = inputs.deps[dep] if inputs else sha256_in(hasher, dep)
-            version = _version(workspace, name, dataset, sha256, stopping)
+            version = _version(workspace, folder, name, dataset, sha256, stopping)
             with workspace.store.write() as tx:
                 datasets.add_run_input(tx, run_id, name, version, logged=False)
         except JobStopped:
@@ -66,14 +69,14 @@ def _datasets(workspace: Workspace, stage: Stage) -> list[tuple[str, Dataset, st
 
 
 def _version(
-    workspace: Workspace, name: str, dataset: Dataset, sha256: str, stopping: Callable[[], bool]
+    workspace: Workspace, folder: Path, name: str, dataset: Dataset, sha256: str, stopping: Callable[[], bool]
 ) -> DatasetVersion:
     known = partial(_known, workspace, name, sha256)
     found = known()
     if found is not None:
         return found
     with _SCANNING:
-        return known() or _scanned(workspace, name, dataset, sha256, stopping)
+        return known() or _scanned(workspace, folder, name, dataset, sha256, stopping)
 
 
 def _known(workspace: Workspace, name: str, sha256: str) -> DatasetVersion | None:
@@ -82,15 +85,16 @@ def _known(workspace: Workspace, name: str, sha256: str) -> DatasetVersion | Non
 
 
 def _scanned(
-    workspace: Workspace, name: str, dataset: Dataset, sha256: str, stopping: Callable[[], bool]
+    workspace: Workspace, folder: Path, name: str, dataset: Dataset, sha256: str, stopping: Callable[[], bool]
 ) -> DatasetVersion:
-    from mlops_console.data.versions import read_version  # most runs need none of it
+    from mlops_console.data.scan import scan  # most runs need none of it
+    from mlops_console.data.versions import record_version
 
-    place = workspace.root / dataset.path
+    place = folder / dataset.path
     if place.is_file() and place.stat().st_size > LARGEST:
         told = f"{dataset.path} has {size(place.stat().st_size)}"
         raise MlopsError(f"{told}; 'mlops-console dataset scan {name}' reads it all the same.")
-    version = read_version(workspace, name, dataset, stopping=stopping).version
+    version = record_version(workspace, name, scan(place, stopping=stopping), dataset.expect).version
     if version.sha256 != sha256:
         raise MlopsError(f"{dataset.path} has changed while it was read.")
     return version

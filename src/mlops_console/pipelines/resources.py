@@ -1,6 +1,8 @@
 """What stages may take of the machine: all jobs together stay within it."""
 
+import math
 import os
+import sys
 from dataclasses import dataclass
 
 from mlops_console.core.config import Stage, WorkerConfig, size
@@ -18,19 +20,28 @@ class Limits:
     memory: int  # bytes
 
     @classmethod
+    def none(cls) -> "Limits":
+        """For stages that run elsewhere."""
+        return cls(math.inf, sys.maxsize)
+
+    @classmethod
     def of(cls, settings: WorkerConfig) -> "Limits":
         """As `[worker]` says, else what the machine has."""
         cpus = settings.cpus if settings.cpus is not None else float(os.cpu_count() or 1)
         return cls(cpus, size(settings.memory) if settings.memory is not None else _installed())
 
 
-def check(pipeline: str, ordered: tuple[OrderedStage, ...], limits: Limits) -> None:
+def check(pipeline: str, ordered: tuple[OrderedStage, ...], settings: WorkerConfig) -> None:
     """See that no stage asks for more than there will ever be.
 
     Raises:
         ConfigError: one does.
     """
-    for found in ordered:
+    asking = [found for found in ordered if found.stage.cpus or size(found.stage.memory)]
+    if not asking:
+        return
+    limits = Limits.of(settings)
+    for found in asking:
         cpus, memory = found.stage.cpus, size(found.stage.memory)
         if cpus > limits.cpus:
             raise _too_much(pipeline, found.name, "cpus", number(cpus), number(limits.cpus))

@@ -19,6 +19,7 @@ from mlops_console.core.text import duration, safe_line, size
 from mlops_console.data.hashing import Hasher, Progress
 from mlops_console.pipelines import command, inputs
 from mlops_console.pipelines.cache import Decision, Keeper, decide, sha256_in
+from mlops_console.pipelines.executor import LOCAL, Attempt, Executor
 from mlops_console.pipelines.graph import OrderedStage
 from mlops_console.pipelines.making import making
 from mlops_console.pipelines.params import Params, select
@@ -48,6 +49,7 @@ class PipelineRun:
         slots: how many stages run at once.
         keep_going: whether those that don't wait for a stage that failed are run all the same.
         forced: the stages that run also where nothing has changed; `cache.ALL` for all.
+        executor: where their commands run.
     """
 
     workspace: Workspace
@@ -64,6 +66,7 @@ class PipelineRun:
     slots: int = 1
     keep_going: bool = False
     forced: tuple[str, ...] = ()
+    executor: Executor = LOCAL
 
     def log(self, stage: str) -> Path:
         return self.logs / f"{stage}.log"
@@ -203,7 +206,7 @@ def _run_to_end(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
     _finish(pipeline, name, RunStatus.FAILED, code, error)
     log = pipeline.log(name).relative_to(workspace.root)
     hint = f"The log is {log}." if code is not None else "Add it, or mend the stage in mlops.toml."
-    raise JobError(f"stage {name!r} {error}.", hint)
+    raise JobError(f"stage {name!r} {error}.", f"{hint} {pipeline.executor.advice(error)}".strip())
 
 
 def _made(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int | None, str | None]:
@@ -220,7 +223,7 @@ def _made(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int | None, str
         return decide(workspace, pipeline.name, ordered, pipeline.params, pipeline.forced, partial(sha256_in, hasher))
 
     decision = decided()
-    inputs.record(workspace, pipeline.run_id, stage, decision.inputs, hasher, note, pipeline.stopping)
+    inputs.record(workspace, pipeline.folder, pipeline.run_id, stage, decision.inputs, hasher, note, pipeline.stopping)
     if decision.inputs is None:
         return _make(pipeline, ordered, keeper, decision)
     with making(workspace, decision.inputs.fingerprint, pipeline.stopping) as waited:
@@ -290,20 +293,14 @@ def _attempt(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | N
     stage, name, root = ordered.stage, ordered.name, pipeline.folder
     given = pipeline.logs / f"{name}.params.json"
     given.write_text(json.dumps(select(pipeline.params, stage.params), default=str))
-    ended = command.run(
-        stage.run,
-        cwd=root / stage.cwd,
-        log=pipeline.log(name),
-        environment={
-            **stage.env,
-            "MLOPS_WORKSPACE": str(pipeline.workspace.root),
-            "MLOPS_RUN_ID": pipeline.run_id,
-            "MLOPS_STAGE": name,
-            "MLOPS_PARAMS": str(given),
-        },
-        timeout=seconds(stage.timeout) if stage.timeout else None,
-        stopping=pipeline.stopping,
+    note = partial(_note, pipeline, name)
+    ended = pipeline.executor.run(
+        Attempt(
+            pipeline.workspace, pipeline.run_id, name, stage, root, given, pipeline.log(name), pipeline.stopping, note
+        )
     )
+    if ended.error:
+        return ended.code, ended.error
     if ended.timed_out:
         return ended.code, f"took longer than its timeout of {stage.timeout} and was ended"
     missing = "ended without writing {!r}, one of its outs"

@@ -16,6 +16,7 @@ from mlops_console.core.errors import MlopsError
 from mlops_console.core.runs import Provenance, Run, RunStatus
 from mlops_console.core.search_space import Dimension
 from mlops_console.core.text import number
+from mlops_console.pipelines.executor import LOCAL, Executor
 from mlops_console.pipelines.graph import OrderedStage
 from mlops_console.pipelines.params import Params, flatten, override
 from mlops_console.pipelines.resources import Limits
@@ -69,6 +70,8 @@ class Sweep:
     worker: WorkerConfig
     progress: Callable[[float | None, str], None]
     stopping: Callable[[], bool]
+    limits: Limits
+    executor: Executor = LOCAL
 
     @property
     def file(self) -> Path:
@@ -186,10 +189,11 @@ def _run(sweep: Sweep, begun: _Running) -> Outcome:
                 sweep.logs / f"trial-{begun.trial.number}",
                 lambda *_: None,
                 lambda: begun.poor.is_set() or sweep.stopping(),
-                Limits.of(sweep.worker),
+                sweep.limits,
                 {},
                 folder,
                 slots=max(1, sweep.worker.slots // sweep.parallel),
+                executor=sweep.executor,
             )
             with workspace.store.write() as tx:
                 stages.plan_stages(tx, begun.run_id, stage_rows(pipeline))

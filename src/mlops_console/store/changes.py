@@ -20,6 +20,7 @@ class Topic(StrEnum):
     ALERTS = "alerts"
     LEDGER = "ledger"
     VIEWS = "views"
+    TRIGGERS = "triggers"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ class Stamp(NamedTuple):
 
 def known(db: sqlite3.Connection, path: str) -> dict[str, tuple[Stamp, str]]:
     """The stamp and SHA-256 of a file and of all files below it, by path."""
-    rows = db.execute(
+    cursor = db.cursor()
+    cursor.row_factory = None  # plain tuples: there may be 100,000
+    rows = cursor.execute(
         "SELECT path, size, mtime_ns, inode, sha256 FROM file_hashes "
         "WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0') OR ?1 = '.'",  # "0" comes right after "/"
         (path,),
     )
-    return {row[0]: (Stamp(row[1], row[2], row[3]), row[4]) for row in rows}
+    return {found: (Stamp(size, mtime, inode), sha256) for found, size, mtime, inode, sha256 in rows}
 
 
 def remember(tx: sqlite3.Connection, found: Iterable[tuple[str, Stamp, str]]) -> None:

@@ -153,6 +153,21 @@ def listing(db: sqlite3.Connection, limit: int = 200) -> list[Job]:
     return [_job(row) for row in db.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", (limit,))]
 
 
+def keyed(db: sqlite3.Connection, first: str, end: str, limit: int) -> list[Job]:
+    """Jobs whose keys are from `first` on and before `end`, newest first."""
+    rows = db.execute("SELECT * FROM jobs WHERE key >= ? AND key < ? ORDER BY id DESC LIMIT ?", (first, end, limit))
+    return [_job(row) for row in rows]
+
+
+def newest(db: sqlite3.Connection, action: str, subject: str, actor: str) -> Job | None:
+    """What somebody has asked for last of this kind."""
+    row = db.execute(
+        "SELECT * FROM jobs WHERE action = ? AND subject = ? AND actor = ? ORDER BY id DESC LIMIT 1",
+        (action, subject, actor),
+    ).fetchone()
+    return _job(row) if row else None
+
+
 def open_jobs(db: sqlite3.Connection) -> list[Job]:
     """The jobs that are queued or running, in the order of their turns."""
     rows = db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY priority DESC, id")

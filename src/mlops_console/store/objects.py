@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from io import BufferedRandom
 from pathlib import Path
 from typing import IO
@@ -80,6 +80,21 @@ class Objects:
             incoming.seek(0)
             if hashlib.file_digest(incoming, "sha256").hexdigest() != sha256:
                 raise StoreError(f"{source} was written to while it was read.", "Run it again.")
+
+    def put_pieces(self, sha256: str, pieces: Iterable[bytes]) -> None:
+        """Keep content that comes piece by piece.
+
+        Raises:
+            StoreError: it has another SHA-256.
+            OSError: the disk is full.
+        """
+        with _incoming(self.path(sha256)) as incoming:
+            digest = hashlib.sha256()
+            for piece in pieces:
+                incoming.write(piece)
+                digest.update(piece)
+            if digest.hexdigest() != sha256:
+                raise StoreError(f"What came as object {sha256[:12]}… has another SHA-256.", "Run it again.")
 
     def restore(self, sha256: str, target: Path, executable: bool = False) -> None:
         """Put a copy of an object at `target`, whole or not at all.

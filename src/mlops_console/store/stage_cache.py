@@ -82,6 +82,14 @@ def record(tx: sqlite3.Connection, run_id: str, stage: str, kind: str, names: li
     )
 
 
+def records(db: sqlite3.Connection, run_id: str) -> list[tuple[str, str]]:
+    """What the stages of a run have logged, as pairs of kind and name."""
+    rows = db.execute(
+        "SELECT DISTINCT s.kind, s.name FROM stage_records s JOIN runs r ON r.key = s.run_key WHERE r.id = ?", (run_id,)
+    )
+    return [(row["kind"], row["name"]) for row in rows]
+
+
 def _copy_records(tx: sqlite3.Connection, source: int, of: str, target: int, stage: str) -> None:
     names = {"source": source, "of": of, "target": target, "stage": stage}
     tx.execute(

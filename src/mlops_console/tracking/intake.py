@@ -55,7 +55,7 @@ class Intake:
     def reference(self, run_id: str) -> DatasetVersion | None:
         """The dataset that a run has logged as "train", else the first one."""
         with self.workspace.store.read() as db:
-            inputs = datasets.run_inputs(db, run_id)
+            inputs = [entry for entry in datasets.run_inputs(db, run_id) if entry.logged]
         found = next((entry for entry in inputs if entry.role == "train"), inputs[0] if inputs else None)
         return found.version if found else None
 

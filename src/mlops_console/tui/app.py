@@ -111,6 +111,8 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
         if self._theme_wanted is None and config.console.theme:
             self.use_theme(config.console.theme)
         self._show_config_problem("")
+        if self.listening:
+            self._main.store_changed(frozenset({"config"}))
 
     def on_read_failed(self, event: ReadFailed) -> None:
         if self._over:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-VIEWS = ("overview", "runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")
-LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")
+VIEWS = ("overview", "runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")  # with a number and a tab
+ASIDE = ("datasets", "triggers")  # views without: no more tabs fit into 80 columns, so these are opened by their names
+LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", *ASIDE)
 CHARTS = ("runs",)  # the views with a chart that can be zoomed
+LOGS = ("runs", "pipelines", "jobs")  # the views with a log
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +23,10 @@ class Command:
         action: the Textual action; `app.x` is the app's, else it is that of the widget which has the binding.
         help: one sentence without a full stop, for `?`, tooltips and the docs.
         scope: where its keys hold: "app", "grid" (any list), "marks" (one whose rows may be marked), "chart" (a run's
-            metrics), "compare" (the dialogue that compares runs), "curves" (its chart), or names of views.
+            metrics), "log" (of a stage, job or run, where its keys come before those of the view), "compare" (the
+            dialogue that compares runs), "curves" (its chart), or names of views.
         acts: it changes something, so it does not exist in a read-only console.
-        footer: the views whose footer shows it, in the order of this table; "chart" while that has the focus.
+        footer: the views whose footer shows it, in the order of this table; "chart" or "log" while that has the focus.
         argument: what may follow it in `:`, for people; "" where nothing may.
         palette: whether `:` and the palette offer it.
     """
@@ -40,7 +43,8 @@ class Command:
     palette: bool = True
 
 
-def _view(number: int, name: str, help: str) -> Command:
+def _view(number: int | str, name: str, help: str) -> Command:
+    """`number` is "" for one of `ASIDE`."""
     return Command(name, name.title(), str(number), f"app.show_view('{name}')", help)
 
 
@@ -53,6 +57,8 @@ COMMANDS: tuple[Command, ...] = (
     _view(6, "drift", "How far the live data is from the reference, feature by feature"),
     _view(7, "jobs", "What the worker does, has done and will do"),
     _view(8, "ledger", "Who did what and when, in a chain that shows tampering"),
+    _view("", "datasets", "Every dataset version: what has changed, its profile, who reads it, what it should hold"),
+    _view("", "triggers", "What starts pipelines by itself: on a schedule, a change, after another one, on drift"),
     Command("train", "Train", "t", "app.train", "Train a pipeline, with params of your choice", acts=True,
             footer=("overview", "runs", "pipelines", "models"), argument="[PIPELINE]"),
     Command("deploy", "Deploy", "d", "app.deploy", "Deploy a model version to an environment", acts=True,
@@ -90,9 +96,22 @@ COMMANDS: tuple[Command, ...] = (
     Command("restore", "Restore", "u", "restore", "Take the marked runs, or the selected one, out of the trash",
             scope=("runs",), acts=True),
     Command("purge", "Purge", "P", "purge", "Delete what is in the trash for ever", scope=("runs",), acts=True),
+    Command("switch", "On/off", "space,e", "switch", "Switch the selected trigger off, or on again",
+            scope=("triggers",), acts=True, footer=("triggers",)),
+    Command("fire", "Fire", "f", "fire", "Do now what the selected trigger does", scope=("triggers",), acts=True,
+            footer=("triggers",)),
     Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=(*LISTS, "compare")),
     Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before",
             scope=(*LISTS, "compare")),
+    Command("search", "Search", "slash", "search", "Find a text in the log", scope=("log",), footer=("log",)),
+    Command("next-match", "Next", "n", "next_match", "The next line with the text", scope=("log",), footer=("log",)),
+    Command("previous-match", "Before", "N", "previous_match", "The line with the text before", scope=("log",),
+            footer=("log",)),
+    Command("next-error", "Error", "e", "next_error", "The next line that tells of an error", scope=("log",),
+            footer=("log",)),
+    Command("previous-error", "Error before", "E", "previous_error", "The line before that tells of an error",
+            scope=("log",)),
+    Command("follow", "Follow", "G,end", "follow", "Go to the end, and stay there", scope=("log",), footer=("log",)),
     Command("smooth", "Smooth", "m", "smooth", "Smooth the curve more: by 0.6, 0.9, 0.99, not at all",
             scope=("chart", "curves"), footer=("chart",)),
     Command("log-scale", "Log", "L", "log_scale", "Draw values on a logarithmic scale, or not",
@@ -127,9 +146,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("copy-reference", "Copy ref", "y", "app.copy_reference", "Copy the reference of what is selected"),
     Command("copy-command", "Copy command", "Y", "app.copy_command", "Copy the shell command for what is selected"),
     Command("theme", "Theme", "T", "app.choose_theme", "Choose a theme", argument="[NAME]"),
-    Command("command", "Command", "colon", "app.command_line", "Type any command", footer=VIEWS, palette=False),
+    Command("command", "Command", "colon", "app.command_line", "Type any command", footer=(*VIEWS, *ASIDE),
+            palette=False),
     Command("palette", "Palette", "ctrl+p", "app.command_palette", "Search all commands", palette=False),
-    Command("help", "Help", "question_mark", "app.help", "The keys of this view", footer=(*VIEWS, "chart")),
+    Command("help", "Help", "question_mark", "app.help", "The keys of this view",
+            footer=(*VIEWS, *ASIDE, "chart", "log")),
     Command("quit", "Quit", "q,ctrl+c", "app.quit", "Leave the console; what runs goes on running"),
     Command("down", "Down", "j,down", "cursor_down", "Next row", scope=("grid",), palette=False),
     Command("up", "Up", "k,up", "cursor_up", "Row before", scope=("grid",), palette=False),
@@ -156,7 +177,7 @@ def bindings(*scopes: str) -> list[Binding]:
     found = [command for command in COMMANDS if set(command.scope) & set(scopes)]
     return [
         Binding(
-            c.keys,
+            c.keys or f"no_key_{c.id}",  # one that nobody presses, so that [console.keys] can give it another
             c.action,
             c.title,
             show=False,
@@ -171,12 +192,12 @@ def bindings(*scopes: str) -> list[Binding]:
 
 def in_view(view: str, read_only: bool) -> list[Command]:
     """The commands a person can use in a view, in the order of the table."""
-    here = {view, "app", "grid", *(["chart"] if view in CHARTS else [])}
+    here = {view, "app", "grid", *(["chart"] if view in CHARTS else []), *(["log"] if view in LOGS else [])}
     return [command for command in COMMANDS if here & set(command.scope) and not (read_only and command.acts)]
 
 
 def footer(view: str, read_only: bool) -> list[Command]:
-    """The commands that the footer of a view shows, or that of a "chart"."""
+    """The commands that the footer of a view shows, or that of a "chart" or a "log"."""
     return [c for c in COMMANDS if view in c.footer and not (read_only and c.acts)]
 
 
@@ -240,7 +261,7 @@ def _meet(one: Iterable[str], other: Iterable[str]) -> bool:
 
 def _places(scope: Iterable[str]) -> set[str]:
     """The views and dialogues where a scope holds: the app's commands hold in no dialogue, those of lists do."""
-    within = {"app": VIEWS, "grid": (*VIEWS, "compare"), "chart": CHARTS, "curves": ("compare",)}
+    within = {"app": (*VIEWS, *ASIDE), "grid": (*VIEWS, *ASIDE, "compare"), "chart": CHARTS, "curves": ("compare",)}
     return {place for name in scope for place in within.get(name, (name,))}
 
 

@@ -67,7 +67,9 @@ async def train(app: "ActingApp", selection: Selection, argument: str = "") -> N
     if not pipeline:
         return
     fields, parse = await asyncio.to_thread(read_form, app.workspace, pipeline)
-    note = "As in the params file; what you change holds for this run only."
+    note = "What differs from the params file holds for this run only."
+    if any(field.last for field in fields):
+        note = "As the last time; what differs from the params file holds for this run only."
     changed = await app.push_screen_wait(Form(f"Train {pipeline}", fields, parse, note)) if fields else {}
     if changed is not None:
         await act(app, f"Train {pipeline}", "train", {"pipeline": pipeline, "params": dict(changed)})

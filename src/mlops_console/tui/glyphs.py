@@ -46,6 +46,8 @@ _STATES = {
         State("●", "working", "ok"),
         State("●", "idle", "ok"),
         State("○", "off", "muted"),
+        # triggers
+        State("●", "on", "ok"),
         # drift
         State("▲", "drifted", "warn"),
         State("✓", "stable", "ok"),

@@ -2,7 +2,7 @@
 
 import sys
 
-from mlops_console.tui.commands import COMMANDS, LISTS, VIEWS, Command, shown_keys
+from mlops_console.tui.commands import ASIDE, COMMANDS, LISTS, VIEWS, Command, shown_keys
 
 _INTRO = """\
 # The keys of the console
@@ -42,6 +42,7 @@ def keys_page() -> str:
         "Everywhere": [c for c in COMMANDS if c.scope == ("app",) and c not in views],
         "In a list": [c for c in COMMANDS if "grid" in c.scope or set(LISTS) <= set(c.scope)],
         "In the chart of a run's metrics": [c for c in COMMANDS if c.scope[0] == "chart"],
+        "In a log": [c for c in COMMANDS if c.scope == ("log",)],
         "Where runs are compared": [c for c in COMMANDS if {"compare", "curves"} & set(c.scope)],
     }
     told = [command for group in groups.values() for command in group]
@@ -56,11 +57,12 @@ def _group(title: str, commands: list[Command]) -> str:
 
 
 def _keys(command: Command) -> str:
-    return " ".join(f"`{key}`" for key in shown_keys(command.keys).split(" "))
+    keys = shown_keys(command.keys) or f":{command.id}"  # without a key it is called by its name
+    return " ".join(f"`{key}`" for key in keys.split(" "))
 
 
 def _where(command: Command) -> str:
-    views = [view for view in VIEWS if view in command.scope]
+    views = [view for view in (*VIEWS, *ASIDE) if view in command.scope]
     return f" ({', '.join(views)})" if views and not set(LISTS) <= set(command.scope) else ""
 
 

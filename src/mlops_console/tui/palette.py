@@ -37,7 +37,8 @@ class ConsoleCommands(Provider):
         return [command for command in in_view(view, self._console.read_only) if command.palette]
 
     def _title(self, command: Command) -> str:
-        return f"{command.title}  ({shown_keys(self._console.keymap.of(command))})"
+        keys = shown_keys(self._console.keymap.of(command))
+        return f"{command.title}  ({keys})" if keys else command.title
 
     def _run(self, command: Command) -> Callable[[], Awaitable[None]]:
         return partial(self._console.run_command, command)

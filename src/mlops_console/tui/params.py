@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import UsageError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_form(workspace: "Workspace", pipeline: str) -> tuple[list[Field], Parse]:
-    """In a thread: the fields of a pipeline, and what checks a typed value.
+    """In a thread: the fields of a pipeline, as their user had them the last time, and what checks a typed value.
 
     Raises:
         ConfigError: mlops.toml or the params file is wrong.
@@ -37,7 +38,30 @@ def read_form(workspace: "Workspace", pipeline: str) -> tuple[list[Field], Parse
             raise ValueError(error.message) from None
         return value
 
-    return [Field(key, _written(value)) for key, value in flat.items()], parse
+    last = _last_params(workspace, pipeline)
+    fields = []
+    for key, value in flat.items():
+        written = _written(last[key]) if key in last and last[key] != value else ""
+        fields.append(Field(key, _written(value), written if _parses(parse, key, written) else ""))
+    return fields, parse
+
+
+def _last_params(workspace: "Workspace", pipeline: str) -> Mapping[str, Any]:
+    from mlops_console.store import jobs
+    from mlops_console.store.identity import actor
+
+    with workspace.store.read() as db:
+        last = jobs.newest(db, "train", pipeline, actor())
+    return last.request.get("params", {}) if last is not None else {}
+
+
+def _parses(parse: Parse, key: str, text: str) -> bool:
+    """Whether what was used the last time still makes sense: the file may have changed since."""
+    try:
+        parse(key, text)
+    except ValueError:
+        return False
+    return True
 
 
 def _written(value: Any) -> str:

@@ -61,20 +61,18 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any], turn: T
     action = actions.get(name)
     if action.runs_in == "caller":
         plan, result = actions.perform(workspace, name, request)
+        if action.queues:
+            ensure_worker(workspace)
+            return Execution(plan, result["job"], result)
         _take_over(workspace)
         wake(workspace)
         return Execution(plan, result=result)
     plan = actions.check(workspace, name, request)
-    checked = action.check({**request, **plan.settles})
-    asked = checked.model_dump(mode="json")
     with workspace.store.write() as tx:
-        found = jobs.same(tx, name, asked, turn.key)
-        if found is None:
-            job_id = jobs.enqueue(tx, name, plan.subject, asked, actor(), turn)
-            if action.queued is not None:
-                action.queued(tx, workspace, checked, job_id)
+        settled = {**request, **plan.settles}
+        job_id, again = actions.queue(tx, workspace, name, settled, plan.subject, actor(), turn)
     ensure_worker(workspace)
-    return Execution(plan, job_id) if found is None else Execution(plan, found.id, again=True)
+    return Execution(plan, job_id, again=again)
 
 
 def wait(workspace: Workspace, job_id: int, timeout: float | None = None) -> Job:

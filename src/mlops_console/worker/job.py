@@ -1,9 +1,11 @@
-"""`python -m mlops_console.worker.job WORKSPACE JOB`: the process of one job, leader of a process group of its own.
+"""`python -m mlops_console.worker.job WORKSPACE [JOB]`: the process of one job, leader of a process group of its own.
 
-It writes down how the job ended by itself, so that it needs no worker for that.
+It writes down how the job ended by itself, so that it needs no worker for that. Without a job it waits until its worker
+names one (see `worker.spare`).
 """
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -73,5 +75,21 @@ def _heartbeats(workspace: Workspace, job_id: int) -> Iterator[None]:
         thread.join()
 
 
+def wait_for_job() -> int | None:
+    """Import what most jobs need, then wait for a line with a job and the file of its output; None: none comes."""
+    for name in ("mlops_console.actions.train", "mlops_console.tracking.system", "psutil"):
+        importlib.import_module(name)
+    job_id, _, log = sys.stdin.buffer.readline().rstrip(b"\n").partition(b" ")
+    if not log:
+        return None
+    path = Path(os.fsdecode(log))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+        for file, number in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(file.fileno(), number)
+    return int(job_id)
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    wanted = int(sys.argv[2]) if len(sys.argv) > 2 else wait_for_job()
+    sys.exit(main(Path(sys.argv[1]), wanted) if wanted is not None else 0)

@@ -19,6 +19,7 @@ from mlops_console.worker.monitor import Monitor
 from mlops_console.worker.queue import Queue
 from mlops_console.worker.servers import Servers
 from mlops_console.worker.settings import Settings
+from mlops_console.worker.triggers import Triggers
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,10 @@ def run(root: Path) -> bool:
     log.info("worker %s of %s: process %d", __version__, workspace.root, os.getpid())
     recovery = threading.Thread(target=_recover, args=(workspace, stop), name="recover", daemon=True)
     recovery.start()
-    _Life(workspace, held, pipe, stop).live()
+    life = _Life(workspace, held, pipe, stop)
+    life.live()
+    life.triggers.stop()
+    life.queue.close()
     log.info("worker: process %d ends", os.getpid())
     return True
 
@@ -60,6 +64,7 @@ class _Life:
         self.queue = Queue(workspace)
         self.servers = Servers(workspace)
         self.monitor = Monitor(workspace)
+        self.triggers = Triggers(workspace)
         self.busy_at = time.monotonic()
 
     def live(self) -> None:
@@ -99,6 +104,7 @@ class _Life:
         if self._told_to_stop():
             return self._end()
         self.monitor.look(self.settings.config)
+        self.triggers.look(self.settings.config)
         self.queue.start_queued(self.settings.slots)
         self.servers.look()
         return self._is_over()
@@ -133,7 +139,7 @@ class _Life:
     def _is_over(self) -> bool:
         """Whether it was idle for long enough. A job that is queued in this very moment is seen, or finds no worker."""
         now = time.monotonic()
-        if not (self.queue.is_idle and self.servers.is_idle):
+        if self.triggers.need_worker or not (self.queue.is_idle and self.servers.is_idle):
             self.busy_at = now
         if now - self.busy_at < self.settings.idle:
             return False

@@ -49,6 +49,11 @@ def start(module: str, arguments: Sequence[str], log: Path) -> Process:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    return identified(popen)
+
+
+def identified(popen: "subprocess.Popen[bytes]") -> Process:
+    """A child that leads a group of its own."""
     try:
         return Process(identify(popen.pid), popen)
     except ProcessLookupError:  # it has ended already

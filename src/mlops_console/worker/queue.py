@@ -15,6 +15,7 @@ from mlops_console.store import jobs
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.processes import Process, start
 from mlops_console.worker.settle import Outcome, perform, settle
+from mlops_console.worker.spare import Spare
 from mlops_console.worker.wake import wake
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Queue:
         self._places: dict[str, RunsIn] = actions.places()
         self._processes: dict[int, _Running] = {}
         self._threads: dict[int, tuple[Job, threading.Thread]] = {}
+        self._spare = Spare(workspace.root)
 
     @property
     def is_idle(self) -> bool:
@@ -100,6 +102,10 @@ class Queue:
                 for job in unasked:
                     jobs.request_stop(tx, job.id)
 
+    def close(self) -> None:
+        """No job will be started any more."""
+        self._spare.end()
+
     def kill_all(self) -> None:
         for running in self._processes.values():
             running.process.signal_group(signal.SIGKILL)
@@ -109,6 +115,7 @@ class Queue:
         busy = {self._lane(running.job) for running in self._processes.values()}
         busy |= {self._lane(job) for job, _ in self._threads.values()}
         now = time.time()
+        begun = len(self._processes)
         for job in self._open_jobs():
             if job.turn.not_before is not None and job.turn.not_before > now:
                 continue
@@ -118,6 +125,8 @@ class Queue:
                 continue
             busy.add(lane)
             self._start(job.id, in_process)
+        if len(self._processes) == begun:  # not while one begins: it needs the processor more
+            self._spare.attend()
 
     def _start(self, job_id: int, in_process: bool) -> None:
         with self.workspace.store.write() as tx:
@@ -128,7 +137,9 @@ class Queue:
             self._start_thread(job)
             return
         try:
-            process = start("mlops_console.worker.job", [str(self.workspace.root), str(job.id)], self._log(job))
+            process = self._spare.take(job.id, self._log(job)) or start(
+                "mlops_console.worker.job", [str(self.workspace.root), str(job.id)], self._log(job)
+            )
         except OSError as error:
             settle(self.workspace, job, Outcome(JobState.FAILED, f"Job {job.id} could not be started: {error}."))
         else:

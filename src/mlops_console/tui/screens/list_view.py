@@ -12,6 +12,7 @@ from mlops_console.tui.screens.view import View
 from mlops_console.tui.widgets.detail import DetailPane
 from mlops_console.tui.widgets.filter_bar import FilterBar
 from mlops_console.tui.widgets.grid import Grid
+from mlops_console.tui.widgets.log_view import LogView
 from mlops_console.tui.widgets.rows import Column, ListSource, Row
 from mlops_console.tui.widgets.split import Split
 
@@ -121,6 +122,14 @@ class ListView(View):
         return self.EMPTY
 
     # View
+
+    @property
+    def footer(self) -> str:
+        pane = self.detail.widget if self.detail is not None else None
+        return "log" if isinstance(pane, LogView) and pane.has_focus else self.NAME
+
+    def on_descendant_focus(self) -> None:
+        self.place_changed()  # the footer may be another
 
     def focus_first(self) -> None:
         self.grid.focus()

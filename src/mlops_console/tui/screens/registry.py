@@ -13,6 +13,8 @@ _VIEWS = {
     "drift": ("drift.view", "DriftView"),
     "jobs": ("jobs.view", "JobsView"),
     "ledger": ("ledger.view", "LedgerView"),
+    "datasets": ("datasets.view", "DatasetsView"),
+    "triggers": ("triggers.view", "TriggersView"),
 }
 
 

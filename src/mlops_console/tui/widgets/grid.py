@@ -325,6 +325,10 @@ class Grid(ScrollView, can_focus=True):
         if (row := self.row) is not None:
             self.post_message(self.Opened(self, row))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A list whose rows can't be marked leaves that key to its view."""
+        return self.markable if action == "mark" else super().check_action(action, parameters)
+
     def action_mark(self) -> None:
         row = self.row
         if row is None or not self.markable:

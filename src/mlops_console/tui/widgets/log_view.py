@@ -1,11 +1,14 @@
 """The end of a growing log file, on the Line API: only the lines on the screen are drawn."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
@@ -15,11 +18,13 @@ from textual.strip import Strip
 from mlops_console.core.text import safe_line, size
 from mlops_console.store import logs
 from mlops_console.store.logs import LogTail
+from mlops_console.tui import commands
 from mlops_console.tui.reader import Reader
 
 if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
 
+_ERROR = re.compile(r"(?i)\b(\w*error|\w*exception|traceback|fatal|critical|failed|killed)\b")
 _INTERVAL = 0.5  # seconds between two looks at the file
 
 
@@ -36,13 +41,16 @@ class LogView(ScrollView, Reader, can_focus=True):
         Binding("j,down", "scroll_down", "Down", show=False),
         Binding("k,up", "scroll_up", "Up", show=False),
         Binding("g,home", "scroll_home", "Top", show=False),
-        Binding("G,end", "scroll_end", "End", show=False),
         Binding("pagedown,ctrl+d", "page_down", "Page down", show=False),
         Binding("pageup,ctrl+u", "page_up", "Page up", show=False),
+        *commands.bindings("log"),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--note"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--note", "log--match", "log--found", "log--error"}
     DEFAULT_CSS = """
     LogView > .log--note { color: $muted; }
+    LogView > .log--match { color: $accent; }
+    LogView > .log--found { color: $background; background: $accent; }
+    LogView > .log--error { color: $bad; }
     LogView { height: 1fr; background: $background; overflow-x: hidden; padding: 0 1; }
     LogView { scrollbar-size: 1 1; scrollbar-gutter: stable; }
     """
@@ -55,6 +63,8 @@ class LogView(ScrollView, Reader, can_focus=True):
         self._wrapped: list[tuple[str, bool]] = []  # (text, is it ours and not the log's)
         self._following = True
         self._to_end_pending = False
+        self._sought = ""
+        self._found: int | None = None  # the line that was gone to
 
     def on_mount(self) -> None:
         self.set_interval(_INTERVAL, self._look)
@@ -63,7 +73,7 @@ class LogView(ScrollView, Reader, can_focus=True):
         """Show the end of this file; `missing` is said while there is none."""
         if path == self._path and missing == self._message:
             return
-        self._path, self._message, self._tail, self._following = path, missing, None, True
+        self._path, self._message, self._tail, self._following, self._found = path, missing, None, True, None
         self._wrap()
         self._look()
 
@@ -114,8 +124,73 @@ class LogView(ScrollView, Reader, can_focus=True):
     def render_line(self, y: int) -> Strip:
         at = y + self.scroll_offset.y
         text, ours = self._wrapped[at] if at < len(self._wrapped) else ("", False)
-        style = self.get_component_rich_style("log--note") if ours else self.rich_style
+        style = self._style_of(at, text, ours)
         return Strip([Segment(text, style)]).adjust_cell_length(self.scrollable_content_region.width, self.rich_style)
+
+    def _style_of(self, at: int, text: str, ours: bool) -> Style:
+        if ours:
+            return self.get_component_rich_style("log--note")
+        if at == self._found:
+            return self.get_component_rich_style("log--found")
+        if self._is_match(text):
+            return self.get_component_rich_style("log--match")
+        return self.get_component_rich_style("log--error") if is_error(text) else self.rich_style
+
+    # Searching
+
+    def action_search(self, text: str = "") -> None:
+        """Ask for a text, and go to the last line before this place that has it."""
+        if text:
+            self._seek(text)
+            return
+        from mlops_console.tui.screens.dialogs.prompt import Prompt
+
+        self.app.push_screen(Prompt("Find in the log", value=self._sought), self._seek)
+
+    def action_next_match(self) -> None:
+        self._go(self._is_match, 1, self._sought or "what is sought: / says it")
+
+    def action_previous_match(self) -> None:
+        self._go(self._is_match, -1, self._sought or "what is sought: / says it")
+
+    def action_next_error(self) -> None:
+        self._go(is_error, 1, "an error")
+
+    def action_previous_error(self) -> None:
+        self._go(is_error, -1, "an error")
+
+    def action_follow(self) -> None:
+        self._following, self._found = True, None
+        self._to_end()
+        self.refresh()
+
+    def _seek(self, text: str | None) -> None:
+        if text is not None:
+            self._sought, self._found = text.strip(), None
+            self.refresh()
+            if self._sought:
+                self.action_previous_match()
+
+    def _is_match(self, text: str) -> bool:
+        return bool(self._sought) and self._sought.lower() in text.lower()
+
+    def _go(self, wanted: Callable[[str], bool], by: int, told: str) -> None:
+        """To the next such line in this direction, round the end if there is none."""
+        found = [at for at, (text, ours) in enumerate(self._wrapped) if not ours and wanted(text)]
+        if not found:
+            self.app.notify(f"No line has {safe_line(told, 60)}.", markup=False)
+            return
+        here = self._found if self._found is not None else self.scroll_offset.y + (self.size.height if by < 0 else -1)
+        beyond = [at for at in found if (at > here if by > 0 else at < here)]
+        self._found = (beyond or found)[0 if by > 0 else -1]
+        self._following = False
+        self.scroll_to(y=max(self._found - self.size.height // 2, 0), animate=False, immediate=True)
+        self.refresh()
+
+
+def is_error(text: str) -> bool:
+    """Whether a line of a log tells of an error, by its words."""
+    return _ERROR.search(text) is not None
 
 
 def _read_tail(workspace: "Workspace", path: Path) -> TailRead:

@@ -18,10 +18,11 @@ from mlops_console.tui.widgets.fit import fit
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value to edit: `value` is how it is written now."""
+    """One value to edit: `value` is how it is written now; `last` what was used the last time, if that was another."""
 
     key: str
     value: str
+    last: str = ""
 
 
 Parse = Callable[[str, str], Any]  # (key, text) -> value; ValueError with a sentence where the text is no value
@@ -33,6 +34,7 @@ class Form(Dialog[Mapping[str, Any]]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "step(1)", "Next", show=False, priority=True),
         Binding("up", "step(-1)", "Before", show=False, priority=True),
+        Binding("ctrl+r", "reset", "Reset", show=False, priority=True),
     ]
     DEFAULT_CSS = """
     Form > Vertical { width: 72; }
@@ -46,11 +48,12 @@ class Form(Dialog[Mapping[str, Any]]):
     """
 
     def __init__(self, title: str, fields: Sequence[Field], parse: Parse, note: str = "") -> None:
-        super().__init__(title, [("↑↓", "next"), ("enter", "go on"), ("esc", "leave")])
+        reset = [("ctrl+r", "as in the file")] if any(field.last for field in fields) else []
+        super().__init__(title, [("↑↓", "next"), *reset, ("enter", "go on"), ("esc", "leave")])
         self._fields = fields
         self._parse = parse
         self._note = note
-        self._inputs = [Entry(value=field.value, compact=True, select_on_focus=False) for field in fields]
+        self._inputs = [Entry(value=field.last or field.value, compact=True, select_on_focus=False) for field in fields]
         self._problem = Static("", classes="form--problem", markup=False)
 
     def compose_inside(self) -> Iterable[Widget]:
@@ -62,6 +65,8 @@ class Form(Dialog[Mapping[str, Any]]):
                 with Horizontal():
                     yield Label(styled(fit(safe_line(field.key), wide) + "  "), markup=False)
                     yield entry
+                    if field.last:
+                        yield Label(styled(f"  file: {fit(safe_line(field.value), 16).rstrip()}"), markup=False)
         yield self._problem
 
     def on_mount(self) -> None:
@@ -75,6 +80,11 @@ class Form(Dialog[Mapping[str, Any]]):
         if self._inputs:
             at = next((n for n, entry in enumerate(self._inputs) if entry is self.focused), 0)
             self.set_focus(self._inputs[(at + by) % len(self._inputs)])  # at once: `focus()` lags behind fast typing
+
+    def action_reset(self) -> None:
+        """All as in the file, or as it was given."""
+        for field, entry in zip(self._fields, self._inputs, strict=True):
+            entry.value = field.value
 
     def on_input_submitted(self) -> None:
         """By the field's own message: it comes after all that was typed, however fast."""

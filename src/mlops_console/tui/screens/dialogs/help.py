@@ -42,8 +42,10 @@ class Help(Dialog[None]):
         views = [c for c in commands if c.action.startswith("app.show_view")]
         moving = [c for c in commands if "grid" in c.scope and c not in here]
         chart = [c for c in commands if "chart" in c.scope]
-        rest = [c for c in commands if c not in here + views + moving + chart]
-        groups = [("Here", here), ("Chart", chart), ("Everywhere", rest), ("Moving", moving), ("Views", views)]
+        log = [c for c in commands if c.scope == ("log",)]
+        rest = [c for c in commands if c not in here + views + moving + chart + log]
+        groups = [("Here", here), ("Chart", chart), ("Log", log), ("Everywhere", rest), ("Moving", moving)]
+        groups.append(("Views", views))
         self._groups = [(title, group) for title, group in groups if group]
         self._keymap = keymap
         self._text = Static("", markup=False)

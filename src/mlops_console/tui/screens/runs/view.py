@@ -114,7 +114,8 @@ class RunsView(ListView):
 
     @property
     def footer(self) -> str:
-        return "chart" if self._metrics is not None and self._metrics.has_focus_within else self.NAME
+        has_chart = self._metrics is not None and self._metrics.has_focus_within
+        return "chart" if has_chart else super().footer
 
     def leave(self) -> bool:
         if self._metrics is not None and self._metrics.leave():
@@ -262,9 +263,6 @@ class RunsView(ListView):
     def on_metrics_pane_wished(self, event: MetricsPane.Wished) -> None:
         event.stop()
         self._read_curve()
-
-    def on_descendant_focus(self) -> None:
-        self.place_changed()  # the footer is the chart's while that has the focus
 
     # Drawing
 

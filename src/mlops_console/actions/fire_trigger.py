@@ -1,0 +1,60 @@
+"""Fire a trigger now, whether it is on or not. The worker fires them in the same way."""
+
+import dataclasses
+import time
+from typing import Any
+
+from mlops_console import actions
+from mlops_console.actions.base import Action, JobContext, Request
+from mlops_console.actions.set_trigger import find
+from mlops_console.core.jobs import Turn
+from mlops_console.core.plans import Plan
+from mlops_console.core.triggers import Trigger
+from mlops_console.store import triggers
+from mlops_console.store.database import Connection
+from mlops_console.store.workspace import Workspace
+
+
+class FireTrigger(Request):
+    trigger: str
+
+
+def fire(tx: Connection, workspace: Workspace, trigger: Trigger, firing: str, note: str = "") -> int:
+    """Queue what a trigger does, in the transaction of what it answers to; the job. No firing makes two jobs.
+
+    Raises:
+        UsageError: what it does can't be done as mlops.toml is now.
+    """
+    turn = Turn(key=triggers.key(trigger.name, firing))
+    job_id, again = actions.queue(tx, workspace, "train", _train(trigger), trigger.do, trigger.actor, turn)
+    if not again:
+        triggers.fired(tx, trigger.name, time.time(), job_id, note)
+    return job_id
+
+
+def _train(trigger: Trigger) -> dict[str, Any]:
+    return {"pipeline": trigger.do, "params": dict(trigger.params)}
+
+
+def _plan(workspace: Workspace, request: FireTrigger) -> Plan:
+    trigger = find(workspace, request.trigger)
+    return dataclasses.replace(
+        actions.plan(workspace, "train", _train(trigger)),
+        action="fire_trigger",
+        subject=trigger.name,
+        title=f"Fire trigger {trigger.name}: run pipeline {trigger.do}",
+        command=f"mlops-console trigger fire {trigger.name}",
+    )
+
+
+def _perform(workspace: Workspace, request: FireTrigger, job: JobContext) -> dict[str, Any]:
+    trigger = find(workspace, request.trigger)
+    with workspace.store.write() as tx:
+        firing = f"by-hand-{triggers.state(tx, trigger.name).firings + 1}"
+        job_id = fire(tx, workspace, trigger, firing, f"Fired by {job.actor}.")
+        fired = {"trigger": trigger.name, "job": job_id}
+        job.record(tx, {**fired, "of": trigger.do})
+    return fired
+
+
+ACTION = Action("fire_trigger", FireTrigger, "caller", _plan, _perform, queues=True)

@@ -1,0 +1,45 @@
+"""`python -m mlops_console.remote.guard`: runs the command of a stage for a Dask worker, and ends it when that is gone.
+
+What to run comes as a line of JSON on stdin. When stdin is closed, by the worker or by its death, the command is ended
+with all that it has started. How it has ended goes to stdout.
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+from mlops_console.pipelines import command
+
+
+def main() -> int:
+    worker = os.getppid()
+    told = json.loads(sys.stdin.readline())
+    closed = threading.Event()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        closed.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    ended = command.run(
+        told["command"],
+        cwd=Path(told["cwd"]),
+        log=Path(told["log"]),
+        environment=told["environment"],
+        timeout=told["timeout"],
+        stopping=closed.is_set,
+    )
+    if os.getppid() != worker:
+        shutil.rmtree(told["folder"], ignore_errors=True)
+        return 1
+    sys.stdout.write(json.dumps(dataclasses.asdict(ended)))
+    sys.stdout.flush()
+    os._exit(0)  # a thread that reads stdin would keep the interpreter from ending in good order
+
+
+if __name__ == "__main__":
+    sys.exit(main())
