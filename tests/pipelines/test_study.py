@@ -1,5 +1,8 @@
 """What Optuna is asked and told, and that a study goes on where it was left."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,19 @@ def test_what_is_worse_than_the_median_is_poor(tmp_path: Path) -> None:
     trial = unpruned.ask()
     assert trial is not None
     assert not unpruned.is_poor(trial, [Point(0, 99.0, 0.0)])
+
+
+def test_a_process_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
+    script = (
+        "import sys, os, signal\n"
+        "from pathlib import Path\n"
+        "from mlops_console.pipelines.study import KernelLock\n"
+        "lock = KernelLock(Path(sys.argv[1]))\n"
+        "lock.acquire()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    study(tmp_path / "s")
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "s")], check=False)
+    begun = time.monotonic()
+    assert study(tmp_path / "s").ask() is not None
+    assert time.monotonic() - begun < 20  # Optuna's own lock would be waited for 30 s

@@ -56,7 +56,7 @@ class Project:
     def train(self) -> tuple[Job, Run]:
         """Run the pipeline to its end."""
         job_id, process = self.start()
-        process.wait(40)
+        process.wait(100)
         return self.job(job_id), self.run(job_id)
 
     def job(self, job_id: int) -> Job:

@@ -70,7 +70,7 @@ def succeeded(workspace: Workspace, sweep_id: str) -> Counter[int]:
 
 
 def test_the_best_of_the_trials_is_found(project: Workspace) -> None:
-    job = ended(project, sweep(project, trials=8, parallel=2))
+    job = ended(project, sweep(project, trials=8, parallel=2, prune=False))
     assert job.state is JobState.SUCCEEDED, job.error
     found = trials_of(project, job.result["run"])
     assert succeeded(project, job.result["run"]) == dict.fromkeys(range(8), 1)
@@ -94,7 +94,7 @@ def test_the_best_of_the_trials_is_found(project: Workspace) -> None:
 
 def test_a_sweep_that_is_killed_twice_goes_on(project: Workspace) -> None:
     (project.root / "fit.py").write_text(FIT.replace("0.01", "0.05"))
-    job_id = sweep(project, trials=10, parallel=2)
+    job_id = sweep(project, trials=10, parallel=2, prune=False)
     with project.store.read() as db:
         sweep_id = str(jobs.get(db, job_id).request["sweep"])
     for kills in (2, 5):

@@ -131,6 +131,7 @@ def _perform(workspace: Workspace, request: SweepRequest, job: JobContext) -> di
                 job.stop_requested,
                 train.limits(config),
                 executor,
+                config.datasets,
             )
         )
     if job.stop_requested():

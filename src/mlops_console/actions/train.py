@@ -137,6 +137,7 @@ def _start(
         keep_going=request.keep_going,
         forced=request.force,
         executor=executor,
+        datasets=config.datasets,
     )
     status = git.status(workspace.root)
     origin = provenance(workspace, job, _command(name, request), status)

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def record(
     workspace: Workspace,
     folder: Path,
     run_id: str,
-    stage: Stage,
+    known: Sequence[tuple[str, Dataset, str]],
     inputs: Inputs | None,
     hasher: Hasher,
     note: Callable[[str], None],
@@ -35,13 +35,14 @@ def record(
 
     Args:
         folder: where the stage finds its deps.
+        known: the datasets that are among them (see `of_stage`).
         inputs: of the stage, with the content of its deps; None where they need not be known otherwise.
         note: told of what is left out, and why.
 
     Raises:
         JobStopped: a stop was asked for.
     """
-    for name, dataset, dep in _datasets(workspace, stage):
+    for name, dataset, dep in known:
         try:
             sha256 = inputs.deps[dep] if inputs else sha256_in(hasher, dep)
             version = _version(workspace, folder, name, dataset, sha256, stopping)
@@ -55,14 +56,8 @@ def record(
             note(f"no version of dataset {name} is recorded: {error.strerror or error}")
 
 
-def _datasets(workspace: Workspace, stage: Stage) -> list[tuple[str, Dataset, str]]:
-    """The datasets that are deps, by name, each with the dep as the stage writes it."""
-    if not stage.deps:
-        return []
-    try:
-        known = workspace.config().datasets
-    except MlopsError:  # mlops.toml is in the middle of an edit
-        return []
+def of_stage(known: Mapping[str, Dataset], stage: Stage) -> list[tuple[str, Dataset, str]]:
+    """The datasets that are deps of a stage, by name, each with the dep as the stage writes it."""
     deps = {os.path.normpath(dep): dep for dep in stage.deps}
     found = ((name, dataset, deps.get(os.path.normpath(dataset.path))) for name, dataset in known.items())
     return [(name, dataset, dep) for name, dataset, dep in found if dep is not None]

@@ -3,14 +3,15 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from mlops_console.core.config import Stage, seconds
+from mlops_console.core.config import Dataset, Stage, seconds
 from mlops_console.core.config import size as config_size
 from mlops_console.core.errors import JobError, JobStopped, StoreError, UsageError
 from mlops_console.core.estimates import Usual, left
@@ -30,6 +31,7 @@ from mlops_console.store.workspace import Workspace
 
 _TAIL = 64 * 1024  # bytes of a log that are searched for its last line
 _LINE = 300  # characters of it that go into an error
+_TELL_EVERY = 0.1  # seconds
 _LOOK = 1.0  # seconds between two looks at the time left
 _LONGEST_PAUSE = 300.0  # seconds between two attempts
 
@@ -50,6 +52,7 @@ class PipelineRun:
         keep_going: whether those that don't wait for a stage that failed are run all the same.
         forced: the stages that run also where nothing has changed; `cache.ALL` for all.
         executor: where their commands run.
+        datasets: those of mlops.toml, whose versions become inputs of the run.
     """
 
     workspace: Workspace
@@ -67,6 +70,7 @@ class PipelineRun:
     keep_going: bool = False
     forced: tuple[str, ...] = ()
     executor: Executor = LOCAL
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
 
     def log(self, stage: str) -> Path:
         return self.logs / f"{stage}.log"
@@ -99,7 +103,7 @@ def run_stages(pipeline: PipelineRun) -> bool:
     """
     pipeline.logs.mkdir(parents=True, exist_ok=True)
     waiting, running = list(pipeline.stages), dict[Future[bool], OrderedStage]()
-    succeeded, failures = set[str](), list[JobError]()
+    succeeded, failures, told_at = set[str](), list[JobError](), 0.0
     with ThreadPoolExecutor(pipeline.slots, "stage") as pool:
         while True:
             ready: list[OrderedStage] = []
@@ -111,7 +115,9 @@ def run_stages(pipeline: PipelineRun) -> bool:
                     running[pool.submit(_run_stage, pipeline, ordered)] = ordered
             if not (running or ready):
                 break
-            _tell_progress(pipeline, running.values(), ready)
+            if time.monotonic() - told_at > _TELL_EVERY:
+                told_at = time.monotonic()
+                _tell_progress(pipeline, running.values(), ready)
             for ended in _wait(running, pipeline.stopping):
                 ordered = running.pop(ended)
                 try:
@@ -119,9 +125,22 @@ def run_stages(pipeline: PipelineRun) -> bool:
                         succeeded.add(ordered.name)
                 except JobError as error:
                     failures.append(error)
+        _close_connections(pipeline, pool)
     if failures:
         raise _failed(failures)
     return len(succeeded) == len(pipeline.stages)
+
+
+def _close_connections(pipeline: PipelineRun, pool: ThreadPoolExecutor) -> None:
+    """Those of each thread, once it has nothing more to do."""
+    together = threading.Barrier(pipeline.slots)  # so that every thread gets one of these
+
+    def close() -> None:
+        together.wait()
+        pipeline.workspace.store.close()
+
+    for _ in range(pipeline.slots):
+        pool.submit(close)
 
 
 def _wait(running: Collection[Future[bool]], stopping: Callable[[], bool]) -> Collection[Future[bool]]:
@@ -181,14 +200,7 @@ def describe_exit(code: int) -> str:
 
 
 def _run_stage(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
-    """In a thread of its own: run one stage; False if it was stopped."""
-    try:
-        return _run_to_end(pipeline, ordered)
-    finally:
-        pipeline.workspace.store.close()
-
-
-def _run_to_end(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
+    """In a thread of the pool: run one stage; False if it was stopped."""
     workspace, name = pipeline.workspace, ordered.name
     code: int | None = None
     try:
@@ -223,7 +235,8 @@ def _made(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int | None, str
         return decide(workspace, pipeline.name, ordered, pipeline.params, pipeline.forced, partial(sha256_in, hasher))
 
     decision = decided()
-    inputs.record(workspace, pipeline.folder, pipeline.run_id, stage, decision.inputs, hasher, note, pipeline.stopping)
+    known = inputs.of_stage(pipeline.datasets, stage)
+    inputs.record(workspace, pipeline.folder, pipeline.run_id, known, decision.inputs, hasher, note, pipeline.stopping)
     if decision.inputs is None:
         return _make(pipeline, ordered, keeper, decision)
     with making(workspace, decision.inputs.fingerprint, pipeline.stopping) as waited:

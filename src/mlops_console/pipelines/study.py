@@ -1,9 +1,11 @@
 """The trials of a sweep, kept by Optuna in a file of the workspace, so that a sweep that was killed goes on."""
 
+import fcntl
 import importlib.util
 import itertools
 import logging
 import math
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from mlops_console.core.search_space import Choice, Dimension
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages.journal._file import BaseJournalFileLock
 
 Sampler = Literal["tpe", "random", "grid"]
 MOST_OF_A_GRID = 10_000
@@ -48,6 +51,33 @@ def grid_of(space: Mapping[str, Dimension]) -> dict[str, list[Any]]:
     return grid
 
 
+class KernelLock:
+    """A lock that ends with its process; of Optuna's own a killed one leaves a file behind, which is waited for."""
+
+    def __init__(self, file: Path) -> None:
+        self._path = file.with_suffix(".lock")
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _lock(file: Path) -> "BaseJournalFileLock":
+    from optuna.storages.journal._file import BaseJournalFileLock
+
+    class Lock(KernelLock, BaseJournalFileLock):
+        """As Optuna wants it."""
+
+    return Lock(file)
+
+
 class Study:
     """Asks Optuna what to try, and tells it what came of it. Used by one thread at a time.
 
@@ -60,16 +90,15 @@ class Study:
         self, file: Path, space: Mapping[str, Dimension], goal: Goal, sampler: Sampler, prune: bool, seed: int | None
     ) -> None:
         import optuna
-        from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
+        from optuna.storages.journal import JournalFileBackend, JournalStorage
 
         optuna.logging.set_verbosity(logging.WARNING)
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock = JournalFileOpenLock(str(file))  # the kernel's own: a killed process leaves none behind
         self._goal = goal
         self._is_grid = sampler == "grid"
         self._distributions = {key: _distribution(dimension) for key, dimension in space.items()}
         self._study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(file), lock_obj=lock)),
+            storage=JournalStorage(JournalFileBackend(str(file), _lock(file))),
             study_name="sweep",
             load_if_exists=True,
             direction=goal,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlops_console.core.comparison import Goal
-from mlops_console.core.config import WorkerConfig
+from mlops_console.core.config import Dataset, WorkerConfig
 from mlops_console.core.errors import MlopsError
 from mlops_console.core.runs import Provenance, Run, RunStatus
 from mlops_console.core.search_space import Dimension
@@ -72,6 +72,7 @@ class Sweep:
     stopping: Callable[[], bool]
     limits: Limits
     executor: Executor = LOCAL
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:
@@ -194,6 +195,7 @@ def _run(sweep: Sweep, begun: _Running) -> Outcome:
                 folder,
                 slots=max(1, sweep.worker.slots // sweep.parallel),
                 executor=sweep.executor,
+                datasets=sweep.datasets,
             )
             with workspace.store.write() as tx:
                 stages.plan_stages(tx, begun.run_id, stage_rows(pipeline))

@@ -56,7 +56,7 @@ def connected(settings: ExecutorConfig, slots: int, progress: Callable[[float | 
         return
     with jobqueue_cluster(settings) as cluster:
         cluster.scale(jobs=settings.jobs or slots)
-        with _client_of(cluster.scheduler_address, settings.jobqueue, progress) as client:
+        with _client_of(cluster, settings.jobqueue, progress) as client:
             yield Cluster(client, f"of {settings.jobqueue}")
 
 
@@ -81,13 +81,15 @@ def jobqueue_cluster(settings: ExecutorConfig) -> "JobQueueCluster":
 
 
 @contextmanager
-def _client_of(address: str, name: str, progress: Callable[[float | None, str], None]) -> Iterator[Client]:
+def _client_of(
+    cluster: "str | JobQueueCluster", name: str, progress: Callable[[float | None, str], None]
+) -> Iterator[Client]:
     progress(None, f"connects to Dask {name}")
     with dask.config.set({"distributed.comm.timeouts.connect": CONNECT}):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", VersionMismatchWarning)  # what counts of it is checked below
-                client = Client(address, timeout=CONNECT, set_as_default=False, name="mlops-console")
+                client = Client(cluster, timeout=CONNECT, set_as_default=False, name="mlops-console")
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             raise JobError(
                 f"The Dask scheduler {name} does not answer: {_line(error)}.",
@@ -101,14 +103,15 @@ def _client_of(address: str, name: str, progress: Callable[[float | None, str], 
 
 
 def _check(client: Client, name: str) -> None:
-    """See that all who are there have the mlops-console that this machine has. Who comes later is seen by its stage."""
+    """See that the workers that are there have the mlops-console of this machine. Those that come later look for it
+    themselves.
+    """
     try:
         found: Any = client.get_versions(packages=[_PACKAGE])
     except (OSError, RuntimeError) as error:
         raise JobError(f"The Dask scheduler {name} does not answer: {_line(error)}.", "Start it anew.") from None
-    packages = {f"The Dask scheduler {name}": found["scheduler"]["packages"]}
-    packages |= {f"Dask worker {address}": told["packages"] for address, told in found["workers"].items()}
-    for who, versions in packages.items():
+    for address, told in found["workers"].items():
+        versions, who = told["packages"], f"Dask worker {address}"
         check_versions(who, versions.get(_PACKAGE), versions.get("python"), __version__, platform.python_version())
 
 

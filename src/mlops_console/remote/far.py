@@ -24,7 +24,7 @@ from mlops_console._version import __version__
 from mlops_console.core.errors import JobError, StoreError
 from mlops_console.data.hashing import Hasher, Tree
 from mlops_console.pipelines import command
-from mlops_console.remote.wire import PIECE, Line, LineError, Message, pieces
+from mlops_console.remote.wire import PIECE, Line, LineError, Message, take_objects
 from mlops_console.store import transfer
 from mlops_console.store.identity import current_process
 from mlops_console.store.location import CONFIG
@@ -118,8 +118,7 @@ class _Stage:
             (place if dep["is_folder"] else place.parent).mkdir(parents=True, exist_ok=True)
         missing = [file for file in files if not self._restored(*file)]
         self._up.put("needs", objects=list(dict.fromkeys(sha256 for _, sha256, _, _ in missing)))
-        while (message := self._take()).kind == "content":
-            self._cache.put_pieces(message.facts["sha256"], pieces(self._take))
+        take_objects(self._cache, self._take().facts["sizes"], self._take)
         for path, sha256, _, executable in missing:
             self._cache.restore(sha256, self._folder / path, executable)
 
@@ -240,9 +239,9 @@ class _Stage:
         if not objects:
             return
         self._up.put("offer", objects=list(dict.fromkeys(objects)))
-        for sha256 in self._take().facts["objects"]:
-            kept = self._cache if self._cache.has(sha256) else workspace.objects
-            self._up.put_file(sha256, kept.path(sha256))
+        wanted = self._take().facts["objects"]
+        kept = {sha256: self._cache if self._cache.has(sha256) else workspace.objects for sha256 in wanted}
+        self._up.put_objects({sha256: store.path(sha256) for sha256, store in kept.items()})
 
     def _take(self) -> Message:
         """The next message that is no order to stop; once the command has begun, such a one is only noted."""

@@ -19,9 +19,11 @@ from mlops_console.pipelines import command
 from mlops_console.pipelines.command import Ended
 from mlops_console.pipelines.executor import Attempt
 from mlops_console.remote import far
-from mlops_console.remote.wire import Line, LineError, Message, pieces
+from mlops_console.remote.wire import Line, LineError, Message, take_objects
 from mlops_console.store import runs, transfer
 
+# By name: a worker that has no mlops-console, or another one, can say so, where an unknown function would break it.
+_PERFORM = "__import__('mlops_console.remote.far', fromlist=['perform']).perform(*given)"
 _PATIENCE = 30.0  # seconds that a stopped stage may take to send the rest, beyond what it may take to end
 _BEAT = 5.0  # seconds between two heartbeats of the run, at most
 _TOLD_LATE = 5.0  # seconds after which it is told that no worker has begun
@@ -98,10 +100,9 @@ class _Stage:
         self._give_up_at: float | None = None
         self._up = Line(client, self._name, "", self._look)
         self._future: Future[None] = client.submit(
-            far.perform,
-            self._name,
-            __version__,
-            platform.python_version(),
+            eval,
+            _PERFORM,
+            {"given": (self._name, __version__, platform.python_version())},
             key=self._name,
             pure=False,
             resources=_resources(client, attempt),
@@ -243,22 +244,17 @@ class _Stage:
         assert self._worker is not None
         down, files = self._worker.down, [file for tree in self._deps for file in tree.files]
         places = {file.sha256: self._attempt.folder / file.path for file in files}
-        sent = 0
-        for sha256 in needed:
-            try:
-                sent += down.put_file(sha256, places[sha256])
-            except OSError as error:
-                raise UsageError(f"{places[sha256]} can't be read: {error.strerror}.", "Mend that.") from None
-        down.put("go")
+        try:
+            sent = down.put_objects({sha256: places[sha256] for sha256 in needed})
+        except OSError as error:
+            raise UsageError(f"{error.filename} can't be read: {error.strerror}.", "Mend that.") from None
         count = f"{len(needed)} of {len(places)} files sent, {size(sent)}" if places else "no deps"
         self._attempt.note(f"on Dask worker {self._worker.address}: {count}")
 
     def _receive(self, wanted: list[str]) -> None:
         assert self._worker is not None
         self._worker.down.put("wanted", objects=wanted)
-        for _ in wanted:
-            sha256 = self._take_more().facts["sha256"]
-            self._attempt.workspace.objects.put_pieces(sha256, pieces(self._take_more))
+        take_objects(self._attempt.workspace.objects, self._take_more().facts["sizes"], self._take_more)
 
     def _put_out(self, out: dict[str, Any]) -> None:
         """Bring an out to its place, where the stage would have written it."""
@@ -321,5 +317,6 @@ def _told(error: BaseException | None) -> str:
     if isinstance(error, MlopsError):
         return f"can't run on Dask: {str(error).removesuffix('.')}"
     if isinstance(error, ModuleNotFoundError):
-        return f"can't run on Dask: no module {error.name!r} on the worker, where mlops-console must be installed"
+        needed = f"install mlops-console[dask] {__version__} there"
+        return f"can't run on Dask: its worker has no module {error.name!r}; {needed}"
     return f"has failed on Dask: {safe_line(f'{type(error).__name__}: {error}', 300).rstrip('.')}"

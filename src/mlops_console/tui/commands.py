@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 VIEWS = ("overview", "runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")  # with a number and a tab
-ASIDE = ("datasets", "triggers")  # views without: no more tabs fit into 80 columns, so these are opened by their names
+ASIDE = ("datasets", "triggers", "sweeps")  # views without: no more tabs fit into 80 columns; `:name` opens them
 LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", *ASIDE)
 CHARTS = ("runs",)  # the views with a chart that can be zoomed
 LOGS = ("runs", "pipelines", "jobs")  # the views with a log
@@ -59,22 +59,23 @@ COMMANDS: tuple[Command, ...] = (
     _view(8, "ledger", "Who did what and when, in a chain that shows tampering"),
     _view("", "datasets", "Every dataset version: what has changed, its profile, who reads it, what it should hold"),
     _view("", "triggers", "What starts pipelines by itself: on a schedule, a change, after another one, on drift"),
+    _view("", "sweeps", "Every sweep: how its trials went, what they tried, and what comes of the best"),
     Command("train", "Train", "t", "app.train", "Train a pipeline, with params of your choice", acts=True,
-            footer=("overview", "runs", "pipelines", "models"), argument="[PIPELINE]"),
+            footer=("overview", "runs", "pipelines", "models", "sweeps"), argument="[PIPELINE]"),
     Command("deploy", "Deploy", "d", "app.deploy", "Deploy a model version to an environment", acts=True,
-            footer=("overview", "runs", "models", "deployments"), argument="[MODEL_REF] [ENVIRONMENT]"),
+            footer=("overview", "runs", "models", "deployments", "sweeps"), argument="[MODEL_REF] [ENVIRONMENT]"),
     Command("rollback", "Rollback", "r", "app.rollback", "Go back to what an environment served before", acts=True,
             footer=("overview", "models", "deployments", "drift"), argument="[ENVIRONMENT]"),
     Command("stop", "Stop", "x", "app.stop", "Stop the selected job or run", acts=True,
-            footer=("overview", "runs", "pipelines", "jobs"), argument="[JOB]"),
+            footer=("overview", "runs", "pipelines", "jobs", "sweeps"), argument="[JOB]"),
     Command("check-drift", "Check drift", "v", "app.check_drift", "Compare live data with the reference now", acts=True,
             footer=("drift",), argument="[ENVIRONMENT]"),
     Command("environment", "Environment", "e", "next_environment", "Show the next environment",
             scope=("overview", "deployments", "drift"), footer=("deployments", "drift")),
     Command("logs", "Logs", "l", "app.logs", "Show the log of what is selected",
             footer=("runs", "pipelines", "jobs")),
-    Command("compare", "Compare", "c", "compare", "Compare what is marked, side by side",
-            scope=("runs", "models"), footer=("runs", "models")),
+    Command("compare", "Compare", "c", "compare", "Compare what is marked, or the best trials of a sweep, side by side",
+            scope=("runs", "models", "sweeps"), footer=("runs", "models", "sweeps")),
     Command("mark", "Mark", "space", "mark", "Mark or unmark the row of the cursor, to compare it",
             scope=("marks", "runs", "models"), footer=("runs", "models")),
     Command("open", "Open", "enter", "open", "Go into the selected thing", scope=("grid",)),
@@ -100,6 +101,10 @@ COMMANDS: tuple[Command, ...] = (
             scope=("triggers",), acts=True, footer=("triggers",)),
     Command("fire", "Fire", "f", "fire", "Do now what the selected trigger does", scope=("triggers",), acts=True,
             footer=("triggers",)),
+    Command("all-trials", "Runs", "o", "all_trials", "Show the trials of the selected sweep among the runs",
+            scope=("sweeps",), footer=("sweeps",)),
+    Command("resume", "Resume", "R", "resume", "Go on with a sweep that was stopped, has failed or was lost",
+            scope=("sweeps",), acts=True, footer=("sweeps",)),
     Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=(*LISTS, "compare")),
     Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before",
             scope=(*LISTS, "compare")),

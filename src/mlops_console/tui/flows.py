@@ -66,6 +66,9 @@ async def train(app: "ActingApp", selection: Selection, argument: str = "") -> N
     pipeline = pipeline or await _choose(app, "Train which pipeline?", names, "pipeline")
     if not pipeline:
         return
+    if selection.params and not argument:
+        await act(app, f"Train {pipeline}", "train", {"pipeline": pipeline, "params": dict(selection.params)})
+        return
     fields, parse = await asyncio.to_thread(read_form, app.workspace, pipeline)
     note = "What differs from the params file holds for this run only."
     if any(field.last for field in fields):
@@ -78,6 +81,9 @@ async def train(app: "ActingApp", selection: Selection, argument: str = "") -> N
 async def deploy(app: "ActingApp", selection: Selection, argument: str = "") -> None:
     """Choose a model version and an environment, deploy."""
     words = argument.split()
+    if not words and selection.no_model:
+        app.tell(selection.no_model, "warning")
+        return
     ref = words[0] if words else selection.model_ref or await _choose_version(app, selection)
     if not ref:
         return

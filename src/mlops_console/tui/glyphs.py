@@ -35,6 +35,7 @@ _STATES = {
         State("⊘", "refused", "warn"),
         State("·", "waiting", "muted"),
         State("↷", "skipped", "muted"),
+        State("⊘", "pruned", "muted"),
         # revisions
         State("◐", "loading", "run"),
         State("▲", "live", "ok"),

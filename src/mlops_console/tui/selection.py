@@ -1,13 +1,16 @@
 """What is selected in a view, as far as the commands of the whole console need to know it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Each field is None or "" where the view knows none.
 
-    `reference` is what `y` copies, `command` the shell command that `Y` copies.
+    `reference` is what `y` copies, `command` the shell command that `Y` copies. `params` are those that `t` trains
+    the pipeline with, without asking; `no_model` says why `d` has nothing to deploy.
     """
 
     reference: str = ""
@@ -19,6 +22,8 @@ class Selection:
     environment: str | None = None
     revision: int | None = None
     job_id: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    no_model: str = ""
 
 
 NOTHING = Selection()

@@ -15,6 +15,7 @@ _VIEWS = {
     "ledger": ("ledger.view", "LedgerView"),
     "datasets": ("datasets.view", "DatasetsView"),
     "triggers": ("triggers.view", "TriggersView"),
+    "sweeps": ("sweeps.view", "SweepsView"),
 }
 
 
