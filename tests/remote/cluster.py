@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -39,10 +40,10 @@ class DaskCluster:
         """The files in the cache of a worker."""
         return [path for path in (self.folder / name / "cache").glob("*/*") if not path.name.startswith(".")]
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         worker = self.workers.pop(name)
-        worker.kill()
-        worker.wait()
+        worker.send_signal(number)
+        worker.wait(30)
 
     def close(self) -> None:
         for process in self._started:

@@ -1,6 +1,7 @@
 """Stages on a real Dask cluster that shares no folder with the project."""
 
 import os
+import signal
 import time
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ from mlops_console.core.errors import UsageError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.models import ModelRef
 from mlops_console.core.runs import RunStatus
-from mlops_console.remote.cluster import jobqueue_cluster
+from mlops_console.remote.cluster import connected, jobqueue_cluster
 from mlops_console.store import artifacts, datasets, models, series, stages
 from mlops_console.store.workspace import Workspace
 from tests.remote.cluster import DaskCluster
@@ -184,8 +185,9 @@ def worker_of(cluster: DaskCluster, pid: int) -> str:
     return next(name for name, worker in cluster.workers.items() if worker.pid in above)
 
 
-def test_it_is_seen_while_it_runs_and_goes_on_elsewhere_when_its_worker_is_killed(
-    project: Project, cluster: DaskCluster, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_it_is_seen_while_it_runs_and_goes_on_elsewhere_when_its_worker_is_ended(
+    project: Project, cluster: DaskCluster, tmp_path: Path, number: signal.Signals
 ) -> None:
     slow(project, tmp_path / "go-on")
     job_id, process = project.start()
@@ -194,7 +196,7 @@ def test_it_is_seen_while_it_runs_and_goes_on_elsewhere_when_its_worker_is_kille
     seen = project.run(job_id).metrics["loss"].count
     wait_for(lambda: project.run(job_id).metrics["loss"].count > seen, what="more points")
     assert (project.run(job_id).status, project.run(job_id).tags["began"]) == (RunStatus.RUNNING, "yes")
-    cluster.kill(worker_of(cluster, first[0]))
+    cluster.kill(worker_of(cluster, first[0]), number)
     until_gone(first)
     log = project.until_logged(job_id, "was lost; the stage begins again on tcp://")
     assert log.count("pids ") >= 1
@@ -420,3 +422,11 @@ def test_options_that_dask_jobqueue_does_not_take_are_told() -> None:
     settings = ExecutorConfig(kind="dask", jobqueue="slurm", options={"queue": "gpu"})
     with pytest.raises(UsageError, match=r"SLURMCluster does not take executor\.options: .*cores"):
         jobqueue_cluster(settings)
+
+
+def test_a_machine_that_can_not_ask_the_batch_system_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    options = {"cores": 1, "memory": "1 GB", "interface": "lo", "scheduler_options": {"dashboard_address": ":0"}}
+    settings = ExecutorConfig(kind="dask", jobqueue="slurm", options=options)
+    with pytest.raises(UsageError, match="There is no sbatch here"), connected(settings, 1, lambda *_: None):
+        pass

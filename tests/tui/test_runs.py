@@ -56,7 +56,7 @@ async def test_a_bad_filter_that_is_entered_keeps_the_line_open(workspace: Works
         await until(pilot, "calm-otter")
         await pilot.press("colon", *"filter", "space", *"lr", "space", *"=", "enter")
         await until(pilot, "Filter, column")
-        await pilot.press("escape", "escape")
+        await pilot.press("escape")
         await until(pilot, "── 1 ──")
 
 

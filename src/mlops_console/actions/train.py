@@ -113,9 +113,7 @@ def _perform(workspace: Workspace, request: Train, job: JobContext) -> dict[str,
     return {"run": run.id}
 
 
-def _start(
-    workspace: Workspace, request: Train, job: JobContext, run_id: str, executor: Executor
-) -> PipelineRun:
+def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str, executor: Executor) -> PipelineRun:
     """Read the pipeline as it is now and turn the waiting run into a running one."""
     config = workspace.config()
     name, pipeline = pipeline_of(config, request.pipeline)

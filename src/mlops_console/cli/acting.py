@@ -62,7 +62,7 @@ def _document(workspace: Workspace, job: Job, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _sentence(job: Job, *, again: bool) -> str:
+def _sentence(job: Job, *, again: bool = False) -> str:
     match job.state:
         case JobState.QUEUED | JobState.RUNNING if again:
             return f"Job {job.id} ({job.action} {job.subject}), which is {job.state}, is to do the same already."

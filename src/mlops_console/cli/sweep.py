@@ -46,7 +46,7 @@ def sweep(
             run = runs.get(db, resume)
             if run.job_id is None or jobs.get(db, run.job_id).action != "sweep":
                 raise UsageError(
-                    f"Run {run.name} is no sweep.", "'mlops-console run list -f \"tags.sweep ~ .\"' shows them."
+                    f"Run {run.name} is no sweep.", "'mlops-console run list -f 'tags.sweep > \"\"'' shows them."
                 )
             request = dict(jobs.get(db, run.job_id).request)
     else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlops_console.core.errors import JobStopped, StoreError, UsageError
+from mlops_console.core.text import safe_line
 from mlops_console.store import file_hashes
 from mlops_console.store.file_hashes import Stamp
 from mlops_console.store.workspace import Workspace
@@ -136,7 +137,7 @@ class Hasher:
     def _walk(self, place: Path, path: str) -> Iterator[_Found]:
         """Every file at or below a place, in the order of their paths."""
         info = place.stat()
-        if place.is_symlink():
+        if place.is_symlink() or self._is_behind_a_link(place.parent, path):
             self._check_link(place, path)
         if not stat.S_ISDIR(info.st_mode):
             yield _file(path, info)
@@ -144,13 +145,23 @@ class Hasher:
         yield from self._walk_folder(place, path, ())
 
     def _walk_folder(self, folder: Path, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[_Found]:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            if above:  # it was taken away a moment ago
+                return
+            raise
         for entry in entries:
             below = entry.name if path == "." else f"{path}/{entry.name}"
             if entry.is_symlink():
                 self._check_link(Path(entry.path), below)
-            info = entry.stat()
+            try:
+                info = entry.stat()
+            except FileNotFoundError:
+                if not Path(entry.path).is_symlink():
+                    continue  # it was taken away a moment ago
+                raise UsageError(f"{below} is a symbolic link to nothing.", "Take it away.") from None
             if not stat.S_ISDIR(info.st_mode):
                 yield _file(below, info)
             elif entry.name not in LEFT_OUT:
@@ -159,11 +170,14 @@ class Hasher:
                     raise UsageError(f"{below} is a link to a folder above it.", "Take it away.")
                 yield from self._walk_folder(Path(entry.path), below, (*above, here))
 
+    def _is_behind_a_link(self, above: Path, path: str) -> bool:
+        return os.path.realpath(above) != os.path.normpath(f"{os.path.realpath(self._root)}/{os.path.dirname(path)}")  # noqa: PTH120
+
     def _check_link(self, place: Path, path: str) -> None:
-        target = place.resolve()
+        target = Path(os.path.realpath(place))
         if not target.is_relative_to(self._workspace.root.resolve()):
             raise UsageError(
-                f"{path} is a symbolic link to {target}, which is outside of the project.",
+                f"{safe_line(path)} is a symbolic link to {safe_line(target)}, which is outside of the project.",
                 "Put the file itself there; what is outside can't be watched or kept.",
             )
 
@@ -231,7 +245,7 @@ class _Work:
     def _hash(self, file: _Found) -> _Hashed:
         begun = time.time_ns()
         try:
-            descriptor = os.open(self._prefix + file.path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self._prefix + file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
                 before = _stamp(os.fstat(descriptor))
                 sha256 = self._digest(descriptor)

@@ -129,15 +129,17 @@ class Keeper:
         """
         for path, out in cached.outs.items():
             there = self._hasher.tree(path)
-            if there is not None and (there.sha256, there.is_folder) == (out.sha256, out.is_folder):
-                continue
             files = [file for file in cached.files if file.path == path or file.path.startswith(f"{path}/")]
+            if there is not None and (there.sha256, there.is_folder) == (out.sha256, out.is_folder):
+                self._make_executable(there, {file.path: file.executable for file in files})
+                continue
             self._save(there, {file.sha256 for file in files})
             self._write(path, out, files)
 
     def clear(self) -> None:
         """Take the outs of before away, so that those that are there afterwards were made by the stage."""
         for path in self._stage.outs:
+            self._check_place(path)
             self._save(self._hasher.tree(path), set())
             self._remove(self._folder / path)
 
@@ -157,7 +159,12 @@ class Keeper:
         if changed:
             self._note(f"its outs are not cached: {changed[0]} was changed while it ran")
             return
-        trees = [tree for path in self._stage.outs if (tree := self._hasher.tree(path)) is not None]
+        trees: list[Tree] = []
+        for path in self._stage.outs:
+            tree = self._hasher.tree(path)
+            if tree is None:
+                raise UsageError(f"{path} was there when the stage ended, and is gone.", "Let nothing take it away.")
+            trees.append(tree)
         for tree in trees:
             for file in tree.files:
                 self._workspace.objects.keep_file(self._folder / file.path, file.sha256)
@@ -186,8 +193,7 @@ class Keeper:
 
     def _write(self, path: str, out: Out, files: list[KeptFile]) -> None:
         place = self._folder / path
-        if not place.parent.resolve().is_relative_to(self._folder.resolve()):
-            raise UsageError(f"{path} would be written outside of the project, through a link.", "Remove the link.")
+        self._check_place(path)
         self._remove(place)
         if out.is_folder:
             place.mkdir(parents=True)
@@ -197,6 +203,18 @@ class Keeper:
             except StoreError:
                 self._workspace.objects.discard_damaged(file.sha256)
                 raise
+
+    def _check_place(self, path: str) -> None:
+        if not (self._folder / path).parent.resolve().is_relative_to(self._folder.resolve()):
+            raise UsageError(f"{path} would be written outside of the project, through a link.", "Remove the link.")
+
+    def _make_executable(self, there: Tree, wanted: Mapping[str, bool]) -> None:
+        """Give the files of an out that has its content already the mode that they had."""
+        for file in there.files:
+            if file.executable != wanted.get(file.path, file.executable):
+                place = self._folder / file.path
+                mode = place.stat().st_mode
+                place.chmod(mode & ~0o111 if file.executable else mode | (mode & 0o444) >> 2)
 
     def _remove(self, place: Path) -> None:
         if place.is_dir() and not place.is_symlink():

@@ -1,11 +1,14 @@
 """One maker at a time: of stages with the same inputs one runs, the others wait and take what it has made."""
 
 import fcntl
+import hashlib
+import os
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mlops_console.core.errors import JobStopped
 from mlops_console.store.workspace import Workspace
@@ -31,7 +34,7 @@ def making(workspace: Workspace, fingerprint: str, stopping: Callable[[], bool])
         return
     waited = False
     with (workspace.home / "making.lock").open("a+b") as file:
-        while not _locked(file.fileno(), int(fingerprint[:15], 16)):
+        while not _locked(file.fileno(), _place(fingerprint)):
             if stopping():
                 raise JobStopped("It was stopped while another run made the same.")
             waited = True
@@ -39,8 +42,53 @@ def making(workspace: Workspace, fingerprint: str, stopping: Callable[[], bool])
         yield waited
 
 
-def _locked(descriptor: int, place: int) -> bool:
-    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, place, 1, 0)
+@contextmanager
+def writing(
+    workspace: Workspace, folder: Path, outs: Iterable[str], stopping: Callable[[], bool], note: Callable[[str], None]
+) -> Iterator[None]:
+    """While the block runs no stage of another job writes these outs, or what is below or above them.
+
+    The locks are those of `making`: of an out for one alone, of the folders above it for all that write below them.
+
+    Args:
+        folder: where the outs are.
+        note: told that another one is waited for.
+
+    Raises:
+        JobStopped: a stop was asked for while another one wrote them.
+    """
+    wanted = dict[int, tuple[int, str]]()
+    for out in outs:
+        path = Path(os.path.normpath(out))
+        for above in path.parents:
+            wanted.setdefault(_place_of(folder / above), (fcntl.F_RDLCK, out))
+        wanted[_place_of(folder / path)] = (fcntl.F_WRLCK, out)
+    if sys.platform != "linux" or not wanted:
+        yield
+        return
+    with (workspace.home / "writing.lock").open("a+b") as file:
+        for place, (kind, out) in sorted(wanted.items()):  # in one order for all: so none waits for another in a circle
+            told = False
+            while not _locked(file.fileno(), place, kind):
+                if stopping():
+                    raise JobStopped(f"It was stopped while another run wrote {out}.")
+                if not told:
+                    told = True
+                    note(f"another run writes {out} just now: this one waits for it")
+                time.sleep(_LOOK)
+        yield
+
+
+def _place(sha256: str) -> int:
+    return int(sha256[:15], 16)
+
+
+def _place_of(path: Path) -> int:
+    return _place(hashlib.sha256(os.fsencode(path)).hexdigest())
+
+
+def _locked(descriptor: int, place: int, kind: int = fcntl.F_WRLCK) -> bool:
+    lock = struct.pack("hhqqi4x", kind, 0, place, 1, 0)
     try:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, lock)
     except BlockingIOError:

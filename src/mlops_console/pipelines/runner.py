@@ -18,11 +18,11 @@ from mlops_console.core.estimates import Usual, left
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.core.text import duration, safe_line, size
 from mlops_console.data.hashing import Hasher, Progress
-from mlops_console.pipelines import command, inputs
+from mlops_console.pipelines import command, inputs, log_limit
 from mlops_console.pipelines.cache import Decision, Keeper, decide, sha256_in
 from mlops_console.pipelines.executor import LOCAL, Attempt, Executor
 from mlops_console.pipelines.graph import OrderedStage
-from mlops_console.pipelines.making import making
+from mlops_console.pipelines.making import making, writing
 from mlops_console.pipelines.params import Params, select
 from mlops_console.pipelines.resources import Limits, begun
 from mlops_console.store import runs, stage_cache, stages
@@ -118,7 +118,10 @@ def run_stages(pipeline: PipelineRun) -> bool:
             if time.monotonic() - told_at > _TELL_EVERY:
                 told_at = time.monotonic()
                 _tell_progress(pipeline, running.values(), ready)
-            for ended in _wait(running, pipeline.stopping):
+            ended_now = _wait(running, pipeline.stopping)
+            for ordered in running.values():
+                log_limit.bound(pipeline.log(ordered.name))
+            for ended in ended_now:
                 ordered = running.pop(ended)
                 try:
                     if ended.result():
@@ -203,12 +206,17 @@ def _run_stage(pipeline: PipelineRun, ordered: OrderedStage) -> bool:
     """In a thread of the pool: run one stage; False if it was stopped."""
     workspace, name = pipeline.workspace, ordered.name
     code: int | None = None
+    note = partial(_note, pipeline, name)
     try:
-        code, error = _made(pipeline, ordered)
+        with writing(workspace, pipeline.folder, ordered.stage.outs, pipeline.stopping, note):
+            code, error = _made(pipeline, ordered)
     except JobStopped:
         code, error = None, "was stopped"
     except (UsageError, StoreError) as problem:  # of its deps or outs
-        error = f"can't run: {problem.message.removesuffix('.')}"
+        error = f"can't run: {safe_line(problem.message.removesuffix('.'))}"
+    except OSError as problem:  # its folder or its log was taken away, the disk is full, the command is too long
+        place = f" ({safe_line(problem.filename, _LINE)})" if problem.filename else ""
+        error = f"can't run: {problem.strerror or problem}{place}"
     if error is not None and pipeline.stopping():
         _finish(pipeline, name, RunStatus.STOPPED, code, None)
         return False
@@ -305,6 +313,7 @@ def _attempts(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | 
 def _attempt(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | None]:
     stage, name, root = ordered.stage, ordered.name, pipeline.folder
     given = pipeline.logs / f"{name}.params.json"
+    pipeline.logs.mkdir(parents=True, exist_ok=True)  # a stage may have taken them away
     given.write_text(json.dumps(select(pipeline.params, stage.params), default=str))
     note = partial(_note, pipeline, name)
     ended = pipeline.executor.run(
@@ -322,18 +331,19 @@ def _attempt(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int, str | N
 
 def _note(pipeline: PipelineRun, stage: str, text: str) -> None:
     """Write a line of ours into the log of a stage."""
+    pipeline.logs.mkdir(parents=True, exist_ok=True)  # a stage may have taken them away
     with pipeline.log(stage).open("a", encoding="utf-8") as log:
         log.write(f"── mlops-console: {safe_line(text)} ──\n")
 
 
 def _not_ready(root: Path, stage: Stage) -> str | None:
-    if not (root / stage.cwd).is_dir():
+    if not os.path.isdir(root / stage.cwd):  # noqa: PTH112 - false also where the name is too long
         return f"is to run in {stage.cwd!r}, which is no folder"
     return _missing(root, stage.deps, "needs {!r}, which is not there")
 
 
 def _missing(root: Path, paths: tuple[str, ...], told: str) -> str | None:
-    return next((told.format(path) for path in paths if not (root / path).exists()), None)
+    return next((told.format(path) for path in paths if not os.path.exists(root / path)), None)  # noqa: PTH110
 
 
 def _failure(pipeline: PipelineRun, stage: str, code: int) -> str | None:

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import platform
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,6 +56,9 @@ def connected(settings: ExecutorConfig, slots: int, progress: Callable[[float | 
             yield Cluster(client, settings.address)
         return
     with jobqueue_cluster(settings) as cluster:
+        submit = str(cluster.job_cls.submit_command).split()[0]
+        if shutil.which(submit) is None:
+            raise UsageError(f"There is no {submit} here, which is to start Dask workers.", "Run it where jobs can be.")
         cluster.scale(jobs=settings.jobs or slots)
         with _client_of(cluster, settings.jobqueue, progress) as client:
             yield Cluster(client, f"of {settings.jobqueue}")

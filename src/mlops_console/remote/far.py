@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from distributed import Worker, get_client, get_worker
+from distributed import Reschedule, Worker, get_client, get_worker
 from distributed.core import Status
 
 from mlops_console._version import __version__
@@ -37,10 +37,11 @@ from mlops_console.tracking.system import Monitor
 CACHE = "MLOPS_REMOTE_CACHE"
 BEAT = 5.0  # seconds between two signs of life, at most
 _LOOK = 0.2  # seconds between two looks at what there is to tell
+_ENDING = (Status.closing, Status.closed, Status.stopping, Status.failed)
 
 
 class UnwantedError(JobError):
-    """Nobody waits for the stage any more: it was cancelled, home is gone, or the worker ends."""
+    """Nobody waits for the stage any more: it was cancelled, or home is gone."""
 
 
 def perform(name: str, version: str, python: str) -> None:
@@ -52,17 +53,20 @@ def perform(name: str, version: str, python: str) -> None:
 
     Raises:
         JobError: it is no match for home, or nobody wants it any more.
+        Reschedule: the worker ends; another one is to run it.
     """
     worker = get_worker()
     check_versions(f"Dask worker {worker.address}", __version__, platform.python_version(), version, python)
     key = str(worker.get_current_task())
 
     def check() -> None:
+        if worker.status in _ENDING:
+            raise Reschedule
         if not _is_wanted(worker, key):
             raise UnwantedError("Nobody waits for this stage any more.")
 
     client = get_client()
-    sender = f"{os.urandom(4).hex()}"
+    sender = os.urandom(4).hex()
     up, down = Line(client, name, sender, check), Line(client, f"{name}-{sender}", "", check)
     folder = Path(tempfile.mkdtemp(prefix="mlops-", dir=worker.local_directory))
     try:
@@ -213,8 +217,9 @@ class _Stage:
             self._send("beat")
 
     def _sample(self, monitor: Monitor | None) -> None:
-        for name, step, value, at in monitor.points(time.monotonic()) if monitor else ():
-            self._send("news", news={"points": {name: [[step], [value], [at]]}})
+        points = monitor.points(time.monotonic()) if monitor else []
+        if points:
+            self._send("news", news={"points": {name: [[step], [value], [at]] for name, step, value, at in points}})
 
     def _send(self, kind: str, content: bytes = b"", **facts: Any) -> None:
         self._up.put(kind, content, **facts)
@@ -267,8 +272,7 @@ def _cache() -> Objects:
 def _is_wanted(worker: Worker, key: str) -> bool:
     """Whether the scheduler still wants this task of this worker: not once its client has cancelled it or is gone."""
     task = worker.state.tasks.get(key)
-    ending = worker.status in (Status.closing, Status.closed, Status.failed, Status.stopping)
-    return not ending and task is not None and task.state in ("executing", "long-running")
+    return task is not None and task.state in ("executing", "long-running")
 
 
 def _has_ended(guard: "subprocess.Popen[bytes]") -> bool:

@@ -299,7 +299,10 @@ def _resources(client: Client, attempt: Attempt) -> dict[str, float] | None:
 
 
 def _workers(client: Client) -> dict[str, dict[str, Any]]:
-    workers: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
+    try:
+        workers: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
+    except OSError as error:
+        raise LineError("The Dask scheduler does not answer any more.") from error
     return workers
 
 

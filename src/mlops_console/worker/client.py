@@ -22,7 +22,8 @@ from mlops_console.worker.wake import wake
 _POLL = 0.01  # seconds
 _LOOK = 1.0  # seconds between two looks at the worker that is waited for
 _START = 15.0  # seconds within which a worker must have started
-_NOT_FOR_WORKERS = ("MLOPS_RUN_ID", "MLOPS_STAGE", "MLOPS_PARAMS", "MLOPS_READ_ONLY")  # they are the caller's own
+# They are the caller's own.
+_NOT_FOR_WORKERS = ("MLOPS_RUN_ID", "MLOPS_STAGE", "MLOPS_PARAMS", "MLOPS_JOB", "MLOPS_READ_ONLY")
 
 
 @dataclass(frozen=True, slots=True)

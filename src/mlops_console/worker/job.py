@@ -6,6 +6,7 @@ names one (see `worker.spare`).
 
 import contextlib
 import importlib
+import json
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from mlops_console.core.jobs import JobState
 from mlops_console.store import jobs, runs
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
+from mlops_console.worker import leftovers
 from mlops_console.worker.settle import perform, settle
 
 HEARTBEAT = 5.0  # seconds
@@ -35,8 +37,12 @@ def main(root: Path, job_id: int) -> int:
         if not jobs.take(tx, job_id, current_process()):
             return 0
         job = jobs.get(tx, job_id)
+    leftovers.mark(workspace, job_id)
     with _heartbeats(workspace, job_id):
-        outcome = perform(workspace, job, stop.is_set)
+        try:
+            outcome = perform(workspace, job, stop.is_set)
+        finally:
+            leftovers.end(workspace, job_id)
     code = _EXIT_CODES.get(outcome.state, 1)
     settle(workspace, job, outcome, code)
     return code
@@ -79,10 +85,11 @@ def wait_for_job() -> int | None:
     """Import what most jobs need, then wait for a line with a job and the file of its output; None: none comes."""
     for name in ("mlops_console.actions.train", "mlops_console.tracking.system", "psutil"):
         importlib.import_module(name)
-    job_id, _, log = sys.stdin.buffer.readline().rstrip(b"\n").partition(b" ")
-    if not log:
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):  # the worker has ended, perhaps while it wrote
         return None
-    path = Path(os.fsdecode(log))
+    job_id, log = json.loads(line)
+    path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as output, Path(os.devnull).open("rb") as nothing:
         for file, number in ((nothing, 0), (output, 1), (output, 2)):

@@ -13,6 +13,7 @@ from mlops_console.core.jobs import Job, JobState
 from mlops_console.pipelines.runner import describe_exit, last_line
 from mlops_console.store import jobs
 from mlops_console.store.workspace import Workspace
+from mlops_console.worker import leftovers
 from mlops_console.worker.processes import Process, start
 from mlops_console.worker.settle import Outcome, perform, settle
 from mlops_console.worker.spare import Spare
@@ -109,6 +110,7 @@ class Queue:
     def kill_all(self) -> None:
         for running in self._processes.values():
             running.process.signal_group(signal.SIGKILL)
+            leftovers.end(self.workspace, running.job.id, grace=0.0)
 
     def start_queued(self, slots: int) -> None:
         """Start the jobs whose turn it is: one at a time of each lane, `slots` processes at once."""
@@ -168,6 +170,7 @@ class Queue:
         if job.process is not None and job.process.pid != running.process.identity.pid:
             self._processes[job.id] = _Running(job, Process(job.process), running.stop_sent)  # another one was quicker
             return
+        leftovers.end(self.workspace, job.id, grace=0.0)
         code = running.process.exit_code
         if running.stop_sent is not None or job.stop_requested_at is not None:
             outcome = Outcome(JobState.STOPPED, "It was stopped" + (" by force." if running.killed else "."))
@@ -178,7 +181,8 @@ class Queue:
             reason = last_line(self._log(job))
             outcome = Outcome(
                 JobState.FAILED,
-                f"The process of job {job.id} ended with exit code {code}: {reason}. The log is {self._log(job)}.",
+                f"The process of job {job.id} ended with exit code {code}{f': {reason}' if reason else ''}. "
+                f"The log is {self._log(job)}.",
             )
         settle(self.workspace, job, outcome, code)
         del self._processes[job.id]

@@ -1,5 +1,6 @@
 """A process that has imported all that a job needs, and waits for one: so a job begins in milliseconds."""
 
+import json
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ class Spare:
             return None
         try:
             with popen.stdin as pipe:
-                pipe.write(f"{job_id} {log}\n".encode(errors="surrogateescape"))
+                pipe.write(json.dumps([job_id, str(log)]).encode() + b"\n")  # one line, whatever the path holds
         except BrokenPipeError:  # it has just died
             return None
         return identified(popen)

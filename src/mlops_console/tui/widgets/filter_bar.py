@@ -107,7 +107,8 @@ class FilterBar(Widget):
 
     def set_text(self, text: str) -> None:
         """Filter by this without opening the bar."""
-        self._before = self.text if self.display else text
+        if not self.display:
+            self._before = self.text  # where this is no filter, esc brings that back
         self.text = text
         with self.prevent(Input.Changed):
             self._input.value = text

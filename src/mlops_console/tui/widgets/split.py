@@ -35,7 +35,7 @@ class Split(Widget):
 
     def __init__(self, listing: Widget, detail: Widget | None, *, below: bool = False) -> None:
         """Args:
-            below: they are one below the other also where there is room beside: the details need the width.
+        below: they are one below the other also where there is room beside: the details need the width.
         """
         super().__init__()
         self._below = below
