@@ -1,5 +1,6 @@
 """What the tests of the views share: a console on a workspace, and the text of its screen."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,11 +27,11 @@ def screen_text(pilot: Pilot[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
 
-async def until(pilot: Pilot[None], text: str, tries: int = 200) -> str:
+async def until(pilot: Pilot[None], text: str, timeout: float = 20.0) -> str:
     """The screen's text as soon as it has `text` in it."""
-    for _ in range(tries):
-        found = screen_text(pilot)
-        if text in found:
-            return found
+    deadline = time.monotonic() + timeout
+    while text not in (found := screen_text(pilot)):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{text!r} did not come; the screen is\n{found}")
         await pilot.pause(0.02)
-    raise AssertionError(f"{text!r} did not come; the screen is\n{screen_text(pilot)}")
+    return found

@@ -141,7 +141,7 @@ class TestKeymap:
             await until(pilot, "fraud-detection")
             await pilot.pause(0.5)
             configure(workspace, '[console.keys]\nhelp = "f1"')
-            await until(pilot, "f1 Help", tries=400)
+            await until(pilot, "f1 Help")
 
 
 class TestCommandLine:
@@ -252,7 +252,7 @@ class TestThemes:
                 await pilot.pause(0.02)
             assert pilot.app.theme_variables["ok"].lower() == "#0000ff"
             (folder / "mine.toml").write_text("[colors]\nok = 'grassy'")
-            await until(pilot, "grassy", tries=400)
+            await until(pilot, "grassy")
 
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (60, 15), (79, 24), (300, 80)])
@@ -324,7 +324,7 @@ async def test_a_broken_mlops_toml_is_one_sentence_and_the_console_goes_on(works
         await until(pilot, "critical  project mlops.toml")
         await pilot.pause(0.5)
         configure(workspace)
-        await until(pilot, "fraud-detection", tries=400)
+        await until(pilot, "fraud-detection")
         assert "⚠ mlops.toml" not in screen_text(pilot)
 
 
