@@ -207,3 +207,19 @@ async def test_a_log_is_searched_and_its_errors_are_gone_to(workspace: Workspace
         await until(pilot, "line 299")
         await pilot.press("slash", *["backspace"] * 6, *"none of it", "enter")
         await until(pilot, "No line has none of it.")
+
+
+async def test_the_worker_is_started_and_stopped(workspace: Workspace) -> None:
+    (workspace.root / "mlops.toml").write_text("[project]\nname = 'x'\n")
+    async with console(workspace, "jobs", size=(100, 30)) as pilot:
+        await until(pilot, "worker off")
+        await pilot.press("W")
+        await until(pilot, "There is no worker")
+        await pilot.press("enter")
+        await until(pilot, "The worker has started.")
+        await pilot.press("W")
+        await until(pilot, "The worker is running: 0 running and 0 queued jobs")
+        await pilot.press("enter")
+        await until(pilot, "have ended.")
+        await pilot.press("colon", *"worker dance", "enter")
+        await until(pilot, "can start or stop, not dance")

@@ -80,6 +80,11 @@ class ActingApp(TellingApp, inherit_bindings=False):
 
         self._flow(flows.check_drift(self, self.main.view.selection, argument))
 
+    def action_worker(self, argument: str = "") -> None:
+        from mlops_console.tui import flows
+
+        self._flow(flows.worker(self, argument))
+
     def act(self, doing: str, name: str, request: Mapping[str, Any], done: Callable[[], object] = lambda: None) -> None:
         """Show the plan of an action and do it once it is confirmed; then call `done`."""
         from mlops_console.tui import flows

@@ -70,6 +70,8 @@ COMMANDS: tuple[Command, ...] = (
             footer=("overview", "runs", "pipelines", "jobs", "sweeps"), argument="[JOB]"),
     Command("check-drift", "Check drift", "v", "app.check_drift", "Compare live data with the reference now", acts=True,
             footer=("drift",), argument="[ENVIRONMENT]"),
+    Command("worker", "Worker", "W", "app.worker", "How the worker is; start it, or stop it with all that it does",
+            acts=True, argument="[start|stop]"),
     Command("environment", "Environment", "e", "next_environment", "Show the next environment",
             scope=("overview", "deployments", "drift"), footer=("deployments", "drift")),
     Command("logs", "Logs", "l", "app.logs", "Show the log of what is selected",

@@ -122,6 +122,32 @@ async def check_drift(app: "ActingApp", selection: Selection, argument: str = ""
         await act(app, f"Check the drift of {name}", "check_drift", {"environment": name})
 
 
+async def worker(app: "ActingApp", argument: str = "") -> None:
+    """Say how the worker is, and start or stop it."""
+    from mlops_console.worker import client
+
+    found = await asyncio.to_thread(client.worker_status, app.workspace)
+    busy = f"{found.running} running and {found.queued} queued jobs"
+    if found.state in ("running", "stopping"):
+        title = f"The worker is {found.state}: {busy}"
+        choices = [Choice("stop", "Stop it", "with its running jobs and all model servers")]
+    else:
+        title = "The worker was killed" if found.state == "dead" else "There is no worker"
+        choices = [Choice("start", "Start it", "it takes over what was left" if found.state == "dead" else busy)]
+    chosen: str | None = argument
+    if not chosen:
+        chosen = await app.push_screen_wait(Picker(title, [*choices, Choice("", "Leave it as it is")]))
+    if chosen == "start":
+        await asyncio.to_thread(client.start_worker, app.workspace)
+        app.tell("The worker has started.")
+    elif chosen == "stop":
+        app.tell("The worker, its jobs and its servers are being stopped.")
+        stopped = await asyncio.to_thread(client.stop_worker, app.workspace)
+        app.tell("The worker, its jobs and its servers have ended." if stopped else "There was no worker.")
+    elif chosen:
+        app.tell(f"The worker can start or stop, not {safe_line(chosen, 40)}.", "warning")
+
+
 async def keep_theme(app: "ActingApp", name: str) -> None:
     """Remember a theme, and say where."""
     path = await asyncio.to_thread(themes.keep, name)
