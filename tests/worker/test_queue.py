@@ -132,3 +132,24 @@ def test_the_greatest_priority_goes_first_and_none_before_its_time(project: Proj
     assert project.job(later).state is JobState.QUEUED
     client.execute(project.workspace, "stop_job", {"job": later})
     assert project.job(later).state is JobState.STOPPED
+
+
+def test_deployments_of_one_model_exclude_each_other_and_a_rollback_waits_for_no_other_environment(
+    project: Project,
+) -> None:
+    jobs_ = [
+        ("deploy", "staging", {"model_ref": "fraud:7"}),
+        ("deploy", "production", {"model_ref": "fraud@champion"}),
+        ("deploy", "other", {"model_ref": "churn:7"}),
+        ("rollback", "production", {}),
+    ]
+    queue = Queue(project.workspace)
+    found = []
+    for action, subject, request in jobs_:
+        job_id = enqueue(project, action, subject, **request)
+        found.append(queue._lanes(project.job(job_id)))
+    staging, production, other, rollback = found
+    assert staging & production
+    assert not staging & other
+    assert rollback & production
+    assert not rollback & staging

@@ -119,8 +119,8 @@ def run_stages(pipeline: PipelineRun) -> bool:
                 told_at = time.monotonic()
                 _tell_progress(pipeline, running.values(), ready)
             ended_now = _wait(running, pipeline.stopping)
-            for ordered in running.values():
-                log_limit.bound(pipeline.log(ordered.name))
+            for future, ordered in running.items():
+                log_limit.bound(pipeline.log(ordered.name), written=future not in ended_now)
             for ended in ended_now:
                 ordered = running.pop(ended)
                 try:

@@ -114,18 +114,18 @@ class Queue:
 
     def start_queued(self, slots: int) -> None:
         """Start the jobs whose turn it is: one at a time of each lane, `slots` processes at once."""
-        busy = {self._lane(running.job) for running in self._processes.values()}
-        busy |= {self._lane(job) for job, _ in self._threads.values()}
+        under_way = [running.job for running in self._processes.values()] + [job for job, _ in self._threads.values()]
+        busy = {lane for job in under_way for lane in self._lanes(job)}
         now = time.time()
         begun = len(self._processes)
         for job in self._open_jobs():
             if job.turn.not_before is not None and job.turn.not_before > now:
                 continue
-            lane = self._lane(job)
+            lanes = self._lanes(job)
             in_process = self._place(job) == "process"
-            if job.state is not JobState.QUEUED or lane in busy or (in_process and len(self._processes) >= slots):
+            if job.state is not JobState.QUEUED or busy & lanes or (in_process and len(self._processes) >= slots):
                 continue
-            busy.add(lane)
+            busy |= lanes
             self._start(job.id, in_process)
         if len(self._processes) == begun:  # not while one begins: it needs the processor more
             self._spare.attend()
@@ -195,8 +195,16 @@ class Queue:
         """Where a job runs; one of an unknown action fails in a thread, with the reason."""
         return self._places.get(job.action, "worker")
 
-    def _lane(self, job: Job) -> Lane:
-        return (job.action if self._place(job) == "process" else "", job.subject)
+    def _lanes(self, job: Job) -> set[Lane]:
+        """That of what it acts on; a deployment has that of its model too: two of one model don't load side by side.
+
+        A rollback waits for no other environment.
+        """
+        lanes = {(job.action if self._place(job) == "process" else "", job.subject)}
+        if job.action == "deploy":
+            lanes.add(("model", str(job.request.get("model_ref", "")).partition(":")[0].partition("@")[0]))
+        return lanes
+
 
     def _log(self, job: Job) -> Path:
         return self.workspace.logs_dir / str(job.id) / "job.log"
