@@ -205,6 +205,5 @@ class Queue:
             lanes.add(("model", str(job.request.get("model_ref", "")).partition(":")[0].partition("@")[0]))
         return lanes
 
-
     def _log(self, job: Job) -> Path:
         return self.workspace.logs_dir / str(job.id) / "job.log"
