@@ -219,3 +219,13 @@ def test_the_feed_tells_what_has_changed(workspace: Workspace) -> None:
         items = changes.since(db, before)
     assert {item.topic for item in items} == {changes.Topic.RUNS, changes.Topic.SERIES}
     assert {item.ref for item in items} == {run_id}
+
+
+def test_a_clock_that_is_put_back_makes_no_negative_duration(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        run_id = runs.create(tx, name="calm-otter", experiment="e", started_at=2000.0)
+        runs.finish(tx, run_id, RunStatus.SUCCEEDED, ended_at=1000.0)
+    with workspace.store.read() as db:
+        assert runs.get(db, run_id).duration(0.0) == 0.0
+        assert runs.page(db, runs.RunQuery("duration >= 0")).runs
+        assert not runs.page(db, runs.RunQuery("duration < 0")).runs

@@ -143,7 +143,8 @@ class Run:
         """Seconds from start to end, or to `now` while it runs; None before it starts."""
         if self.started_at is None:
             return None
-        return (self.ended_at if self.ended_at is not None else now) - self.started_at
+        end = self.ended_at if self.ended_at is not None else now
+        return max(end - self.started_at, 0.0)  # the clock may have been put back
 
 
 class RunRow(NamedTuple):
@@ -166,7 +167,8 @@ class RunRow(NamedTuple):
         """As of a run."""
         if self.started_at is None:
             return None
-        return (self.ended_at if self.ended_at is not None else now) - self.started_at
+        end = self.ended_at if self.ended_at is not None else now
+        return max(end - self.started_at, 0.0)  # the clock may have been put back
 
 
 @dataclass(frozen=True, slots=True)

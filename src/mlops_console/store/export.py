@@ -21,7 +21,7 @@ OWN = {  # a run's own columns, of the runs `r` and their experiments `e`
     "status": "r.status",
     "started": "r.started_at",
     "ended": "r.ended_at",
-    "duration": "r.ended_at - r.started_at",
+    "duration": "max(r.ended_at - r.started_at, 0)",  # the clock may have been put back
     "user": "r.user",
     "git": "r.git_commit",
     "branch": "r.git_branch",

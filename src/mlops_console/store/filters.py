@@ -12,7 +12,7 @@ _OWN = {
     "experiment": "(SELECT e.name FROM experiments e WHERE e.key = r.experiment_key)",
     "started": "r.started_at",
     "ended": "r.ended_at",
-    "duration": "(coalesce(r.ended_at, (julianday('now') - 2440587.5) * 86400.0) - r.started_at)",
+    "duration": "max(coalesce(r.ended_at, (julianday('now') - 2440587.5) * 86400.0) - r.started_at, 0)",
     "user": "r.user",
     "git": "r.git_commit",
     "branch": "r.git_branch",

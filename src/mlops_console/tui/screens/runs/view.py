@@ -77,7 +77,8 @@ class RunsView(ListView):
         self._count_due = 0.0  # not before this moment it is counted again
         self._loaded: reading.RunLoaded | None = None
         self._shown = reading.Asked()  # of the window: what is being typed may be no filter yet
-        self._wanted = ""  # a run that another view has sent us to
+        self._sent_to = ""  # a run that another view wants to be seen, once the query is as it wants it
+        self._wanted = ""  # the same, from then on until it is found
         self._left_behind: RunRow | None = None  # the run under the cursor when its window was left
 
     def make_detail(self) -> DetailPane:
@@ -151,6 +152,7 @@ class RunsView(ListView):
             self._read_groups()
             return
         self._offset, self._total, self._count_due = 0, None, 0.0
+        self._wanted, self._sent_to = self._sent_to or self._wanted, ""
         self.grid.reset()
         self._read_window()
         self._read_count()
@@ -342,11 +344,11 @@ class RunsView(ListView):
     async def go_to(self, where: Mapping[str, Any]) -> None:
         self._left, self._trash = None, False
         self._set_group(None)
+        self._sent_to = str(where.get("run", ""))
         if "filter" in where:
-            self.filter_bar.set_text(str(where["filter"]))
-        if "run" in where:
-            self._wanted = str(where["run"])
-        self.query_changed()
+            self.filter_bar.set_text(str(where["filter"]))  # which changes the query, a moment later
+        else:
+            self.query_changed()
 
     def _go_to_wanted(self) -> None:
         """Where it is not among the first runs it is looked for by its id."""
