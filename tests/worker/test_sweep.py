@@ -131,14 +131,20 @@ def test_a_sweep_that_is_stopped_stops_its_trials(project: Workspace) -> None:
 
 
 def test_poor_trials_are_ended_early(project: Workspace) -> None:
-    slow = FIT.replace("range(5)", "range(5 if abs(x - 3) < 4 else 400)")
-    (project.root / "fit.py").write_text(slow)
+    later = (
+        "with open(os.environ['MLOPS_WORKSPACE'] + '/tried', 'a+') as file:\n"
+        "    file.write('x')\n"
+        "    file.seek(0)\n"
+        "    slow = len(file.read()) > 5 and abs(x - 3) > 7\n"
+    )
+    slow = FIT.replace("with mlops", later + "with mlops").replace("range(5)", "range(60)")
+    (project.root / "fit.py").write_text(slow.replace("sleep(0.01)", "sleep(0.5 if slow else 0)"))
     job = ended(project, sweep(project, trials=12, sampler="random", seed=5))
     assert job.state is JobState.SUCCEEDED, job.error
     made = [run for every in trials_of(project, job.result["run"]).values() for run in every]
     pruned = [run for run in made if run.tags.get("pruned")]
     assert pruned
-    assert all(run.status is RunStatus.STOPPED and run.metrics["loss"].count < 400 for run in pruned)
+    assert all(run.status is RunStatus.STOPPED and run.metrics["loss"].count < 60 for run in pruned)
 
 
 def test_trials_that_all_fail_end_the_sweep(project: Workspace) -> None:

@@ -204,7 +204,7 @@ def _run(sweep: Sweep, begun: _Running) -> Outcome:
         error = str(problem)
     finally:
         with workspace.store.write() as tx:
-            if begun.poor.is_set():
+            if begun.poor.is_set() and status is RunStatus.STOPPED:
                 runs.set_tags(tx, begun.run_id, {"pruned": "true"})
             end_run(tx, begun.run_id, status, error)
         workspace.store.close()

@@ -160,8 +160,8 @@ class LogView(ScrollView, Reader, can_focus=True):
         self._go(is_error, -1, "an error")
 
     def action_follow(self) -> None:
-        self._following, self._found = True, None
-        self._to_end()
+        self._following, self._found, self._to_end_pending = True, None, True
+        self.call_after_refresh(self._to_end)
         self.refresh()
 
     def _seek(self, text: str | None) -> None:
