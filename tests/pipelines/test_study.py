@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from mlops_console.core.errors import UsageError
-from mlops_console.core.runs import Point
 from mlops_console.core.search_space import Choice, Dimension, Range
 from mlops_console.pipelines.study import Study, grid_of
 
@@ -60,19 +59,37 @@ def test_what_is_worse_than_the_median_is_poor(tmp_path: Path) -> None:
     for _ in range(5):
         trial = found.ask()
         assert trial is not None
-        assert not found.is_poor(trial, [Point(step, 1.0 / (step + 1), 0.0) for step in range(5)])
+        found.report(trial, range(5), [1.0 / (step + 1) for step in range(5)])
+        assert not found.is_poor(trial)
         found.tell(trial, "complete", 0.2)
     poor = found.ask()
     assert poor is not None
-    assert not found.is_poor(poor, [])
-    assert not found.is_poor(poor, [Point(0, float("nan"), 0.0)])
-    assert found.is_poor(poor, [Point(0, 9.0, 0.0), Point(1, 9.0, 0.0)])
+    assert not found.is_poor(poor)
+    found.report(poor, [-1, 0], [9.0, float("nan")])
+    assert not found.is_poor(poor)
+    found.report(poor, [0, 1], [9.0, 9.0])
+    assert found.is_poor(poor)
     found.tell(poor, "pruned")
     assert found.best() is not None
     unpruned = study(tmp_path / "s", prune=False)
     trial = unpruned.ask()
     assert trial is not None
-    assert not unpruned.is_poor(trial, [Point(0, 99.0, 0.0)])
+    unpruned.report(trial, [0], [99.0])
+    assert not unpruned.is_poor(trial)
+
+
+def test_long_trials_are_compared_at_steps_they_have_in_common(tmp_path: Path) -> None:
+    found = study(tmp_path / "s")
+    for _ in range(5):
+        trial = found.ask()
+        assert trial is not None
+        found.report(trial, range(100_000), [1.0] * 100_000)
+        found.tell(trial, "complete", 1.0)
+    poor = found.ask()
+    assert poor is not None
+    found.report(poor, range(54_321), [9.0] * 54_321)
+    assert found.is_poor(poor)
+    assert (tmp_path / "s").stat().st_size < 500_000
 
 
 def test_a_process_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:

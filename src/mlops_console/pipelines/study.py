@@ -7,14 +7,13 @@ import logging
 import math
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_console.core.comparison import Goal
 from mlops_console.core.errors import UsageError
-from mlops_console.core.runs import Point
 from mlops_console.core.search_space import Choice, Dimension
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 Sampler = Literal["tpe", "random", "grid"]
 MOST_OF_A_GRID = 10_000
+_DENSE = 64  # so many steps are compared one by one, and half as many of each later power of two
 _UNPRUNED = 5  # trials that run to their end before one is pruned
 
 
@@ -139,13 +139,16 @@ class Study:
         self._asked[trial.number] = trial
         return Trial(trial.number, trial.params)
 
-    def is_poor(self, trial: Trial, points: list[Point]) -> bool:
-        """Report what a trial has logged so far; whether it may be ended."""
+    def report(self, trial: Trial, steps: Iterable[int], values: Iterable[float]) -> None:
+        """Report what a trial has newly logged, at the steps at which trials are compared."""
         asked = self._asked[trial.number]
-        for point in points:
-            if math.isfinite(point.value):
-                asked.report(point.value, point.step)
-        return bool(points) and asked.should_prune()
+        for step, value in zip(steps, values, strict=True):
+            if _is_compared(step) and math.isfinite(value):
+                asked.report(value, step)
+
+    def is_poor(self, trial: Trial) -> bool:
+        """Whether what was reported of a trial is worse than the median of the others at its last step."""
+        return self._asked[trial.number].should_prune()
 
     def tell(self, trial: Trial, outcome: Literal["complete", "pruned", "fail"], value: float | None = None) -> None:
         from optuna.trial import TrialState
@@ -164,6 +167,11 @@ class Study:
         """The number of the best trial that ran to its end, and its value."""
         better = min if self._goal == "minimize" else max
         return better(self.history(), key=lambda trial: trial[1], default=None)
+
+
+def _is_compared(step: int) -> bool:
+    """Every step at first, later every 2nd, 4th, …: trials have these in common, and a long one has few of them."""
+    return 0 <= step < _DENSE or (step > 0 and step % (1 << (step.bit_length() - _DENSE.bit_length() + 1)) == 0)
 
 
 def _values(key: str, dimension: Dimension) -> list[Any]:

@@ -214,23 +214,28 @@ def _run(sweep: Sweep, begun: _Running) -> Outcome:
 
 
 def _judge(sweep: Sweep, study: Study, running: list[_Running]) -> None:
-    """Report what the running trials have logged, and end those that are poor."""
-    if not sweep.prune:
-        return
+    """End the running trials that are poor by what they have logged so far."""
     for found in running:
-        with sweep.workspace.store.read() as db:
-            curve = series.curve(db, found.run_id, sweep.objective.metric, first_step=found.seen + 1)
-        points = [point for point in curve.points if point.step > found.seen] if curve else []
-        if points:
-            found.seen = points[-1].step
-            if study.is_poor(found.trial, points):
-                found.poor.set()
+        if sweep.prune and _report(sweep, study, found) and study.is_poor(found.trial):
+            found.poor.set()
+
+
+def _report(sweep: Sweep, study: Study, found: _Running) -> bool:
+    """Report what a trial has logged since the last look; whether it was anything."""
+    with sweep.workspace.store.read() as db:
+        logged = series.columns(db, found.run_id, sweep.objective.metric, found.seen + 1)
+    if logged.steps:
+        found.seen = logged.steps[-1]
+        study.report(found.trial, logged.steps, logged.values)
+    return bool(logged.steps)
 
 
 def _end(sweep: Sweep, study: Study, found: _Running, outcome: Outcome) -> Outcome:
     """Tell the study what became of a trial; one that was stopped is left open, to be run again."""
     if outcome == "stopped":
         return outcome
+    if sweep.prune:
+        _report(sweep, study, found)  # the measure of those that come later
     with sweep.workspace.store.read() as db:
         summary = runs.get(db, found.run_id).metrics.get(sweep.objective.metric)
     value = summary.last if summary is not None and summary.last == summary.last else None
