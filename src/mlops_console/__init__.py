@@ -3,9 +3,9 @@
 Everything here is loaded when it is first used: importing the package loads little of the standard library only.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from mlops_console._version import __version__
+
+TYPE_CHECKING = False  # as importing typing takes as long as all the rest
 
 if TYPE_CHECKING:
     from mlops_console.core.models import ModelVersion
@@ -51,7 +51,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

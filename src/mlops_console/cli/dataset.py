@@ -222,8 +222,8 @@ def _dataset(workspace: Workspace, name: str) -> Dataset:
 
 def _project(workspace: Workspace) -> Path:
     """Where the files are: in a stage that runs in a folder of its own, as a trial does, that folder."""
-    here = nearest(Path.cwd()) if os.environ.get(_RUN) else None
-    return here if here and here.is_relative_to(workspace.root) else workspace.root
+    here = nearest(str(Path.cwd())) if os.environ.get(_RUN) else None
+    return Path(here) if here and Path(here).is_relative_to(workspace.root) else workspace.root
 
 
 def _version(workspace: Workspace, ref: str) -> DatasetVersion:

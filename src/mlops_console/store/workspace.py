@@ -100,9 +100,9 @@ def find_workspace(start: Path | None = None) -> Workspace:
     folder = (given or Path.cwd()).resolve()
     if given is not None and not folder.is_dir():
         raise NotFoundError(f"{folder} is not a folder.", "Give the folder of a project with --workspace.")
-    found = nearest(folder)
+    found = nearest(str(folder))
     if found is not None:
-        return open_workspace(found)
+        return open_workspace(Path(found))
     raise NotFoundError(
         f"{folder} is not a workspace: neither it nor a folder above it has {HOME}/ or {CONFIG}.",
         "Go to a project, or start one with 'mlops-console init'; 'mlops-console demo' shows a sample.",

@@ -94,7 +94,7 @@ def locate(workspace: "str | Path | Workspace | None") -> Path:
     if not folder.is_dir():
         raise NotFoundError(f"The workspace {folder} is not a folder.", "Make it, or name the folder of a project.")
     folder = folder.resolve()
-    return nearest(folder) or folder
+    return Path(nearest(str(folder)) or folder)
 
 
 def _checked_id(run_id: str) -> str:

@@ -1,7 +1,7 @@
 """`python -m mlops_console.worker.job WORKSPACE [JOB]`: the process of one job, leader of a process group of its own.
 
 It writes down how the job ended by itself, so that it needs no worker for that. Without a job it waits until its worker
-names one (see `worker.spare`).
+names one (see `worker.warm`).
 """
 
 import contextlib

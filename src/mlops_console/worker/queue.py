@@ -16,8 +16,8 @@ from mlops_console.store.workspace import Workspace
 from mlops_console.worker import leftovers
 from mlops_console.worker.processes import Process, start
 from mlops_console.worker.settle import Outcome, perform, settle
-from mlops_console.worker.spare import Spare
 from mlops_console.worker.wake import wake
+from mlops_console.worker.warm import Warm
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Queue:
         self._places: dict[str, RunsIn] = actions.places()
         self._processes: dict[int, _Running] = {}
         self._threads: dict[int, tuple[Job, threading.Thread]] = {}
-        self._spare = Spare(workspace.root)
+        self._warm = Warm(workspace.root)
 
     @property
     def is_idle(self) -> bool:
@@ -105,7 +105,7 @@ class Queue:
 
     def close(self) -> None:
         """No job will be started any more."""
-        self._spare.end()
+        self._warm.end()
 
     def kill_all(self) -> None:
         for running in self._processes.values():
@@ -128,7 +128,7 @@ class Queue:
             busy |= lanes
             self._start(job.id, in_process)
         if len(self._processes) == begun:  # not while one begins: it needs the processor more
-            self._spare.attend()
+            self._warm.attend()
 
     def _start(self, job_id: int, in_process: bool) -> None:
         with self.workspace.store.write() as tx:
@@ -139,7 +139,7 @@ class Queue:
             self._start_thread(job)
             return
         try:
-            process = self._spare.take(job.id, self._log(job)) or start(
+            process = self._warm.take(job.id, self._log(job)) or start(
                 "mlops_console.worker.job", [str(self.workspace.root), str(job.id)], self._log(job)
             )
         except OSError as error:
