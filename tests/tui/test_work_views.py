@@ -1,5 +1,7 @@
 """The pipelines and jobs views."""
 
+import pytest
+
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.store import jobs, runs, stages
@@ -205,7 +207,13 @@ async def test_a_log_is_searched_and_its_errors_are_gone_to(workspace: Workspace
         await until(pilot, "RuntimeError: last")
         await pilot.press("G")
         await until(pilot, "line 299")
-        await pilot.press("slash", *["backspace"] * 6, *"none of it", "enter")
+        await pilot.press("slash")
+        await until(pilot, "Nothing typed finds 'needle' again.")
+        await pilot.press("enter")
+        await until(pilot, "the Needle")
+        await pilot.press("n")
+        await until(pilot, "From the top again: 1 in all.")
+        await pilot.press("slash", *"none of it", "enter")
         await until(pilot, "No line has none of it.")
 
 
@@ -223,3 +231,40 @@ async def test_the_worker_is_started_and_stopped(workspace: Workspace) -> None:
         await until(pilot, "have ended.")
         await pilot.press("colon", *"worker dance", "enter")
         await until(pilot, "can start or stop, not dance")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_the_tabs_of_a_pipeline_are_gone_round(workspace: Workspace, size: tuple[int, int]) -> None:
+    start_training(workspace)
+    async with console(workspace, "pipelines", size=size) as pilot:
+        await until(pilot, "fit")
+        await pilot.press("enter")
+        await until(pilot, "▸Log")
+        for tab in ("Timeline", "Stage", "Graph", "Log"):
+            await pilot.press("tab")
+            await until(pilot, f"▸{tab}")
+        for tab in ("Graph", "Stage"):
+            await pilot.press("shift+tab")
+            await until(pilot, f"▸{tab}")
+
+
+async def test_a_stage_that_never_had_its_turn_says_why(workspace: Workspace) -> None:
+    _, run_id = start_training(workspace)
+    with workspace.store.write() as tx:
+        late = StageRun("report", 2, RunStatus.QUEUED, "python report.py", "", ("fit",))
+        stages.plan_stages(tx, run_id, [late])
+        stages.finish(tx, run_id, "fit", RunStatus.FAILED, 1)
+        stages.finish(tx, run_id, "report", RunStatus.STOPPED)
+    async with console(workspace, "pipelines", size=(120, 40)) as pilot:
+        text = await until(pilot, "↷ skipped")
+        assert "fit failed" in line_with(text, "↷ skipped")
+
+
+async def test_a_trial_is_not_the_run_of_its_pipeline(workspace: Workspace) -> None:
+    start_training(workspace)
+    with workspace.store.write() as tx:
+        trial = runs.create(tx, name="brave-fox-0", experiment="fraud", pipeline="train")
+        runs.set_tags(tx, trial, {"sweep_of": "x", "trial": "0"})
+    async with console(workspace, "pipelines", size=(120, 40)) as pilot:
+        text = await until(pilot, "calm-otter")
+        assert "brave-fox" not in text

@@ -35,6 +35,7 @@ _STATES = {
         State("⊘", "refused", "warn"),
         State("·", "waiting", "muted"),
         State("↷", "skipped", "muted"),
+        State("◇", "cached", "ok"),
         State("⊘", "pruned", "muted"),
         # revisions
         State("◐", "loading", "run"),
@@ -63,7 +64,7 @@ MARK = "◆"
 CURSOR = "▌"
 PASSED = State("✓", "passed", "ok")
 NOT_PASSED = State("✗", "not passed", "bad")
-CACHED = State("◇", "cached", "ok")
+CACHED = _STATES["cached"]
 STEPS = {True: State("●", "runs", "run"), False: CACHED, None: State("◐", "may run", "muted")}
 BETTER = State("▲", "better", "ok")
 WORSE = State("▼", "worse", "bad")

@@ -92,10 +92,10 @@ class LogView(ScrollView, Reader, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value and not self._to_end_pending:
-            self._following = False
-        elif new_value >= self.max_scroll_y:
+        if new_value >= self.max_scroll_y:  # at the end, be it that the room has grown
             self._following = True
+        elif new_value < old_value and not self._to_end_pending:
+            self._following = False
 
     def _wrap(self) -> None:
         width = max(self.scrollable_content_region.width, 1)
@@ -119,7 +119,8 @@ class LogView(ScrollView, Reader, can_focus=True):
     def _to_end(self) -> None:
         self._to_end_pending = False
         if self._following:
-            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+            # by force, as the scroll bar that allows it may not have been laid out yet
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
     def render_line(self, y: int) -> Strip:
         at = y + self.scroll_offset.y
@@ -145,7 +146,8 @@ class LogView(ScrollView, Reader, can_focus=True):
             return
         from mlops_console.tui.screens.dialogs.prompt import Prompt
 
-        self.app.push_screen(Prompt("Find in the log", value=self._sought), self._seek)
+        again = f"Nothing typed finds {safe_line(self._sought, 60)!r} again." if self._sought else ""
+        self.app.push_screen(Prompt("Find in the log", again), self._seek)
 
     def action_next_match(self) -> None:
         self._go(self._is_match, 1, self._sought or "what is sought: / says it")
@@ -165,11 +167,12 @@ class LogView(ScrollView, Reader, can_focus=True):
         self.refresh()
 
     def _seek(self, text: str | None) -> None:
-        if text is not None:
+        if text is None:
+            return
+        if text.strip():
             self._sought, self._found = text.strip(), None
-            self.refresh()
-            if self._sought:
-                self.action_previous_match()
+        if self._sought:
+            self.action_previous_match()
 
     def _is_match(self, text: str) -> bool:
         return bool(self._sought) and self._sought.lower() in text.lower()
@@ -182,6 +185,8 @@ class LogView(ScrollView, Reader, can_focus=True):
             return
         here = self._found if self._found is not None else self.scroll_offset.y + (self.size.height if by < 0 else -1)
         beyond = [at for at in found if (at > here if by > 0 else at < here)]
+        if not beyond and self._found is not None:
+            self.app.notify(f"From the {'top' if by > 0 else 'end'} again: {len(found):,} in all.")
         self._found = (beyond or found)[0 if by > 0 else -1]
         self._following = False
         self.scroll_to(y=max(self._found - self.size.height // 2, 0), animate=False, immediate=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.message import Message
 
-from mlops_console.core.jobs import Job
+from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.runs import Run, StageRun
 from mlops_console.core.text import age, clock, duration, param, safe_line
 from mlops_console.tui import glyphs
@@ -179,10 +179,12 @@ def _progress(job: Job) -> Cell:
     """A running job's bar and what it is at; a failed one's error."""
     if job.error:
         return Cell(safe_line(job.error, 300), "bad")
-    if job.stop_requested_at is not None and not job.state.is_final:
+    if job.state is not JobState.RUNNING:
+        return Cell("", "", job.progress)
+    if job.stop_requested_at is not None:
         return Cell("stopping…", "warn")
     text = safe_line(job.progress_text, 200)
-    bar = "" if job.state.is_final else progress_bar(job.progress, _BAR)
+    bar = progress_bar(job.progress, _BAR)
     return Cell(f"{bar} {text}".strip(), "run" if bar else "muted", job.progress)
 
 

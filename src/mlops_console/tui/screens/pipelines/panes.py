@@ -9,10 +9,11 @@ from mlops_console.tui.screens.pipelines.gantt import Bar, gantt_rows
 from mlops_console.tui.screens.pipelines.graph.drawing import dag_rows
 from mlops_console.tui.screens.pipelines.graph.stages import Node
 from mlops_console.tui.screens.pipelines.reading import PipelineState
+from mlops_console.tui.screens.pipelines.telling import stage_state
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows
 
 
-class PipelinePane(Painted):
+class PipelinePane(Painted, can_focus=True):
     """Draws a pipeline, with one of its stages selected; `tick` moves what runs."""
 
     def __init__(self) -> None:
@@ -58,7 +59,7 @@ class GraphPane(PipelinePane):
         return Node(
             stage.stage,
             stage.deps,
-            str(stage.status) if pipeline.run is not None else "",
+            stage_state(stage).word if pipeline.run is not None else "",
             cached=stage.cached_from is not None,
             took=so_far,
             note=stage.why,
@@ -76,7 +77,7 @@ class TimelinePane(PipelinePane):
         bars = [
             Bar(
                 found.stage,
-                str(found.status),
+                stage_state(found).word,
                 found.started_at,
                 found.ended_at,
                 cached=found.cached_from is not None,

@@ -51,7 +51,7 @@ def _state(workspace: "Workspace", name: str, pipeline: "Pipeline") -> PipelineS
     from mlops_console.store import runs, stages
 
     with workspace.store.read() as db:
-        found = runs.page(db, runs.RunQuery(filter=f'pipeline = "{name}"', limit=1)).runs
+        found = runs.page(db, runs.RunQuery(filter=f'pipeline = "{name}" and not tags.sweep_of ~ ""', limit=1)).runs
         run = found[0] if found else None
         recorded = tuple(stages.listing(db, run.id)) if run else ()
         times = {s.stage: usual(stages.history(db, name, s.stage, s.command)) for s in recorded}

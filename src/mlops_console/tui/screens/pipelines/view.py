@@ -13,6 +13,7 @@ from mlops_console.tui import glyphs
 from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.pipelines.panes import GraphPane, PipelinePane, TimelinePane
 from mlops_console.tui.screens.pipelines.reading import PipelinesLoaded, PipelineState, read_pipelines
+from mlops_console.tui.screens.pipelines.telling import stage_state, why
 from mlops_console.tui.screens.stage_logs import chosen_log
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.detail import DetailPane, Pane
@@ -21,6 +22,7 @@ from mlops_console.tui.widgets.log_view import LogView
 from mlops_console.tui.widgets.rows import Cell, Column, Row
 
 _SEPARATOR = "\n"  # no name holds it
+_NOT_RUN = glyphs.State("–", "not run", "muted")
 
 
 class PipelinesView(ListView):
@@ -163,15 +165,7 @@ def _rows(pipeline: PipelineState, now: float) -> list[Row]:
 
 def _stage_row(pipeline: PipelineState, stage: StageRun, now: float) -> Row:
     last = stage.position == len(pipeline.stages) - 1
-    state = (
-        glyphs.state("waiting")
-        if stage.started_at is None and not stage.status.is_final
-        else glyphs.state(stage.status)
-    )
-    if stage.cached_from is not None:
-        state = glyphs.CACHED
-    if pipeline.run is None:
-        state = glyphs.state("none")._replace(word="not run")
+    state = _NOT_RUN if pipeline.run is None else stage_state(stage)
     return Row(
         f"{pipeline.name}{_SEPARATOR}{stage.stage}",
         (
@@ -179,14 +173,9 @@ def _stage_row(pipeline: PipelineState, stage: StageRun, now: float) -> Row:
             Cell(state.text, state.style),
             Cell(age(stage.started_at, now), "muted"),
             Cell(duration(took(stage, now))),
-            Cell(safe_line(stage.error), "bad") if stage.error else Cell(_told(stage), "muted"),
+            Cell(safe_line(stage.error), "bad") if stage.error else Cell(why(stage, pipeline.stages), "muted"),
         ),
     )
-
-
-def _told(stage: StageRun) -> str:
-    """Why it ran or did not have to; before that is known, what it runs."""
-    return safe_line(stage.why or stage.command)
 
 
 def _facts(pipeline: PipelineState, stage: StageRun | None) -> list[Fact]:
@@ -200,12 +189,12 @@ def _facts(pipeline: PipelineState, stage: StageRun | None) -> list[Fact]:
         facts += [Fact("error", run.error, "bad")] if run.error else []
         facts += [Fact("job", str(run.job_id))] if run.job_id is not None else []
     if stage is not None:
-        state = glyphs.CACHED if stage.cached_from is not None else glyphs.state(stage.status)
+        state = stage_state(stage) if run else _NOT_RUN
         facts += [
             Fact(f"Stage {stage.stage}"),
             Fact("command", stage.command),
             Fact("waits for", ", ".join(stage.deps) or "nothing"),
-            Fact("state", state.text if run else "– not run", state.style),
+            Fact("state", state.text, state.style),
             *([Fact("why", stage.why)] if stage.why else []),
             Fact("started", clock(stage.started_at)),
             Fact("ended", clock(stage.ended_at)),
