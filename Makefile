@@ -15,7 +15,7 @@ help:
 	@echo "make test   linters, types, layers and all tests"
 	@echo "make bench  the figures of benchmarks/RESULTS.md"
 	@echo "make bench-peers  other trackers, each in an environment of its own, for make bench to measure beside"
-	@echo "make chaos  400 rounds of processes that log and are killed, then 100 of pipelines that are"
+	@echo "make chaos  400 rounds of processes that log and are killed, 100 of pipelines that are, and a sweep that is"
 
 demo: $(VENV)/.runtime
 	@$(BIN)/mlops-console demo $(DEMO)
@@ -45,6 +45,7 @@ bench-peers: $(VENV)/.development
 chaos: $(VENV)/.development
 	$(BIN)/python benchmarks/chaos.py
 	$(BIN)/python benchmarks/pipeline_chaos.py
+	$(BIN)/python benchmarks/sweep_chaos.py
 
 clean:
 	rm -rf $(VENV) .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,8 +1,10 @@
 """How long it will take, and on which stages that hangs."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mlops_console.core.estimates import Usual, critical_path, left, seconds_of, to_speed_up, usual
+from mlops_console.core.estimates import Left, Usual, critical_path, left, seconds_of, to_speed_up, usual
 from mlops_console.core.runs import RunStatus, StageRun
 
 
@@ -39,11 +41,42 @@ def test_what_is_left_is_the_longest_way_to_the_end() -> None:
         stage("d", "b", "c"),
     ]
     times = {"b": exactly(20), "c": exactly(5), "d": exactly(7)}
-    assert left(stages, times, 16.0) == 14 + 7
-    assert left(stages, times, 1000.0) == 5 + 7
-    assert left(stages, {"b": exactly(20)}, 16.0) is None
-    assert left([], {}, 0.0) is None
-    assert left(stages[:1], {}, 0.0) == 0
+    assert left(stages, times, 16.0, 2) == Left(14 + 7, 14 + 7, 14 + 7)
+    assert left(stages, times, 16.0, 1) == Left(14 + 5 + 7, 14 + 5 + 7, 14 + 5 + 7), "c waits for the slot of b"
+    assert left(stages, {"b": exactly(20)}, 16.0, 2) is None
+    assert left([], {}, 0.0, 2) is None
+    assert left(stages[:1], {}, 0.0, 2) == Left(0, 0, 0)
+
+
+def test_what_is_left_has_a_spread_and_tells_who_is_late() -> None:
+    stages = [stage("a", status="running", start=0), stage("b", "a")]
+    times = {"a": Usual(10.0, 8.0, 13.0, 5), "b": exactly(20)}
+    found = left(stages, times, 6.0, 2)
+    assert found == Left(24.0, 22.0, 27.0)
+    assert str(found) == "24s left (22s–27s)"
+    late = left(stages, times, 60.0, 2)
+    assert late == Left(20.0, 20.0, 20.0, ("a",))
+    assert str(late) == "a longer than usual"
+    assert str(Left(3.0, 3.0, 3.0)) == "3.0s left"
+
+
+@given(st.data())
+def test_slots_bound_what_is_left(data: st.DataObject) -> None:
+    names = [str(at) for at in range(data.draw(st.integers(1, 8)))]
+    stages = [
+        stage(name, *data.draw(st.lists(st.sampled_from(names[:at]), unique=True, max_size=3)) if at else ())
+        for at, name in enumerate(names)
+    ]
+    times = {name: exactly(data.draw(st.integers(0, 9))) for name in names}
+    seconds = {name: found.median for name, found in times.items()}
+    whole, longest = sum(seconds.values()), sum(seconds[name] for name in critical_path(stages, seconds))
+    one, many = left(stages, times, 0.0, 1), left(stages, times, 0.0, len(names))
+    some = left(stages, times, 0.0, 2)
+    assert one is not None
+    assert some is not None
+    assert many is not None
+    assert (one.median, many.median) == (whole, longest)
+    assert max(longest, whole / 2) <= some.median <= whole
 
 
 def test_the_critical_path_and_what_to_speed_up() -> None:

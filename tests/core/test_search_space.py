@@ -1,9 +1,16 @@
 """Ranges as people write them."""
 
+import datetime as dt
+
 import pytest
 
 from mlops_console.core.errors import UsageError
 from mlops_console.core.search_space import Choice, Dimension, Range, parse_dimension
+
+
+def test_dates_are_tried_as_their_text() -> None:
+    days = {"a": dt.date(2020, 1, 1), "b": dt.date(2020, 2, 1)}
+    assert parse_dimension("since=a,b", days.__getitem__) == ("since", Choice(("2020-01-01", "2020-02-01")))
 
 
 def number(text: str) -> object:

@@ -172,7 +172,7 @@ def test_a_good_trigger_has_its_defaults() -> None:
             written(name="'x'", on="'schedule'", do="'train'"),
             "triggers.x.cron is missing: a trigger on 'schedule' needs",
         ),
-        (written(on="'schedule'", do="'train'"), "triggers.0.name is missing"),
+        (written(on="'schedule'", do="'train'"), "triggers.train-on-schedule.cron is missing"),
         (written(**{**NIGHTLY, "on": "'shedule'"}), "triggers.0.on is 'shedule'"),
         (written(**{**NIGHTLY, "name": "'a b'"}), "triggers.0.name is 'a b': a name has letters"),
         (written(**{**CHANGE, "paths": "[]"}), "triggers.fresh.paths is missing"),

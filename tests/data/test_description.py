@@ -18,6 +18,7 @@ from mlops_console.data.description import describe
 from mlops_console.data.fingerprint import hash_frame
 from mlops_console.data.profile import profile, schema
 from mlops_console.data.samples import pack_sample, read_sample, take_sample, unpack_sample
+from mlops_console.data.scan import scan
 from mlops_console.store.workspace import Workspace
 
 MIXED = pd.DataFrame(
@@ -174,3 +175,12 @@ def test_any_rows_survive(rows: list[tuple[float | None, str | None, bool | None
     np.testing.assert_array_equal(found["f"], frame["f"].to_numpy())
     assert found["t"].tolist() == [None if t is None else t.replace("\0", "\ufffd") for _, t, _ in rows]
     assert found["b"].tolist() == [b for _, _, b in rows]
+
+
+def test_a_file_is_the_version_that_a_stage_reads(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    found, scanned = describe(str(path)), scan(path)
+    assert (found.sha256, found.rows, found.schema) == (scanned.sha256, 2, scanned.schema)
+    assert found.profile == scanned.profile
+    assert len(unpack_sample(found.sample)) == 2

@@ -106,6 +106,26 @@ def test_folders_that_change_by_themselves_are_left_out(workspace: Workspace) ->
     assert [file.path for file in tree.files] == ["src/a.py"]
 
 
+def test_a_whole_tree_has_what_is_left_out_otherwise(workspace: Workspace) -> None:
+    for name in ("out/a.py", "out/.git/head", "out/sub/__pycache__/a.pyc"):
+        (workspace.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace.root / name).write_text(name)
+        settle(workspace.root / name)
+    (workspace.root / "out/empty/empty").mkdir(parents=True)
+    part, whole = Hasher(workspace).tree("out"), Hasher(workspace).tree("out", whole=True)
+    assert part is not None
+    assert whole is not None
+    assert ([file.path for file in part.files], part.empty) == (["out/a.py"], ())
+    assert [file.path for file in whole.files] == ["out/.git/head", "out/a.py", "out/sub/__pycache__/a.pyc"]
+    assert whole.empty == ("out/empty/empty",)
+    (workspace.root / "out/empty/empty").rmdir()
+    again = Hasher(workspace).tree("out", whole=True)
+    assert again is not None
+    assert (again.sha256 != whole.sha256, again.empty) == (True, ("out/empty",))
+    assert Hasher(workspace).tree("out") == part
+    assert known(workspace) == {file.path for file in whole.files}  # what was not looked for is not forgotten
+
+
 def test_a_stop_raises_and_keeps_what_is_known(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "_PORTION", 2)
     for at in range(10):

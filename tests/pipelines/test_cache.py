@@ -1,6 +1,7 @@
 """The cache: what has not changed is brought back, what has changed runs, and nothing that somebody made is lost."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,18 @@ from hypothesis import strategies as st
 from mlops_console.core.config import Pipeline, Stage
 from mlops_console.core.errors import ConfigError, JobError, UsageError
 from mlops_console.core.runs import RunStatus, StageRun
-from mlops_console.pipelines.cache import ALL
+from mlops_console.data.hashing import Hasher
+from mlops_console.pipelines.cache import ALL, inputs_of, sha256_in
 from mlops_console.pipelines.forecast import forecast
 from mlops_console.pipelines.graph import order, part_of
+from mlops_console.pipelines.making import making
 from mlops_console.pipelines.params import Params
+from mlops_console.pipelines.pipeline_run import PipelineRun, stage_rows
 from mlops_console.pipelines.resources import Limits
-from mlops_console.pipelines.runner import PipelineRun, run_stages, stage_rows
+from mlops_console.pipelines.runner import run_stages
 from mlops_console.store import artifacts, runs, series, stage_cache, stages, trash
 from mlops_console.store.workspace import Workspace, open_workspace
+from tests.support import wait_for
 
 COPY = Stage(run="cat raw > data; echo x >> ran", deps=("raw",), outs=("data",))
 FIT = Stage(run="cat data > model; echo y >> ran", deps=("data",), params=("lr",), outs=("model",))
@@ -42,7 +47,7 @@ class Project:
         logs = self.workspace.logs_dir / str(self.number)
         made = PipelineRun(
             self.workspace, self.run_id, "train", ordered, self.params, logs, lambda *_: None, lambda: False,
-            Limits(8, 10**12), {}, self.root, slots, forced=forced,
+            Limits(8, 10**12), {}, self.root, "10s", slots, forced=forced,
         )  # fmt: skip
         with self.workspace.store.write() as tx:
             stages.plan_stages(tx, self.run_id, stage_rows(made))
@@ -140,6 +145,20 @@ def test_a_part_of_the_pipeline(project: Project) -> None:
         project.run(start="fit", until="copy")
 
 
+def test_the_name_of_a_matrix_is_that_of_all_its_stages(workspace: Workspace) -> None:
+    fit = replace_stage(FIT, run="cat data > ${m}", outs=("${m}",), params=(), matrix={"m": ("a", "b")})
+    last = Stage(run="cat a b > c", deps=("a", "b"), outs=("c",))
+    project = Project(workspace, copy=COPY, fit=fit, last=last)
+    project.write("raw", "one")
+    assert project.ran(until="fit") == {"copy", "fit@a", "fit@b"}
+    assert [stage.stage for stage in project.run(start="fit")] == ["fit@a", "fit@b", "last"]
+    assert project.ran("fit") == {"fit@a", "fit@b"}
+    assert [name for name, _, why in project.plan("fit") if why == "asked for"] == ["fit@a", "fit@b"]
+    assert project.ran("fit@b") == {"fit@b"}
+    with pytest.raises(UsageError, match="has no stage 'fiz', did you mean 'fit'"):
+        project.run(start="fiz")
+
+
 @pytest.mark.parametrize(
     ("stage", "why"),
     [
@@ -152,6 +171,55 @@ def test_what_is_never_cached(workspace: Workspace, stage: Stage, why: str) -> N
     project.write("raw", "one")
     for _ in range(2):
         assert [found.why for found in project.run()] == [why]
+
+
+@pytest.mark.parametrize("change", [{"always": True}, {"deps": ()}], ids=["always", "without deps"])
+def test_outs_of_what_is_never_cached_are_taken_away_before_it_runs(workspace: Workspace, change: dict) -> None:
+    project = Project(workspace, copy=replace_stage(COPY, run="date +%N > data; mkdir -p more/sub", **change))
+    project.stages["copy"] = replace_stage(project.stages["copy"], outs=("data", "more"))
+    project.write("raw", "one")
+    project.write("data", "precious, by hand")
+    project.run()
+    assert "data had been changed: kept as artifact replaced/… of this run" in project.log("copy")
+    with workspace.store.read() as db:
+        (kept,) = artifacts.listing(db, project.run_id)
+    assert workspace.objects.read_checked(kept.sha256) == b"precious, by hand"
+    project.run()
+    assert project.log("copy") == ""  # what it has made itself goes without a word
+    project.write("data", "by hand again")
+    project.run()
+    assert "data had been changed" in project.log("copy")
+    project.write("data", "stale")
+    project.stages["copy"] = replace_stage(project.stages["copy"], run="mkdir more")
+    with pytest.raises(JobError, match="ended without writing 'data', one of its outs"):
+        project.run()
+
+
+def test_an_out_that_is_never_cached_must_be_in_the_project_too(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("secret")
+    link = f"rm -rf data; ln -s {tmp_path}/elsewhere data"
+    project = Project(workspace, copy=replace_stage(COPY, run=link, always=True))
+    told = (
+        r"stage 'copy' has left what can't be an out \(a file or a folder in the project\): data is a symbolic link to"
+    )
+    with pytest.raises(JobError, match=told):
+        project.write("raw", "one")
+        project.run()
+    (project.root / "data").unlink()
+    project.stages["copy"] = replace_stage(COPY, run="true", deps=(), outs=("sub/data",))
+    (project.root / "sub").symlink_to(tmp_path)
+    (tmp_path / "data").write_text("secret")
+    with pytest.raises(JobError, match="sub/data would be written outside of the project, through a link"):
+        project.run()
+    assert (tmp_path / "data").read_text() == "secret"
+
+
+def test_outs_of_a_failed_attempt_are_not_those_of_the_next_one(project: Project) -> None:
+    script = "if [ -e tried ]; then exit 0; fi; touch tried; echo partial > data; exit 1"
+    project.stages["copy"] = replace_stage(COPY, run=script, retries=1, retry_after="1ms")
+    with pytest.raises(JobError, match=r"ended without writing 'data', one of its outs \(2 of 2 attempts\)"):
+        project.run()
+    assert "had been changed" not in project.log("copy")
 
 
 def test_outs_of_a_failed_stage_are_not_kept(project: Project) -> None:
@@ -216,6 +284,32 @@ def test_folders_come_back_whole(workspace: Workspace) -> None:
     assert os.access(project.root / "out/run", os.X_OK)
     assert not (project.root / "out/stray").exists()
     assert (project.root / "none").is_dir()
+
+
+MODULE = "mkdir -p out/.git out/a/empty out/__pycache__; cp raw out/code.py; echo 1 > out/.git/head"
+
+
+def test_all_that_is_in_an_out_comes_back_and_is_kept_before_it_goes(workspace: Workspace) -> None:
+    project = Project(
+        workspace,
+        make=Stage(run=MODULE, deps=("raw",), outs=("./out",)),
+        use=Stage(run="cat out/code.py > used", deps=("out",), outs=("used",)),
+    )
+    project.write("raw", "one = 1")
+    project.run()
+    (project.root / "out/.git/precious").write_text("by hand")
+    (project.root / "out/__pycache__/code.pyc").write_text("as Python makes it")
+    (project.root / "out/a/empty").rmdir()
+    assert project.plan() == [("make", False, "cached from run-1"), ("use", False, "cached from run-1")]
+    assert project.ran() == set()
+    found = {str(path.relative_to(project.root)) for path in (project.root / "out").rglob("*")}
+    assert found == {"out/.git", "out/.git/head", "out/a", "out/a/empty", "out/__pycache__", "out/code.py"}
+    assert "out/.git/precious had been changed: kept as artifact replaced/… of this run" in project.log("make")
+    with workspace.store.read() as db:
+        assert [kept.path for kept in artifacts.listing(db, project.run_id)] == ["replaced/out/.git/precious"]
+    assert project.ran() == set()
+    with workspace.store.read() as db:
+        assert artifacts.listing(db, project.run_id) == []
 
 
 def test_a_kept_file_is_not_changed_through_what_was_brought_back(project: Project) -> None:
@@ -340,6 +434,27 @@ def test_a_purge_takes_the_cache_of_its_runs_along(project: Project) -> None:
         assert trash.needed_objects(tx, without=1e12) == set()
         trash.condemn(tx, trash.contents(tx, 1e12).runs[0][0], 1e12)
     assert project.plan()[0][1:] == (True, "it has not run before")
+
+
+def test_a_stage_says_that_it_waits_for_another_one_that_makes_the_same(workspace: Workspace) -> None:
+    """Each writes the same file, in a folder of its own, as the trials of a sweep do."""
+    stage = Stage(run="touch here; cat raw > data; sleep 0.3", deps=("raw",), outs=("data",))
+    project = Project(workspace, copy=stage)
+    project.write("raw", "one")
+    with ThreadPoolExecutor(1) as pool:
+        with making(workspace, fingerprint(project), lambda: False, lambda _: None) as waited:
+            running = pool.submit(project.run)
+            wait_for(lambda: (project.root / ".mlops/logs/1/copy.log").exists() and project.log("copy"))
+        assert not waited
+        assert running.result()[0].status is RunStatus.SUCCEEDED
+    told = "another stage makes the same just now: this one waits for it"
+    assert project.log("copy").count(told) == 1
+
+
+def fingerprint(project: Project) -> str:
+    stage = project.stages["copy"]
+    hasher = Hasher(project.workspace)
+    return inputs_of(stage, project.params, {dep: sha256_in(hasher, dep) for dep in stage.deps}).fingerprint
 
 
 def test_parallel_stages_share_the_cache(workspace: Workspace) -> None:

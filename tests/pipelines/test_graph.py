@@ -54,6 +54,14 @@ def test_folders_and_the_files_in_them_belong_together() -> None:
             "mlops.toml: the stages of pipeline 'train' wait for each other in a circle: fit → fit.",
         ),
         (
+            pipeline(a=([], ["x.csv", "./x.csv"])),
+            "mlops.toml: pipelines.train.stages.a.outs names './x.csv' twice.",
+        ),
+        (
+            pipeline(a=([], ["x", "x/y.csv"])),
+            "mlops.toml: pipelines.train.stages.a.outs names both 'x' and 'x/y.csv', one inside of the other.",
+        ),
+        (
             pipeline(a=([], ["x.csv"]), b=([], ["./x.csv"])),
             "mlops.toml: the stages 'a' and 'b' of pipeline 'train' both write './x.csv'.",
         ),

@@ -10,8 +10,9 @@ from mlops_console.core.config import Pipeline, Stage
 from mlops_console.core.datasets import RunInput
 from mlops_console.core.errors import UsageError
 from mlops_console.pipelines.graph import order
+from mlops_console.pipelines.pipeline_run import PipelineRun, stage_rows
 from mlops_console.pipelines.resources import Limits
-from mlops_console.pipelines.runner import PipelineRun, run_stages, stage_rows
+from mlops_console.pipelines.runner import run_stages
 from mlops_console.store import datasets, runs, stages
 from mlops_console.store.workspace import Workspace
 
@@ -53,6 +54,7 @@ def run(workspace: Workspace) -> Run:
             limits=Limits(cpus=1000, memory=10**15),
             times={},
             folder=folder or workspace.root,
+            grace="10s",
             slots=slots,
             datasets=workspace.config().datasets,
         )

@@ -1,6 +1,8 @@
 """Stages as real child processes."""
 
+import errno
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -13,13 +15,15 @@ import psutil
 import pytest
 
 from mlops_console.core.config import Pipeline, Stage
-from mlops_console.core.errors import JobError
+from mlops_console.core.errors import JobError, StoreError
 from mlops_console.core.estimates import Usual
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.pipelines import command
+from mlops_console.pipelines.ending import describe_exit, last_line
 from mlops_console.pipelines.graph import order
+from mlops_console.pipelines.pipeline_run import PipelineRun, stage_rows
 from mlops_console.pipelines.resources import Limits
-from mlops_console.pipelines.runner import PipelineRun, describe_exit, last_line, run_stages, stage_rows
+from mlops_console.pipelines.runner import run_stages
 from mlops_console.store import runs, stages
 from mlops_console.store.workspace import Workspace
 from tests.support import wait_for
@@ -37,6 +41,7 @@ def start(workspace: Workspace) -> Start:
         slots: int = 1,
         keep_going: bool = False,
         limits: Limits = PLENTY,
+        grace: str = "10s",
         **made: Stage,
     ) -> PipelineRun:
         with workspace.store.write() as tx:
@@ -55,6 +60,7 @@ def start(workspace: Workspace) -> Start:
             limits,
             {},
             workspace.root,
+            grace,
             slots,
             keep_going,
         )
@@ -117,12 +123,68 @@ def test_a_command_that_is_not_found(start: Start) -> None:
     assert caught.value.hint == "The log is .mlops/logs/1/fit.log."
 
 
-def test_the_error_that_a_script_has_recorded_on_its_run_is_told(start: Start, workspace: Workspace) -> None:
+def test_the_error_that_a_script_has_recorded_is_told(start: Start, workspace: Workspace) -> None:
     run = start(fit=Stage(run="echo something else; exit 1"))
     with workspace.store.write() as tx:
         runs.set_error(tx, run.run_id, "ValueError: 0 rows")
     with pytest.raises(JobError, match=r"stage 'fit' failed with exit code 1: ValueError: 0 rows\."):
         run_stages(run)
+
+
+def test_a_stage_is_not_told_to_have_failed_by_the_error_of_another_one(start: Start, workspace: Workspace) -> None:
+    """Of two that run at once, the one whose script has recorded nothing ends first."""
+    until = "touch {0}.here; while [ ! -e {1} ]; do sleep 0.01; done; "
+    run = start(
+        slots=2,
+        keep_going=True,
+        a=Stage(run=until.format("a", "b.told") + "exit 1", timeout="20s"),
+        b=Stage(run=until.format("b", "go") + "echo real reason of b; exit 7", timeout="20s"),
+        c=Stage(run="true"),
+    )
+
+    def record() -> None:
+        wait_for(lambda: (workspace.root / "a.here").exists() and (workspace.root / "b.here").exists())
+        with workspace.store.write() as tx:
+            runs.set_error(tx, run.run_id, "ValueError: A's own reason", "a")
+        (workspace.root / "go").touch()
+        wait_for(lambda: rows(run)[1].status.is_final)
+        (workspace.root / "b.told").touch()
+        workspace.store.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        recorded = pool.submit(record)
+        with pytest.raises(JobError):
+            run_stages(run)
+        recorded.result()
+    assert [row.error for row in rows(run)] == [
+        "failed with exit code 1: ValueError: A's own reason",
+        "failed with exit code 7: real reason of b",
+        None,
+    ]
+
+
+def test_what_an_attempt_has_recorded_is_no_reason_of_the_next_one(start: Start, workspace: Workspace) -> None:
+    script = (
+        "if [ -e tried ]; then echo another; exit 2; fi; touch tried; while [ ! -e go ]; do sleep 0.01; done; exit 1"
+    )
+    run = start(fit=Stage(run=script, retries=1, retry_after="1ms", timeout="20s"))
+
+    def record() -> None:
+        wait_for((workspace.root / "tried").exists)
+        with workspace.store.write() as tx:
+            runs.set_error(tx, run.run_id, "ValueError: the first", "fit")
+        (workspace.root / "go").touch()
+        workspace.store.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        recorded = pool.submit(record)
+        with pytest.raises(JobError, match=r"failed with exit code 2: another \(2 of 2 attempts\)"):
+            run_stages(run)
+        recorded.result()
+    assert "attempt 1 of 2 failed with exit code 1: ValueError: the first" in run.log("fit").read_text()
+    with workspace.store.write() as tx:  # too late: how it has ended is known
+        runs.set_error(tx, run.run_id, "too late", "fit")
+    assert rows(run)[0].error == "failed with exit code 2: another (2 of 2 attempts)"
 
 
 def test_a_stage_runs_in_its_folder_with_its_variables(start: Start, workspace: Workspace) -> None:
@@ -158,7 +220,7 @@ def test_a_stage_that_has_no_attempt_left_says_how_many_it_had(start: Start) -> 
 
 
 def test_a_stop_ends_the_pause_before_the_next_attempt(start: Start) -> None:
-    asked = iter([False, False, False])  # before the stage, when its command has begun, after it has failed
+    asked = iter([False] * 4)  # before the stage, when its command has begun, after it has failed, in the pause
     run = start(lambda: next(asked, True), fit=Stage(run="false", retries=5, retry_after="1h"))
     assert not run_stages(run)
     assert [row.status for row in rows(run)] == [RunStatus.STOPPED]
@@ -166,15 +228,111 @@ def test_a_stop_ends_the_pause_before_the_next_attempt(start: Start) -> None:
 
 @pytest.mark.parametrize("ignoring", ["", "trap '' TERM; "])
 def test_what_takes_too_long_is_ended_with_all_that_it_has_started(
-    start: Start, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, ignoring: str
+    start: Start, workspace: Workspace, ignoring: str
 ) -> None:
-    monkeypatch.setattr(command, "GRACE", 0.3)
     script = f"{ignoring}sleep 60 & echo $! > pid; sleep 61"
-    run = start(fit=Stage(run=script, timeout="300ms"))
+    run = start(grace="300ms", fit=Stage(run=script, timeout="300ms"))
     with pytest.raises(JobError, match="took longer than its timeout of 300ms and was ended"):
         run_stages(run)
+    assert ("it had not ended 0.3s after SIGTERM: killed" in run.log("fit").read_text()) == bool(ignoring)
     pid = int((workspace.root / "pid").read_text())
     wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
+TIDIES = """
+import pathlib, signal, subprocess, sys, time
+name = sys.argv[1]
+def end(*_):
+    with open(f"{name}.signals", "a") as file:
+        file.write("SIGTERM\\n")
+    sys.exit(1)
+signal.signal(signal.SIGTERM, end)
+child = subprocess.Popen([sys.executable, "tidies.py", "child"]) if name == "parent" else None
+pathlib.Path(f"{name}.started").touch()
+try:
+    time.sleep(60)
+finally:
+    time.sleep(0.3)
+    pathlib.Path(f"{name}.tidied").touch()
+"""
+
+
+def test_each_process_of_a_stage_gets_one_sigterm_and_may_tidy_up(start: Start, workspace: Workspace) -> None:
+    (workspace.root / "tidies.py").write_text(TIDIES)
+    started = [workspace.root / f"{name}.started" for name in ("parent", "child")]
+    run = start(
+        lambda: all(path.exists() for path in started),
+        fit=Stage(run="python tidies.py parent; touch next"),
+    )
+    assert not run_stages(run)
+    for name in ("parent", "child"):
+        assert (workspace.root / f"{name}.tidied").exists()
+        assert (workspace.root / f"{name}.signals").read_text() == "SIGTERM\n"
+    assert not (workspace.root / "next").exists()
+    assert "killed" not in run.log("fit").read_text()
+
+
+def test_what_ignores_sigterm_has_ended_before_the_next_attempt(start: Start, workspace: Workspace) -> None:
+    (workspace.root / "bg.py").write_text(
+        "import os, pathlib, psutil, signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "try:\n    before = psutil.Process(int(pathlib.Path('pid').read_text()))\n"
+        "    if before.status() != psutil.STATUS_ZOMBIE: pathlib.Path('two at once').touch()\n"
+        "except (FileNotFoundError, psutil.NoSuchProcess):\n    pass\n"
+        "pathlib.Path('new').write_text(str(os.getpid()))\n"
+        "pathlib.Path('new').rename('pid')\n"
+        "time.sleep(60)\n"
+    )
+    fit = Stage(run="python bg.py & wait", timeout="700ms", retries=1, retry_after="1ms")
+    run = start(grace="100ms", fit=fit)
+    with pytest.raises(JobError, match=r"timeout of 700ms and was ended \(2 of 2 attempts\)"):
+        run_stages(run)
+    assert (workspace.root / "pid").exists()
+    assert not (workspace.root / "two at once").exists()
+    assert run.log("fit").read_text().count("it had not ended 0.1s after SIGTERM: killed") == 2
+
+
+def test_what_an_attempt_leaves_in_a_session_of_its_own_ends_before_the_next_one(
+    start: Start, workspace: Workspace
+) -> None:
+    daemon = "import subprocess; subprocess.Popen(['sleep', '78'], start_new_session=True)"
+    script = f'if [ -e tried ]; then exit 0; fi; touch tried; python -c "{daemon}"; exit 1'
+    run = start(grace="5s", fit=Stage(run=script, retries=1, retry_after="1ms"))
+    assert run_stages(run)
+    assert "sleep 78 was still running: ended" in run.log("fit").read_text()
+    assert not any("78" in process.info["cmdline"] for process in psutil.process_iter(["cmdline"], ad_value=()))
+
+
+def run_command(folder: Path, text: str, stopping: Callable[[], bool] = lambda: False) -> command.Ended:
+    return command.run(text, cwd=folder, log=folder / "log", environment={}, timeout=None, grace=5.0, stopping=stopping)
+
+
+def test_a_command_is_followed_also_where_no_more_files_can_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pidfd_open", refused, raising=False)
+    assert run_command(tmp_path, "sleep 0.1; exit 3") == command.Ended(3, timed_out=False)
+
+
+def test_a_command_does_not_outlive_who_follows_it(tmp_path: Path) -> None:
+    def stopping() -> bool:
+        if not (tmp_path / "pid").exists():
+            return False
+        raise StoreError("It can't be told whether to stop.")
+
+    with pytest.raises(StoreError):
+        run_command(tmp_path, "echo $$ > new; mv new pid; sleep 60", stopping)
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_a_stage_that_is_called_as_the_job_has_a_log_of_its_own(start: Start) -> None:
+    run = start(job=Stage(run="echo stage says"), Job=Stage(run="true"), jobs=Stage(run="true"))
+    assert run_stages(run)
+    assert [Path(row.log).name for row in rows(run)] == ["job~.log", "Job~.log", "jobs.log"]
+    assert run.log("job").read_text() == "stage says\n"
 
 
 def test_a_folder_that_is_not_there_is_told(start: Start) -> None:
@@ -302,4 +460,38 @@ def test_the_time_left_is_told_by_the_usual_times(start: Start) -> None:
     fraction, text = told[0]
     assert fraction is not None
     assert fraction < 0.1
-    assert text in ("a, b, 30s left", "a, b, 29s left")
+    assert text in ("a, b: 30s left", "a, b: 29s left")
+
+
+SCRIPT_FAILS = """
+import pathlib, time
+import mlops_console as mlops
+with mlops.start_run():
+    raise ValueError("A's own reason")
+"""
+
+
+def test_the_error_of_a_script_is_that_of_its_own_stage(start: Start, workspace: Workspace) -> None:
+    """Both run at once; b ends after the error of a's script is in the store, and before a has told it."""
+    (workspace.root / "a.py").write_text(SCRIPT_FAILS)
+    until = "while [ ! -e {0} ]; do sleep 0.01; done; "
+    run = start(
+        slots=2,
+        keep_going=True,
+        a=Stage(run="python a.py; touch recorded; " + until.format("told") + "exit 1", timeout="20s"),
+        b=Stage(run=until.format("recorded") + "echo real reason of b; exit 7", timeout="20s"),
+    )
+
+    def tell() -> None:
+        wait_for(lambda: rows(run)[1].status.is_final)
+        (workspace.root / "told").touch()
+        workspace.store.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(tell)
+        with pytest.raises(JobError):
+            run_stages(run)
+        told.result()
+    a, b = (row.error or "" for row in rows(run))
+    assert a.startswith("failed with exit code 1: ValueError: A's own reason (in <module>, ")
+    assert b == "failed with exit code 7: real reason of b"

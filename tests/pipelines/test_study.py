@@ -1,14 +1,17 @@
 """What Optuna is asked and told, and that a study goes on where it was left."""
 
+import datetime as dt
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import optuna
 import pytest
 
 from mlops_console.core.errors import UsageError
-from mlops_console.core.search_space import Choice, Dimension, Range
+from mlops_console.core.search_space import Choice, Dimension, Range, parse_dimension
+from mlops_console.pipelines.params import override, parse_override
 from mlops_console.pipelines.study import Study, grid_of
 
 SPACE: dict[str, Dimension] = {"depth": Range(2, 12, whole=True), "kind": Choice(("a", "b"))}
@@ -33,6 +36,48 @@ def test_a_study_goes_on_where_it_was_left(tmp_path: Path) -> None:
     assert again.unfinished() == []
     assert again.best() == (0, 3.0) or again.best() == (2, 3.0)
     assert study(file).best() == again.best()
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_study_with_a_seed_tries_the_same_however_often_it_is_killed(tmp_path: Path, sampler: str) -> None:
+    space: dict[str, Dimension] = {"x": Range(0.0, 1.0, whole=False), "depth": Range(2, 12, whole=True)}
+    whole = study(tmp_path / "whole", space, sampler)
+    wanted = [whole.ask() for _ in range(12)]
+    found = [study(tmp_path / "killed", space, sampler).ask() for _ in range(12)]
+    assert [trial and trial.params for trial in found] == [trial and trial.params for trial in wanted]
+    assert len({trial.params["x"] for trial in wanted if trial}) == 12
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "grid"])
+def test_a_trial_that_was_killed_while_it_was_asked_for_gets_all_its_params(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    suggest = optuna.Trial._suggest
+
+    def killed(trial: optuna.Trial, key: str, distribution: optuna.distributions.BaseDistribution) -> object:
+        if key == "kind":
+            raise KeyboardInterrupt
+        return suggest(trial, key, distribution)
+
+    space: dict[str, Dimension] = {"depth": Range(1, 2, whole=True), "kind": Choice(("a", "b"))}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(optuna.Trial, "_suggest", killed)
+        study(tmp_path / "s", space, sampler).ask()
+    again = study(tmp_path / "s", space, sampler)
+    [left] = again.unfinished()
+    assert left.params.keys() == space.keys()
+    assert again.unfinished() == study(tmp_path / "s", space, sampler).unfinished() == [left]
+    if sampler == "grid":
+        others = [again.ask() for _ in range(3)]
+        assert len({(trial.params["depth"], trial.params["kind"]) for trial in [left, *others] if trial}) == 4
+
+
+def test_dates_are_tried(tmp_path: Path) -> None:
+    key, dimension = parse_dimension("since=2020-01-01,2020-02-01", lambda text: parse_override(f"x={text}")[1])
+    trial = study(tmp_path / "s", {key: dimension}).ask()
+    assert trial is not None
+    params = override({"since": dt.date(2019, 1, 1)}, trial.params, "params.toml")
+    assert params["since"] in (dt.date(2020, 1, 1), dt.date(2020, 2, 1))
 
 
 def test_a_grid_has_an_end(tmp_path: Path) -> None:

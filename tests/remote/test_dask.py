@@ -1,6 +1,7 @@
 """Stages on a real Dask cluster that shares no folder with the project."""
 
 import os
+import shutil
 import signal
 import time
 from contextlib import closing
@@ -109,6 +110,27 @@ def test_a_pipeline_runs_on_the_cluster_and_all_of_it_is_home(three: Project, cl
     again, second = three.train()
     assert [row.cached_from for row in three.stages(again.id)] == [run.id] * 3
     assert (second.params, second.tags, second.metrics["loss"].count) == (run.params, run.tags, 3000)
+
+
+ODD = """
+[pipelines.train.stages.fit]
+run = "mkdir -p out/.git out/empty; cp raw out/.git/head; (trap '' TERM; sleep 79) & exit 0"
+deps = ["raw"]
+outs = ["out"]
+"""
+
+
+def test_an_out_comes_home_whole_and_nothing_stays_there(project: Project) -> None:
+    project.write(ODD)
+    (project.root / "raw").write_text(os.urandom(8).hex())
+    for _ in range(2):
+        job, _ = project.train()
+        assert (job.state, job.error) == (JobState.SUCCEEDED, None)
+        found = {str(path.relative_to(project.root)) for path in (project.root / "out").rglob("*")}
+        assert found == {"out/.git", "out/.git/head", "out/empty"}
+        shutil.rmtree(project.root / "out")
+    assert project.stages(job.id)[0].cached_from is not None
+    assert not any("79" in process.info["cmdline"] for process in psutil.process_iter(["cmdline"], ad_value=()))
 
 
 TWO_DEPS = """

@@ -9,7 +9,8 @@ from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.drift import Prediction
 from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
 from mlops_console.core.jobs import JobState
-from mlops_console.store import archive, deployments, jobs, runs
+from mlops_console.core.runs import RunStatus, StageRun
+from mlops_console.store import archive, deployments, jobs, runs, stages
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace, open_workspace
@@ -49,6 +50,9 @@ def test_what_ran_at_the_time_of_the_backup_is_not_taken_over(workspace: Workspa
         jobs.claim(tx, running)
         jobs.take(tx, running, current_process())
         queued = jobs.enqueue(tx, "train", "train", {}, "ann")
+        run = runs.create(tx, name="calm-otter", experiment="e", process=current_process(), job_id=running)
+        stages.plan_stages(tx, run, [StageRun("fit", 0, RunStatus.QUEUED, "true", "", (), cpus=2.0)])
+        stages.start(tx, run, "fit")
     archive.save(workspace, tmp_path / "backup.tar.gz")
     (tmp_path / "elsewhere").mkdir()
     archive.restore(tmp_path / "elsewhere", tmp_path / "backup.tar.gz")
@@ -56,6 +60,8 @@ def test_what_ran_at_the_time_of_the_backup_is_not_taken_over(workspace: Workspa
         assert jobs.worker(db) is None
         assert [found.process for found in deployments.environments(db)] == [None]
         assert [jobs.get(db, job).state for job in (running, queued)] == [JobState.LOST, JobState.QUEUED]
+        assert runs.get(db, run).status is RunStatus.LOST
+        assert stages.taken(db)[0] == 0
 
 
 def test_the_store_that_was_there_is_kept(workspace: Workspace, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlops_console.core.errors import MlopsError
-from mlops_console.core.runs import RunStatus
-from mlops_console.store import runs, series, spools
+from mlops_console.core.runs import ProcessIdentity, RunStatus, StageRun
+from mlops_console.store import runs, series, spools, stages
+from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import MISSED, recover
 from mlops_console.tracking.spool import left_behind
@@ -69,6 +70,25 @@ def test_kill_9_loses_no_point_that_log_has_returned_for(workspace: Workspace, t
     assert list(workspace.spool_dir.glob("*.spool")) == []  # one in the making may be left, of the kill's very moment
     with workspace.store.read() as db:
         assert spools.names(db) == []
+
+
+@pytest.mark.parametrize("alive", [False, True])
+def test_the_stages_of_a_lost_run_end_with_it(workspace: Workspace, alive: bool) -> None:
+    """As those of a sweep's trial, whose run no job ends."""
+    process = current_process()
+    if not alive:
+        process = ProcessIdentity(process.pid, process.started - 100, process.boot_id, process.host)
+    with workspace.store.write() as tx:
+        run_id = runs.create(tx, name="trial", experiment="e", process=process)
+        stages.plan_stages(
+            tx, run_id, [StageRun(name, 0, RunStatus.QUEUED, "x", "", cpus=2.0, memory=5) for name in ("fit", "test")]
+        )
+        stages.start(tx, run_id, "fit")
+    assert recover(workspace, time.time() + 60) == (() if alive else (run_id,))
+    with workspace.store.read() as db:
+        assert stages.taken(db) == ((2.0, 5) if alive else (0.0, 0))
+        found = [stage.status for stage in stages.listing(db, run_id)]
+    assert found == ([RunStatus.RUNNING, RunStatus.QUEUED] if alive else [RunStatus.LOST] * 2)
 
 
 def test_a_process_killed_before_the_store_knew_of_it(workspace: Workspace) -> None:

@@ -15,6 +15,7 @@ from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
 from mlops_console.tui.commands import VIEWS
+from mlops_console.tui.screens.main import MainScreen
 from mlops_console.tui.telling import ConsoleCrash
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.seed import seed
@@ -84,12 +85,41 @@ async def test_nothing_is_drawn_while_nothing_happens(workspace: Workspace, monk
         for job in jobs.open_jobs(tx):
             jobs.finish(tx, job.id, jobs.JobState.SUCCEEDED)
         tx.execute("UPDATE runs SET started_at = started_at - 7200, ended_at = ended_at - 7100")
+    ticks: list[None] = []
+    tick = MainScreen.tick
+
+    def counted(screen: MainScreen) -> None:
+        ticks.append(None)
+        tick(screen)
+
+    async def ticked(count: int) -> None:
+        wanted = len(ticks) + count
+        while len(ticks) < wanted:
+            await pilot.pause(0.02)
+
+    monkeypatch.setattr(MainScreen, "tick", counted)
     async with console(workspace, "runs") as pilot:
-        await pilot.pause(1.5)
+        await until(pilot, "brave-fox")
+        await ticked(2)
         drawn: list[object] = []
         monkeypatch.setattr(pilot.app, "_display", lambda _, what: drawn.append(what) if what is not None else None)
-        await pilot.pause(2.5)
+        await ticked(2)
         assert drawn == []
+        add_run(workspace, "calm-otter")  # what is drawn would be seen
+        while not drawn:
+            await pilot.pause(0.02)
+
+
+async def test_a_job_tells_what_it_is_at_while_it_runs_only(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        job = jobs.enqueue(tx, "train", "train", {}, "ada")
+        jobs.claim(tx, job)
+        jobs.set_progress(tx, job, 0.9, "fit")
+    async with console(workspace, "jobs") as pilot:
+        await until(pilot, "90% fit")
+        with workspace.store.write() as tx:
+            jobs.finish(tx, job, jobs.JobState.SUCCEEDED)
+        assert "fit" not in await until(pilot, "✓ succeeded")
 
 
 async def test_the_header_tells_worker_and_what_is_live(workspace: Workspace) -> None:

@@ -1,5 +1,7 @@
 """The pipelines and jobs views."""
 
+import time
+
 import pytest
 
 from mlops_console.core.jobs import JobState
@@ -121,7 +123,7 @@ async def test_a_stop_that_was_asked_for_is_shown(workspace: Workspace) -> None:
         await until(pilot, "50% fit")
         with workspace.store.write() as tx:
             jobs.request_stop(tx, job)
-        await until(pilot, "stopping…")
+        await until(pilot, "stopping")
 
 
 async def test_a_log_follows_its_end_until_somebody_scrolls_up(workspace: Workspace) -> None:
@@ -268,3 +270,48 @@ async def test_a_trial_is_not_the_run_of_its_pipeline(workspace: Workspace) -> N
     async with console(workspace, "pipelines", size=(120, 40)) as pilot:
         text = await until(pilot, "calm-otter")
         assert "brave-fox" not in text
+
+
+async def test_what_a_command_does_not_take_is_said(workspace: Workspace) -> None:
+    start_training(workspace)
+    async with console(workspace, "pipelines", size=(120, 40)) as pilot:
+        await until(pilot, "calm-otter")
+        await pilot.press("colon", *"sweeps train --trials 4", "enter")
+        await until(pilot, "sweeps takes nothing after it")
+
+
+async def test_a_job_of_later_says_when_and_an_ended_one_is_done_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlops_console.worker.client.ensure_worker", lambda workspace: None)
+    (workspace.root / "mlops.toml").write_text(CONFIG)
+    with workspace.store.write() as tx:
+        ended = jobs.enqueue(tx, "train", "train", {"pipeline": "train", "params": {}, "start": None}, "ada")
+        jobs.claim(tx, ended)
+        jobs.finish(tx, ended, JobState.FAILED, error="prepare failed.")
+        jobs.enqueue(tx, "train", "round", {"pipeline": "round"}, "ada", jobs.Turn(5, time.time() + 7200))
+    async with console(workspace, "jobs", size=(160, 30)) as pilot:
+        text = await until(pilot, "begins at")
+        assert "not before" in text
+        assert "priority" in text
+        await pilot.press("R")
+        await until(pilot, "Job 2 is queued: wait for its end")
+        await pilot.press("j")
+        text = await until(pilot, "prepare failed.")
+        assert "start" not in line_with(text, "pipeline  ")
+        await pilot.press("R")
+        await until(pilot, "mlops-console train train")
+        await pilot.press("y")
+        await until(pilot, "job 3 queued")
+
+
+async def test_a_key_that_bounces_trains_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_console.worker.client.ensure_worker", lambda workspace: None)
+    (workspace.root / "mlops.toml").write_text(CONFIG)
+    async with console(workspace, "pipelines", size=(120, 40)) as pilot:
+        await until(pilot, "it never ran")
+        for told in ("job 1 queued", "Train: it is queued already"):
+            await pilot.press("t")
+            await until(pilot, "mlops-console train train")
+            await pilot.press("y")
+            await until(pilot, told)

@@ -163,7 +163,10 @@ def _is_kept(process: psutil.Process) -> bool:
         line = process.cmdline()
     except psutil.NoSuchProcess:
         return True
-    return "mlops_console.worker" in line or line[-2:-1] == ["mlops_console.worker.job"]
+    return "mlops_console.worker" in line or line[-2:-1] in (
+        ["mlops_console.worker.job"],
+        ["mlops_console.cli.warm.server"],
+    )
 
 
 def test_what_can_be_known_before_is_told_at_once(rig: Rig) -> None:
@@ -210,7 +213,9 @@ def test_a_daemon_of_a_stage_that_is_stopped_by_force_ends_too(rig: Rig) -> None
     job_id = rig.train()
     rig.until("started")
     client.execute(rig.workspace, "stop_job", {"job": job_id})
-    assert rig.until_ended(job_id).error == "It was stopped by force."
+    job = rig.until_ended(job_id)
+    assert job.state is JobState.STOPPED
+    assert "it had not ended 0.5s after SIGTERM: killed" in rig.log(job)
     wait_for(lambda: is_gone(rig.daemon()))
 
 
@@ -354,8 +359,8 @@ def test_a_run_goes_on_as_it_was_begun(rig: Rig, after: str | None) -> None:
 
 def test_an_out_that_appears_and_vanishes(rig: Rig) -> None:
     rig.fails("ended without writing 'out', one of its outs", "echo > out; rm out", deps=["raw"], outs=["out"])
-    rig.succeeds("mkdir out; ln -s nowhere out/link", deps=["raw"], outs=["out"])
-    rig.fails("out/link is a symbolic link to nothing", "mkdir out; ln -s no out/link", deps=["raw"], outs=["out"])
+    told = "has left what can't be an out (a file or a folder in the project): out/link is a symbolic link to nothing."
+    rig.fails(told, "mkdir out; ln -s nowhere out/link", deps=["raw"], outs=["out"])
 
 
 def test_a_link_to_nothing_in_a_dep_is_told_as_what_it_is(rig: Rig) -> None:
@@ -379,11 +384,25 @@ def _make_device(path: Path) -> None:
         pytest.skip("only root may make a device")
 
 
-def test_a_pipe_is_no_out(rig: Rig) -> None:
-    stage = {"deps": ["raw"], "outs": ["out"]}
-    job = rig.succeeds("mkfifo out", **stage)
-    assert "its outs are not cached: out is neither a file nor a folder." in rig.log(job)
-    rig.fails("can't run: out is neither a file nor a folder", "echo > out", **stage)
+@pytest.mark.parametrize("settings", [{"deps": ["raw"]}, {}], ids=["cached", "never cached"])
+def test_what_is_no_file_is_no_out(rig: Rig, settings: dict[str, object]) -> None:
+    sock = "import socket; socket.socket(socket.AF_UNIX).bind('out/sock')"
+    told = "stage 'fit' has left what can't be an out (a file or a folder in the project): "
+    for path, make in {
+        "out/pipe": "mkfifo out/pipe",
+        "out/sock": f'python -c "{sock}"',
+        "out/link": "ln -s /etc/passwd out/link",
+    }.items():
+        job = rig.fails(f"{told}{path} is ", f"mkdir out; {make}", outs=["out"], **settings)
+        assert rig.stages(job.id)[0].exit_code == 0
+        shutil.rmtree(rig.root / "out")
+    rig.fails(f"{told}out is neither a file nor a folder.", "mkfifo out", outs=["out"], **settings)
+    rig.fails("can't run: out is neither a file nor a folder", "echo > out", outs=["out"], **settings)
+
+
+def test_what_ends_too_slowly_is_killed_after_the_grace_of_the_worker(rig: Rig) -> None:
+    job = rig.fails("its timeout of 200ms", "trap '' TERM; sleep 60; sleep 60", timeout="200ms")
+    assert "it had not ended 0.5s after SIGTERM: killed" in rig.log(job)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, _make_socket, _make_device])

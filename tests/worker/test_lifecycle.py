@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 
 from mlops_console.core.jobs import JobState
+from mlops_console.core.runs import ProcessIdentity
 from mlops_console.store import jobs
 from mlops_console.store.database import Store
 from mlops_console.store.identity import current_process
@@ -100,6 +101,47 @@ def test_stopping_the_worker_stops_its_jobs_and_leaves_queued_ones(project: Proj
     assert client.worker_status(project.workspace).state == "stopped"
     assert not client.stop_worker(project.workspace)
     client.execute(project.workspace, "stop_job", {"job": second})
+
+
+def test_a_worker_that_only_begins_is_stopped_too(project: Project) -> None:
+    project.write("import time; time.sleep(60)")
+    job_id = project.train()
+    assert client.stop_worker(project.workspace)
+    assert client.worker_status(project.workspace).state == "stopped"
+    assert not client.stop_worker(project.workspace)  # none comes up later
+    assert project.job(job_id).state in (JobState.QUEUED, JobState.STOPPED)
+    with project.workspace.store.write() as tx:
+        jobs.request_stop(tx, job_id)
+
+
+def test_who_waits_does_not_start_a_worker_that_was_stopped(project: Project) -> None:
+    project.write("import pathlib, time; pathlib.Path('started').touch(); time.sleep(60)")
+    first, second = project.train(), project.train(keep_going=True)
+    project.until_running(first)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.wait, project.workspace, second)
+        client.stop_worker(project.workspace)
+        assert waiting.result(20).state is JobState.QUEUED
+    assert client.worker_status(project.workspace).state == "stopped"
+
+
+def test_who_waits_takes_over_from_a_worker_that_was_killed(project: Project) -> None:
+    project.write("import pathlib, time; pathlib.Path('started').touch(); time.sleep(1)")
+    first, second = project.train(), project.train(keep_going=True)
+    project.until_running(first)
+    os.kill(project.worker_pid(), signal.SIGKILL)
+    assert client.wait(project.workspace, second, timeout=30).state is JobState.SUCCEEDED
+
+
+def test_a_worker_of_another_machine_counts_while_it_shows_signs_of_life(project: Project) -> None:
+    with project.workspace.store.write() as tx:
+        jobs.register_worker(tx, ProcessIdentity(1, 1.0, "boot", "elsewhere"), "0")
+    assert client.worker_status(project.workspace).state == "running"
+    with project.workspace.store.write() as tx:
+        tx.execute("UPDATE workers SET heartbeat_at = heartbeat_at - 100")
+    assert client.worker_status(project.workspace).state == "dead"
+    client.start_worker(project.workspace)
+    assert project.worker_pid() != 1
 
 
 def test_sigterm_ends_a_worker_in_good_order(project: Project) -> None:

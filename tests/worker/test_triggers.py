@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from mlops_console.core.drift import DriftReport, FeatureDrift
 from mlops_console.core.errors import RefusedError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.ledger import LedgerEntry
-from mlops_console.core.triggers import TriggerState
+from mlops_console.core.triggers import Trigger, TriggerState
 from mlops_console.store import alerts, drift, jobs, ledger, triggers
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+from mlops_console.worker import watch as watch_module
 from mlops_console.worker.triggers import Triggers
+from mlops_console.worker.watch import Watch
 from tests.support import wait_for
 from tests.worker.project import Project
 
@@ -178,6 +181,24 @@ class TestSchedule:
         assert len(fired(workspace, "hourly")) == 1
         assert "has not begun yet" in state(workspace, "hourly").last_note
 
+    def test_taken_out_and_put_back_it_begins_anew(self, workspace: Workspace) -> None:
+        project = Project(workspace)
+        configure(project, HOURLY + AFTER)
+        seer = Triggers(workspace)
+        seer.look(workspace.config())
+        configure(project, "")
+        seer.look(workspace.config())
+        assert (state(workspace, "hourly").next_at, state(workspace, "then").seen) == (None, None)
+        with workspace.store.write() as tx:
+            tx.execute("UPDATE triggers SET next_at = next_at - 10800")
+            tx.execute("INSERT INTO successes (run_id, pipeline) VALUES ('meanwhile', 'train')")
+        configure(project, HOURLY + AFTER)
+        config = workspace.config()
+        for _ in range(3):
+            seer.look(config)
+        assert (fired(workspace, "hourly"), fired(workspace, "then")) == ([], [])
+        assert (state(workspace, "hourly").next_at or 0) > time.time()
+
     def test_off_stays_off_and_what_was_due_meanwhile_is_gone(self, project: Project) -> None:
         configure(project, HOURLY)
         client.execute(project.workspace, "set_trigger", {"trigger": "hourly", "on": False})
@@ -296,6 +317,43 @@ class TestChange:
         wait_for(lambda: (found := state(watched.workspace, "fresh")).basis != before and found.seen)
         (watched.root / "data" / "b.csv").write_text("2")
         self.ended(watched, 1)
+
+
+class TestWatch:
+    TRIGGER = Trigger(name="fresh", on="change", do="train", paths=("data/**",), debounce="10ms")
+
+    def test_a_name_that_is_no_utf_8_stops_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(watch_module, "_PAUSE", 0.1)
+        (tmp_path / "data").mkdir()
+        watch = Watch(tmp_path, (self.TRIGGER,), (), frozenset())
+        watch.start()
+        try:
+            empty = wait_for(lambda: watch.at_rest("fresh"))
+            Path(os.fsdecode(os.fsencode(tmp_path) + b"/data/\xff.csv")).touch()
+            one = wait_for(lambda: (found := watch.at_rest("fresh")) != empty and found)
+            (tmp_path / "data" / "b").touch()
+            wait_for(lambda: watch.at_rest("fresh") != one)
+            assert not watch.is_dead
+        finally:
+            watch.stop()
+
+    def test_one_whose_thread_has_died_is_begun_anew(
+        self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        configure(Project(workspace), FRESH)
+        seer = Triggers(workspace)
+        with monkeypatch.context() as patched:
+            patched.setattr(Watch, "_work", lambda _: None)
+            seer.look(config := workspace.config())
+            dead = seer._watch
+            assert dead is not None
+            wait_for(lambda: dead.is_dead)
+        due(workspace, "other", 0.0)  # news in the store
+        seer.look(config)
+        try:
+            wait_for(lambda: seer._watch is not None and seer._watch.at_rest("fresh"))
+        finally:
+            seer.stop()
 
 
 class TestAfter:

@@ -7,10 +7,10 @@ from typing import Any
 
 from mlops_console.actions.base import Action, JobContext, RunsIn, ensure_writable
 from mlops_console.core.errors import MlopsError, RefusedError, StoreError, UsageError
-from mlops_console.core.jobs import Turn
+from mlops_console.core.jobs import Job, Turn
 from mlops_console.core.plans import Plan
 from mlops_console.core.text import did_you_mean
-from mlops_console.store import jobs, ledger
+from mlops_console.store import jobs, ledger, runs
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import actor as os_user
 from mlops_console.store.workspace import Workspace
@@ -33,6 +33,7 @@ _TABLE = {
     "set_trigger": "mlops_console.actions.set_trigger",
     "fire_trigger": "mlops_console.actions.fire_trigger",
 }
+_NAMES_ITS_RUN = {"sweep": "sweep"}  # the field of the run that the plan names anew, each time that it is asked for
 
 
 def get(name: str) -> Action[Any]:
@@ -89,18 +90,35 @@ def queue(
     """Queue an action that is performed by the worker: the job, and whether it was there already to do the same.
 
     Raises:
-        UsageError: the request makes no sense.
+        UsageError: the request makes no sense, or its key is that of a job which does something else.
     """
     action = get(name)
     checked = action.check(request)
     asked = checked.model_dump(mode="json")
-    found = jobs.same(tx, name, asked, turn.key)
+    found = _keyed(tx, name, subject, turn.key) if turn.key is not None else _same(tx, name, asked, turn)
     if found is not None:
         return found.id, True
     job_id = jobs.enqueue(tx, name, subject, asked, actor, turn)
     if action.queued is not None:
         action.queued(tx, workspace, checked, job_id)
     return job_id, False
+
+
+def _keyed(tx: Connection, name: str, subject: str, key: str) -> Job | None:
+    found = jobs.with_key(tx, key)
+    if found is not None and (found.action, found.subject) != (name, subject):
+        raise UsageError(
+            f"The key {key!r} is that of job {found.id} ({found.action} {found.subject}), not of {name} {subject}.",
+            "Give each kind of job keys of its own.",
+        )
+    return found
+
+
+def _same(tx: Connection, name: str, asked: Mapping[str, Any], turn: Turn) -> Job | None:
+    """What the plan has only named for this asking makes no difference; the run of a job that goes on with it does."""
+    field = _NAMES_ITS_RUN.get(name)
+    apart = field if field is not None and not runs.of_ids(tx, [str(asked[field])]) else None
+    return jobs.same(tx, name, asked, turn, apart)
 
 
 def perform(workspace: Workspace, name: str, request: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:

@@ -10,6 +10,7 @@ from pydantic import Field
 from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.text import duration, safe_line, size
+from mlops_console.pipelines import sweep
 from mlops_console.store import trash
 from mlops_console.store.objects import SETTLED
 from mlops_console.store.workspace import Workspace
@@ -65,6 +66,7 @@ def _perform(workspace: Workspace, request: PurgeRuns, job: JobContext) -> dict[
         trash.forget_experiments(tx)
     freed = workspace.objects.sweep(lambda: _needed(workspace))
     _sweep_logs(workspace)
+    sweep.forget(workspace, lambda: _known(workspace))
     return {"runs": gone, "kept": list(found.kept), "freed": freed}
 
 
@@ -92,6 +94,11 @@ def _needed(workspace: Workspace) -> set[str]:
         return trash.needed_objects(db)
 
 
+def _known(workspace: Workspace) -> set[str]:
+    with workspace.store.read() as db:
+        return trash.known_ids(db)
+
+
 def _sweep_logs(workspace: Workspace) -> None:
     """Delete the logs of runs that an earlier purge was killed over; not of those that have yet to reach the store."""
     old = [
@@ -99,8 +106,7 @@ def _sweep_logs(workspace: Workspace) -> None:
         for folder in workspace.logs_dir.iterdir()
         if len(folder.name) == _ID_LENGTH and folder.is_dir() and time.time() - folder.stat().st_mtime > SETTLED
     ]
-    with workspace.store.read() as db:
-        known = trash.known_ids(db) if old else set()
+    known = _known(workspace) if old else set()
     for folder in old:
         if folder.name not in known:
             shutil.rmtree(folder, ignore_errors=True)

@@ -7,9 +7,9 @@ from mlops_console.core.errors import UsageError
 from mlops_console.core.jobs import Job
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.runs import RunStatus
-from mlops_console.pipelines.runner import end_run
 from mlops_console.store import jobs, runs
 from mlops_console.store.database import Connection
+from mlops_console.store.stages import end_run
 from mlops_console.store.workspace import Workspace
 
 

@@ -1,6 +1,7 @@
 """Run a pipeline many times with other params, and find the best."""
 
 import shlex
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field
@@ -16,9 +17,9 @@ from mlops_console.core.search_space import Dimension, parse_dimension
 from mlops_console.core.text import param
 from mlops_console.pipelines import params as pipeline_params
 from mlops_console.pipelines.study import Sampler, check_installed, grid_of
-from mlops_console.pipelines.sweep import Objective, Sweep, run_sweep
+from mlops_console.pipelines.sweep import Objective, Sweep, run_sweep, trials_of
 from mlops_console.remote.executors import executor_of
-from mlops_console.store import runs
+from mlops_console.store import jobs, runs
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
@@ -64,14 +65,16 @@ def _plan(workspace: Workspace, request: SweepRequest) -> Plan:
     space = _space(workspace, config, request)
     count = _count(request, space)
     at_once = f", {request.parallel} at once" if request.parallel > 1 else ""
+    resumed = _resumed(workspace, request, count)
     more = {"tpe": "by Optuna's TPE", "random": "at random", "grid": "on a grid"}[request.sampler]
     return Plan(
         action="sweep",
         subject=name,
-        title=f"Sweep pipeline {name}: {count:,} trials{at_once}",
-        command=_command(name, request),
+        title=f"{resumed.title if resumed else f'Sweep pipeline {name}'}: {count:,} trials{at_once}",
+        command=resumed.command if resumed else _command(name, request),
         changes=tuple(Change(key, param(_now(workspace, config, request, key)), request.space[key]) for key in space),
         notes=(
+            *([f"{resumed.done:,} of them are done."] if resumed else []),
             f"{objective.goal.capitalize()} {objective.metric}, {more}.",
             *(["A trial that is worse than the median of the others is ended early."] if request.prune else []),
             *train.where(config),
@@ -80,12 +83,44 @@ def _plan(workspace: Workspace, request: SweepRequest) -> Plan:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Resumed:
+    title: str
+    command: str
+    done: int  # trials
+
+
+def _resumed(workspace: Workspace, request: SweepRequest, count: int) -> _Resumed | None:
+    """The sweep that is to go on; None for a new one.
+
+    Raises:
+        UsageError: nothing of it is left to do.
+    """
+    if request.sweep is None:
+        return None
+    with workspace.store.read() as db:
+        run = next(iter(runs.of_ids(db, [request.sweep])), None)
+    if run is None:
+        return None
+    ended = (RunStatus.SUCCEEDED, RunStatus.FAILED)
+    trials = trials_of(workspace, run.id).values()
+    done = sum(any(made.status in ended or made.tags.get("pruned") for made in found) for found in trials)
+    if run.status is RunStatus.SUCCEEDED and done >= count:
+        raise UsageError(
+            f"All {count:,} trials of sweep {run.name} are done.",
+            f"For more of them: mlops-console sweep --resume {run.name} --trials {2 * count}",
+        )
+    words = ["mlops-console", "sweep", "--resume", run.name]
+    return _Resumed(f"Go on with sweep {run.name}", shlex.join(words), done)
+
+
 def _queued(tx: Connection, workspace: Workspace, request: SweepRequest, job_id: int) -> None:
     config = workspace.config()
     name, pipeline = train.pipeline_of(config, request.pipeline)
     assert request.sweep is not None, "the plan settles it"
     if runs.requeue(tx, request.sweep, job_id):
         return
+    _ensure_ended(tx, request.sweep)
     experiment = pipeline.experiment or config.project.name
     runs.create(
         tx, run_id=request.sweep, name=generate(), experiment=experiment, status=RunStatus.QUEUED, job_id=job_id
@@ -93,6 +128,19 @@ def _queued(tx: Connection, workspace: Workspace, request: SweepRequest, job_id:
     objective = _objective(config, request)
     runs.set_tags(tx, request.sweep, {"sweep": name, "objective": f"{objective.goal} {objective.metric}"})
     runs.set_params(tx, request.sweep, {**request.params, **request.space})
+
+
+def _ensure_ended(tx: Connection, sweep: str) -> None:
+    """See that nothing runs the sweep that is to go on."""
+    run = next(iter(runs.of_ids(tx, [sweep])), None)
+    if run is None:
+        return
+    if run.job_id is not None and jobs.get(tx, run.job_id).stop_requested_at is not None:
+        raise UsageError(f"Sweep {run.name} is still stopping.", "Resume it once it has ended.")
+    raise UsageError(
+        f"Sweep {run.name} still runs, as job {run.job_id}.",
+        f"Wait for its end, or stop it with 'mlops-console job cancel {run.job_id}'.",
+    )
 
 
 def _perform(workspace: Workspace, request: SweepRequest, job: JobContext) -> dict[str, Any]:

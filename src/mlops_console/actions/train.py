@@ -23,8 +23,9 @@ from mlops_console.pipelines.executor import Executor
 from mlops_console.pipelines.forecast import forecast, usual_times
 from mlops_console.pipelines.graph import OrderedStage, check_deps, check_stage, order, part_of
 from mlops_console.pipelines.params import Params, flatten
+from mlops_console.pipelines.pipeline_run import PipelineRun, stage_rows
 from mlops_console.pipelines.resources import Limits
-from mlops_console.pipelines.runner import PipelineRun, run_stages, stage_rows
+from mlops_console.pipelines.runner import run_stages
 from mlops_console.remote.executors import executor_of
 from mlops_console.store import runs, stages
 from mlops_console.store.database import Connection
@@ -131,6 +132,7 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str, e
         limits(config),
         usual_times(workspace, name, ordered),
         workspace.root,
+        config.worker.grace,
         slots=config.worker.slots,
         keep_going=request.keep_going,
         forced=request.force,

@@ -45,7 +45,7 @@ def act(
         show_json(_document(workspace, job, execution.plan))
     else:
         show(_sentence(job, again=execution.again))
-    _end(_error(job), as_json=as_json)
+    _end(error_of(job, wait=wait), as_json=as_json)
 
 
 def _document(workspace: Workspace, job: Job, plan: Plan) -> dict[str, Any]:
@@ -76,7 +76,13 @@ def _sentence(job: Job, *, again: bool = False) -> str:
             return f"Job {job.id} ({job.action} {job.subject}) {job.state}."
 
 
-def _error(job: Job) -> MlopsError | None:
+def error_of(job: Job, *, wait: bool = True) -> MlopsError | None:
+    """Why a job did not succeed; `wait`: its end was waited for."""
+    if wait and not job.state.is_final:
+        return JobError(
+            f"Job {job.id} is still queued: the worker was stopped, or could not start.",
+            "'mlops-console worker start' starts one; .mlops/worker.log tells why it ended.",
+        )
     if job.state is JobState.REFUSED:
         return RefusedError(job.error or f"Job {job.id} was refused.")
     if job.state.is_final and job.state is not JobState.SUCCEEDED:

@@ -5,14 +5,13 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from mlops_console.cli import shapes
-from mlops_console.cli.acting import act
+from mlops_console.cli.acting import act, error_of
 from mlops_console.cli.options import JsonOption, WaitOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import comparison, text
 from mlops_console.core.comparison import Comparison, Line
 from mlops_console.core.datasets import RunInput
-from mlops_console.core.errors import ConfigError, JobError, RefusedError, UsageError
-from mlops_console.core.jobs import JobState
+from mlops_console.core.errors import ConfigError, UsageError
 from mlops_console.data.importance import Importance, caveats, from_result
 from mlops_console.store import datasets, runs
 from mlops_console.store.workspace import Workspace
@@ -92,10 +91,9 @@ def _performed(workspace: Workspace, request: dict[str, Any]) -> dict[str, Any]:
     execution = client.execute(workspace, "importance", request)
     assert execution.job_id is not None, "importance is a job"
     job = client.wait(workspace, execution.job_id)
-    if job.state is JobState.REFUSED:
-        raise RefusedError(job.error or "It was refused.")
-    if job.state is not JobState.SUCCEEDED:
-        raise JobError(job.error or f"Job {job.id} ended {job.state}.")
+    error = error_of(job)
+    if error is not None:
+        raise error
     return dict(job.result)
 
 

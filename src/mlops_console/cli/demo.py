@@ -14,11 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
+from mlops_console.cli.acting import error_of
 from mlops_console.cli.output import show
 from mlops_console.cli.status import show_overview
 from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.errors import JobError, StoreError, UsageError
-from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments, jobs, models
 from mlops_console.store.shipped import shipped
 from mlops_console.store.workspace import Workspace, open_workspace
@@ -154,12 +154,9 @@ def _do(workspace: Workspace, told: str, action: str, request: dict[str, Any]) -
     show(f"  {told} …")
     job_id = client.execute(workspace, action, request).job_id
     assert job_id is not None, f"{action} is a job"
-    job = client.wait(workspace, job_id)
-    if job.state is not JobState.SUCCEEDED:
-        raise JobError(
-            f"The demo stopped: {(job.error or str(job.state)).rstrip('.')}.",
-            f"'mlops-console job show {job_id}' tells more.",
-        )
+    error = error_of(client.wait(workspace, job_id))
+    if error is not None:
+        raise JobError(f"The demo stopped: {error.message}", f"'mlops-console job show {job_id}' tells more.")
 
 
 def _await_servers(workspace: Workspace, script: Script) -> None:

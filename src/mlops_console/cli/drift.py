@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from mlops_console.cli import shapes
+from mlops_console.cli.acting import error_of
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
 from mlops_console.core.drift import DriftReport, DriftVerdict
-from mlops_console.core.errors import JobError, NotFoundError, RefusedError
-from mlops_console.core.jobs import JobState
+from mlops_console.core.errors import NotFoundError
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
@@ -35,10 +35,9 @@ def check(
     execution = client.execute(found, "check_drift", request)
     assert execution.job_id is not None, "check_drift is a job"
     job = client.wait(found, execution.job_id)
-    if job.state is JobState.REFUSED:
-        raise RefusedError(job.error or "The drift check was refused.")
-    if job.state is not JobState.SUCCEEDED:
-        raise JobError(job.error or f"The drift check ended {job.state}.")
+    error = error_of(job)
+    if error is not None:
+        raise error
     _show(found, int(job.result["report"]), as_json=as_json)
 
 

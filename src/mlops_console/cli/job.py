@@ -35,10 +35,11 @@ def list_jobs(
     if not found:
         show("There are no jobs yet: 'mlops-console train' makes one.")
         return
+    now = time.time()
     show_table(
         ("JOB", "ACTION", "ON", "STATE", "BY", "QUEUED", "TOOK", "TELLS"),
         [
-            (j.id, j.action, j.subject, j.state, j.actor, text.age(j.created_at), _took(j), j.error or j.progress_text)
+            (j.id, j.action, j.subject, j.state, j.actor, text.age(j.created_at), _took(j), j.telling(now))
             for j in found
         ],
         right=("JOB", "TOOK"),
@@ -54,9 +55,10 @@ def show_job(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonO
         show_json(document)
         return
     show(f"job {found.id}  {found.action} {found.subject}  {found.state}  {_took(found)}")
-    for name in ("actor", "error", "progress_text", "exit_code", "request", "result"):
-        if document[name] not in (None, "", {}):
-            value = document[name]
+    told = {**document, "tells": found.telling(time.time())}
+    for name in ("actor", "tells", "exit_code", "request", "result"):
+        if told[name] not in (None, "", {}):
+            value = told[name]
             show(f"  {name:<14}{json.dumps(value) if isinstance(value, dict) else value}")
 
 
@@ -79,12 +81,15 @@ def retry(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonOpti
     old = _get(found, job)
     if not old.state.is_final:
         raise UsageError(f"Job {job} is {old.state}.", "Wait for its end, or cancel it first.")
-    job_id = client.execute(found, old.action, old.request).job_id
-    assert job_id is not None, "a job's action is queued"
+    execution = client.execute(found, old.action, old.request)
+    assert execution.job_id is not None, "a job's action is queued"
+    new = _get(found, execution.job_id)
     if as_json:
-        show_json(shapes.job(_get(found, job_id)))
+        show_json(shapes.job(new))
+    elif execution.again:
+        show(f"Job {new.id}, which is {new.state}, is to do already what job {job} was to: {old.action} {old.subject}.")
     else:
-        show(f"Job {job_id} does what job {job} was to do: {old.action} {old.subject}.")
+        show(f"Job {new.id} does what job {job} was to do: {old.action} {old.subject}.")
 
 
 def _get(workspace: Workspace, job: int) -> Job:

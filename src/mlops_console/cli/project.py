@@ -39,6 +39,16 @@ name = "{name}"
 # deps = ["fit.py", "build/train.csv", "build/test.csv"]
 # params = ["fit"]               # the section of params.toml that it reads
 
+# A table that runs read: its versions are kept, and 'mlops-console dataset infer raw' proposes what it should hold.
+# [datasets.raw]
+# path = "data/raw.csv"
+
+# What starts a pipeline by itself: a schedule, a change of files, the end of another pipeline, drift.
+# [[triggers]]
+# on = "schedule"
+# cron = "0 3 * * mon"
+# do = "train"
+
 # Which figure says that one version is better than another.
 # [models.{name}]
 # metric = "test/roc_auc"

@@ -49,6 +49,7 @@ def sweep(
                     f"Run {run.name} is no sweep.", "'mlops-console run list -f 'tags.sweep > \"\"'' shows them."
                 )
             request = dict(jobs.get(db, run.job_id).request)
+        request |= {"trials": trials} if trials is not None else {}
     else:
         request = _request(pipeline, space or [], fixed or [])
         options: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """`worker run|start|stop|status|unit`."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,12 +15,15 @@ app = typer.Typer(help="The background process that performs jobs and keeps serv
 
 
 @app.command("run")
-def run(workspace: WorkspaceOption = None) -> None:
+def run(
+    stay: Annotated[bool, typer.Option("--stay", help="Stay also where there is nothing to do.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
     """Be the worker, in the foreground, until it is stopped or idle."""
     from mlops_console.worker import loop
 
     found = find_workspace(workspace)
-    if not loop.run(found.root):
+    if not loop.run(found.root, stay=stay):
         raise RefusedError(f"{found.root} has a worker already.", "'mlops-console worker status' tells which.")
 
 

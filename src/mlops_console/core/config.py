@@ -8,27 +8,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.expectations import Expectations
-from mlops_console.core.models import NAME
+from mlops_console.core.names import Name, Span
+from mlops_console.core.names import seconds as seconds  # for those that read a span of theirs
 from mlops_console.core.text import did_you_mean
 from mlops_console.core.triggers import Trigger
 from mlops_console.core.triggers import check as check_triggers
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-
-
-def seconds(span: str) -> float:
-    """`"90s"`, `"30m"`, `"1h"`, `"2d"` in seconds.
-
-    Raises:
-        ValueError: the text is not a span.
-    """
-    match = _SPAN.fullmatch(span.strip())
-    if match is None:
-        raise ValueError(f"{span!r} is not a time span such as 90s, 30m, 1h or 2d")
-    return float(match.group(1)) * _SECONDS[match.group(2)]
 
 
 def size(text: str) -> int:
@@ -43,17 +30,6 @@ def size(text: str) -> int:
     number, prefix, binary = match.groups()
     unit: int = (1024 if binary else 1000) ** (1 + "kMGT".find(prefix or " "))
     return round(float(number) * unit)
-
-
-def _is_name(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError("a name has letters, digits, '_', '.' and '-', and starts with a letter or digit")
-    return name
-
-
-def _is_span(span: str) -> str:
-    seconds(span)
-    return span
 
 
 def _is_some_time(span: str) -> str:
@@ -87,9 +63,7 @@ def _is_env_name(name: str) -> str:
     return name
 
 
-Name = Annotated[str, AfterValidator(_is_name)]
 EnvName = Annotated[str, AfterValidator(_is_env_name)]
-Span = Annotated[str, AfterValidator(_is_span)]
 Text = Annotated[str, AfterValidator(_has_no_nul)]  # what is given to the operating system
 Size = Annotated[str, AfterValidator(_is_size)]
 MatrixKey = Annotated[str, AfterValidator(_is_matrix_key)]

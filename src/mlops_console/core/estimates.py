@@ -1,10 +1,13 @@
 """How long stages usually take, how long a pipeline will still take, and which stages that hangs on."""
 
+import heapq
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from mlops_console.core.runs import RunStatus, StageRun
+from mlops_console.core.text import duration
 
 _ENOUGH = 3  # runs, before one may be called slow
 _SLOW = 1.5  # times the usual time at least
@@ -18,6 +21,11 @@ class Usual:
     low: float
     high: float
     runs: int
+
+    def __str__(self) -> str:
+        low, median, high = map(duration, (self.low, self.median, self.high))
+        spread = f" ({low}–{high})" if low != high else ""
+        return f"{median}{spread} in {self.runs} run{'s' if self.runs > 1 else ''}"
 
     def is_slow(self, took: float) -> bool:
         """Whether it takes longer than it ever should: beyond Tukey's fence, and well beyond the median."""
@@ -35,22 +43,64 @@ def usual(seconds: Sequence[float]) -> Usual | None:
     return Usual(median, low, high, len(seconds))
 
 
-def left(stages: Iterable[StageRun], times: Mapping[str, Usual], now: float) -> float | None:
-    """Seconds until all stages have ended, if each takes its usual time and none waits for a slot.
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Seconds until the end of a pipeline: by the median of each stage's times, and by the ends of their middle half.
 
-    None where a stage that has not ended never ran before: nothing can be said.
+    `late` are the running stages that take longer than nearly ever: of these the past does not tell.
     """
-    ends: dict[str, float] = {}
-    for stage in stages:
-        if stage.status.is_final:
-            ends[stage.stage] = 0.0
-            continue
-        if stage.stage not in times:
-            return None
-        passed = now - stage.started_at if stage.started_at is not None else 0.0
-        own = max(times[stage.stage].median - passed, 0.0)
-        ends[stage.stage] = max((ends.get(dep, 0.0) for dep in stage.deps), default=0.0) + own
-    return max(ends.values(), default=None)
+
+    median: float
+    low: float
+    high: float
+    late: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.late:
+            return f"{', '.join(self.late)} longer than usual"
+        low, median, high = map(duration, (self.low, self.median, self.high))
+        return f"{median} left" if low == high else f"{median} left ({low}–{high})"
+
+
+def left(stages: Sequence[StageRun], times: Mapping[str, Usual], now: float, slots: int) -> Left | None:
+    """What is left if each stage takes its usual time and at most `slots` run at once.
+
+    Args:
+        stages: in the order of the DAG.
+
+    Returns:
+        None where a stage that has not ended never ran before, or there is none: nothing can be said.
+    """
+    unfinished = [stage for stage in stages if not stage.status.is_final]
+    if not stages or any(stage.stage not in times for stage in unfinished):
+        return None
+    passed = {stage.stage: took(stage, now) or 0.0 for stage in unfinished}
+    found = sorted(
+        _until_end(unfinished, {name: max(seconds(times[name]) - passed[name], 0.0) for name in passed}, slots)
+        for seconds in (attrgetter("low"), attrgetter("median"), attrgetter("high"))
+    )
+    running = [stage.stage for stage in unfinished if stage.started_at is not None]
+    late = tuple(name for name in running if times[name].is_slow(passed[name]))
+    return Left(found[1], found[0], found[2], late)
+
+
+def _until_end(stages: Sequence[StageRun], seconds: Mapping[str, float], slots: int) -> float:
+    """Stages begin in their order, each as soon as there is a slot and what it waits for has ended."""
+    waiting = [stage for stage in stages if stage.started_at is None]
+    running = [(seconds[stage.stage], stage.stage) for stage in stages if stage.started_at is not None]
+    heapq.heapify(running)
+    now = 0.0
+    unfinished = set(seconds)
+    while running or waiting:
+        ready = [stage for stage in waiting if not unfinished & set(stage.deps)]
+        for stage in ready[: max(slots - len(running), 0)]:
+            waiting.remove(stage)
+            heapq.heappush(running, (now + seconds[stage.stage], stage.stage))
+        if not running:  # what the others wait for is not among them
+            return now + sum(seconds[stage.stage] for stage in waiting)
+        now, ended = heapq.heappop(running)
+        unfinished.discard(ended)
+    return now
 
 
 def critical_path(stages: Sequence[StageRun], seconds: Mapping[str, float]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from mlops_console.core.runs import ProcessIdentity
+from mlops_console.core.text import clock
 
 MONITOR = "monitor"  # the actor of the drift checks that the worker queues by itself
 
@@ -59,6 +60,17 @@ class Job:
     error: str | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
     turn: Turn = Turn()
+
+    def telling(self, now: float) -> str:
+        """What there is to say beside its state: why it failed, when its turn comes, what it is at."""
+        if self.error:
+            return self.error
+        if self.state is JobState.QUEUED:
+            later = self.turn.not_before if self.turn.not_before is not None and self.turn.not_before > now else None
+            return f"begins at {clock(later)}" if later is not None else ""
+        if self.state is not JobState.RUNNING:
+            return ""  # what it told at last is over
+        return self.progress_text if self.stop_requested_at is None else "stopping"
 
 
 @dataclass(frozen=True, slots=True)

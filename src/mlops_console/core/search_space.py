@@ -1,5 +1,6 @@
 """What a sweep tries: the range of each param, as people write it."""
 
+import datetime as dt
 import math
 import re
 from collections.abc import Callable
@@ -56,12 +57,17 @@ def parse_dimension(text: str, value_of: Callable[[str], Any]) -> tuple[str, Dim
         return key, _range(key, *match.groups())
     if ".." in written:
         raise UsageError(f"{key} is to be tried from {written!r}, which is no range of numbers.", _HINT)
-    values = tuple(value_of(value.strip()) for value in written.split(","))
+    values = tuple(_plain(value_of(value.strip())) for value in written.split(","))
     if len(values) < 2:
         raise UsageError(f"{key} has only one value to try: {written}.", "Give two or more, or use -p of train.")
     if len({repr(value) for value in values}) < len(values):
         raise UsageError(f"{key} has a value twice: {written}.", "Name each once.")
     return key, Choice(values)
+
+
+def _plain(value: Any) -> Any:
+    """A date or time as its text: what is tried is kept as JSON, and `override` reads it back."""
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else value
 
 
 def _range(key: str, log: str | None, low: str, high: str, step: str | None) -> Range:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mlops_console.core.errors import ConfigError
-from mlops_console.core.models import NAME
+from mlops_console.core.names import Name, Span
 from mlops_console.core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -31,19 +31,6 @@ _KEYS: Mapping[Kind, Mapping[str, bool]] = {  # the keys of each kind, and wheth
 _MOST_MISSED = 1_000  # firings that are counted
 _MINUTE = dt.timedelta(minutes=1)
 _HOURS = 24
-
-
-def _is_name(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError("a name has letters, digits, '_', '.' and '-', and starts with a letter or digit")
-    return name
-
-
-def _is_span(span: str) -> str:
-    from mlops_console.core.config import seconds  # which imports this module
-
-    seconds(span)
-    return span
 
 
 def _is_cron(cron: str) -> str:
@@ -85,7 +72,6 @@ def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-_Name = Annotated[str, AfterValidator(_is_name)]
 _Path = Annotated[str, AfterValidator(_is_inside)]
 
 
@@ -101,20 +87,26 @@ class Trigger(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: _Name
+    name: Name
     on: Kind
-    do: _Name
+    do: Name
     params: Annotated[dict[str, Any], AfterValidator(_flat)] = Field(default_factory=dict)
     enabled: bool = True
     cron: Annotated[str, AfterValidator(_is_cron)] | None = None
     timezone: Annotated[str, AfterValidator(_is_timezone)] | None = None
     missed: Literal["run", "skip"] = "run"
     paths: tuple[_Path, ...] = ()
-    debounce: Annotated[str, AfterValidator(_is_span)] = "2s"
-    pipeline: _Name | None = None
-    environment: _Name | None = None
+    debounce: Span = "2s"
+    pipeline: Name | None = None
+    environment: Name | None = None
     most_per_day: int = Field(default=3, ge=1)
     stop_after: int = Field(default=3, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """Most projects have one of a kind, which needs no name of its own: `train-on-drift`."""
+        return {"name": f"{given.get('do')}-on-{given.get('on')}", **given} if isinstance(given, dict) else given
 
     @property
     def when(self) -> str:

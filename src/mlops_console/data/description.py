@@ -1,6 +1,7 @@
 """A dataset as the store keeps it: fingerprint, size, schema, profile and sample."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -27,16 +28,21 @@ class Description:
 
 
 def describe(data: Any) -> Description:
-    """Describe what `data.frames.as_frame` takes.
+    """Describe what `data.frames.as_frame` takes; a file as `data.scan` does, so that it is what a stage reads.
 
     Raises:
-        TypeError, UsageError, NotFoundError: as `as_frame` does.
+        TypeError, UsageError, NotFoundError: as these do.
     """
     from mlops_console.data.fingerprint import hash_frame
     from mlops_console.data.frames import as_frame
     from mlops_console.data.profile import profile, schema
     from mlops_console.data.samples import pack_sample, take_sample
+    from mlops_console.data.scan import scan
 
+    if isinstance(data, str | Path):
+        found = scan(Path(data))
+        sample = pack_sample(take_sample(found.frame))
+        return Description(found.sha256, found.rows, found.columns, found.schema, found.profile, sample)
     frame = as_frame(data)
     return Description(
         hash_frame(frame),

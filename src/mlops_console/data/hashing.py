@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 from mlops_console.core.errors import JobStopped, StoreError, UsageError
 from mlops_console.core.text import safe_line
+from mlops_console.core.triggers import IGNORED
 from mlops_console.store import file_hashes
 from mlops_console.store.file_hashes import Stamp
 from mlops_console.store.workspace import Workspace
 
-LEFT_OUT = frozenset({".mlops", ".git", "__pycache__"})  # folders whose content changes by itself
+LEFT_OUT = IGNORED  # folders of deps whose content changes by itself
+_EMPTY = hashlib.sha256().hexdigest()
 _BLOCK = 1 << 20  # bytes
 _THREADS = min(8, 2 * (os.cpu_count() or 1))
 _PORTION = 200  # small files
@@ -40,12 +42,18 @@ class HashedFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A file or a folder by its content. `sha256` of a folder is that of the names and contents of all its files."""
+    """A file or a folder by its content.
+
+    Attributes:
+        sha256: of a folder, that of the names and contents of all its files, and of the names of its empty folders.
+        empty: the folders below it that hold nothing; told only of a tree that was hashed as a whole.
+    """
 
     path: str
     sha256: str
     is_folder: bool
     files: tuple[HashedFile, ...]
+    empty: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -106,45 +114,56 @@ class Hasher:
         self._progress = progress
         self._stopping = stopping
 
-    def tree(self, path: str) -> Tree | None:
+    def tree(self, path: str, *, whole: bool = False) -> Tree | None:
         """The file or folder at a path of the project; None where there is nothing.
 
-        Symbolic links are followed, where they stay inside of the project. Folders called .git, .mlops and __pycache__
-        are left out.
+        Symbolic links are followed, where they stay inside of the project.
+
+        Args:
+            whole: with all that is there. Otherwise folders called .git, .mlops and __pycache__ are left out, and
+                empty ones don't count.
 
         Raises:
             UsageError: it can't be read, is neither file nor folder, or a link leads out of the project.
             JobStopped: see `stopping`.
         """
         with _no_collections():
-            return self._tree(os.path.normpath(path))
+            return self._tree(os.path.normpath(path), whole)
 
-    def _tree(self, path: str) -> Tree | None:
+    def _tree(self, path: str, whole: bool) -> Tree | None:
         place = self._root / path
+        empty: list[str] | None = [] if whole else None
         try:
-            found = list(self._walk(place, path))
+            found = list(self._walk(place, path, empty))
             is_folder = place.is_dir()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise UsageError(f"{error.filename or path} can't be read: {error.strerror}.", "Mend that.") from None
-        hashes = self._hashes(path, found)
+        hashes = self._hashes(path, found, whole)
         files = tuple(HashedFile(f.path, hashes[f.path], f.stamp.size, f.executable) for f in found)
         if not is_folder:
             return Tree(path, files[0].sha256, False, files)
-        return Tree(path, listing_sha256(path, [(file.path, file.sha256) for file in files]), True, files)
+        listed = [(file.path, file.sha256) for file in files] + [empty_entry(folder) for folder in empty or ()]
+        return Tree(path, listing_sha256(path, listed), True, files, tuple(empty or ()))
 
-    def _walk(self, place: Path, path: str) -> Iterator[_Found]:
-        """Every file at or below a place, in the order of their paths."""
+    def _walk(self, place: Path, path: str, empty: list[str] | None) -> Iterator[_Found]:
+        """Every file at or below a place, in the order of their paths.
+
+        Args:
+            empty: gets the folders that hold nothing; with None some folders are left out.
+        """
         info = place.stat()
         if place.is_symlink() or self._is_behind_a_link(place.parent, path):
             self._check_link(place, path)
         if not stat.S_ISDIR(info.st_mode):
             yield _file(path, info)
             return
-        yield from self._walk_folder(place, path, ())
+        yield from self._walk_folder(place, path, (), empty)
 
-    def _walk_folder(self, folder: Path, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[_Found]:
+    def _walk_folder(
+        self, folder: Path, path: str, above: tuple[tuple[int, int], ...], empty: list[str] | None
+    ) -> Iterator[_Found]:
         try:
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
@@ -152,6 +171,9 @@ class Hasher:
             if above:  # it was taken away a moment ago
                 return
             raise
+        if not entries and above and empty is not None:
+            _check_name(path)
+            empty.append(path)
         for entry in entries:
             below = entry.name if path == "." else f"{path}/{entry.name}"
             if entry.is_symlink():
@@ -164,11 +186,11 @@ class Hasher:
                 raise UsageError(f"{below} is a symbolic link to nothing.", "Take it away.") from None
             if not stat.S_ISDIR(info.st_mode):
                 yield _file(below, info)
-            elif entry.name not in LEFT_OUT:
+            elif empty is not None or entry.name not in LEFT_OUT:
                 here = (info.st_dev, info.st_ino)
                 if here in above:
                     raise UsageError(f"{below} is a link to a folder above it.", "Take it away.")
-                yield from self._walk_folder(Path(entry.path), below, (*above, here))
+                yield from self._walk_folder(Path(entry.path), below, (*above, here), empty)
 
     def _is_behind_a_link(self, above: Path, path: str) -> bool:
         return os.path.realpath(above) != os.path.normpath(f"{os.path.realpath(self._root)}/{os.path.dirname(path)}")  # noqa: PTH120
@@ -181,12 +203,14 @@ class Hasher:
                 "Put the file itself there; what is outside can't be watched or kept.",
             )
 
-    def _hashes(self, path: str, found: Sequence[_Found]) -> dict[str, str]:
+    def _hashes(self, path: str, found: Sequence[_Found], whole: bool) -> dict[str, str]:
         with self._workspace.store.read() as db:
             known = file_hashes.known(db, path)
         hashes = {f.path: known[f.path][1] for f in found if f.path in known and known[f.path][0] == f.stamp}
         missing = [f for f in found if f.path not in hashes]
         gone = known.keys() - {f.path for f in found}
+        if gone and not whole:  # what was left out was not looked for
+            gone = {other for other in gone if not is_left_out(other, path)}
         if missing:
             hashes |= _Work(self._workspace, self._root, path, missing, self._progress, self._stopping).done()
         if gone:
@@ -235,6 +259,7 @@ class _Work:
                         wait((done,), 0.1)
                         self._look_up()
                     self._note(done.result())
+                    self._look_up()
         except BaseException:
             self._stopping = lambda: True  # the threads need not go on
             raise
@@ -296,6 +321,17 @@ class _Work:
                 file_hashes.remember(tx, fresh)
 
 
+def is_left_out(path: str, tree: str) -> bool:
+    """Whether a file of a tree is below one of the folders that are left out of deps."""
+    skipped = 0 if tree == "." else len(tree) + 1
+    return not LEFT_OUT.isdisjoint(path[skipped:].split("/")[:-1])
+
+
+def empty_entry(folder: str) -> tuple[str, str]:
+    """An empty folder as an entry of a listing, told from a file by its last letter."""
+    return f"{folder}/", _EMPTY
+
+
 def listing_sha256(folder: str, files: Sequence[tuple[str, str]]) -> str:
     """Of the pairs (path, SHA-256) of all files of a folder, in the order of their paths."""
     digest = hashlib.sha256(b"mlops-console folder, format 1\n")
@@ -320,11 +356,15 @@ def _no_collections() -> Iterator[None]:
 def _file(path: str, info: os.stat_result) -> _Found:
     if not stat.S_ISREG(info.st_mode):
         raise UsageError(f"{path} is neither a file nor a folder.", "Take it away, or name what it is made from.")
+    _check_name(path)
+    return _Found(path, _stamp(info), bool(info.st_mode & stat.S_IXUSR))
+
+
+def _check_name(path: str) -> None:
     try:
         path.encode()
     except UnicodeEncodeError:
         raise UsageError(f"The name of {path!r} is no UTF-8.", "Give the file another name.") from None
-    return _Found(path, _stamp(info), bool(info.st_mode & stat.S_IXUSR))
 
 
 def _stamp(info: os.stat_result) -> Stamp:

@@ -1,7 +1,7 @@
 """The cache of a pipeline: what a stage has made of the same inputs before is brought back instead of made again."""
 
-import shutil
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from typing import Any
 from mlops_console.core.config import Stage
 from mlops_console.core.errors import StoreError, UsageError
 from mlops_console.core.stage_cache import CachedStage, Inputs, KeptFile, Out, differences
-from mlops_console.data.hashing import Hasher, Tree, listing_sha256
-from mlops_console.pipelines.graph import OrderedStage
+from mlops_console.core.text import safe_line
+from mlops_console.data.hashing import Hasher, Tree, empty_entry, is_left_out, listing_sha256
+from mlops_console.pipelines import outs
+from mlops_console.pipelines.graph import OrderedStage, is_meant
 from mlops_console.pipelines.params import Params, flatten, select
 from mlops_console.store import artifacts, stage_cache
 from mlops_console.store.workspace import Workspace
@@ -41,7 +43,7 @@ def decide(
     """Whether a stage must run.
 
     Args:
-        forced: the names of the stages that are to run in any case; `ALL` for every one.
+        forced: the names of the stages that are to run in any case, as people give them; `ALL` for every one.
         sha256_of: the content of a dep.
     """
     stage = ordered.stage
@@ -65,7 +67,7 @@ def decide(
 
 
 def is_forced(ordered: OrderedStage, forced: tuple[str, ...]) -> bool:
-    return ALL in forced or ordered.name in forced
+    return ALL in forced or any(is_meant(ordered.name, wanted) for wanted in forced)
 
 
 def inputs_of(stage: Stage, params: Params, deps: Mapping[str, str]) -> Inputs:
@@ -87,13 +89,15 @@ def sha256_in(hasher: Hasher, path: str) -> str:
 
 def sha256_made(cached: CachedStage, dep: str) -> str | None:
     """The content that a dep has once the outs of a cached stage are there; None where they are but a part of it."""
-    if not any(dep == out or dep.startswith(f"{out}/") for out in cached.outs):
+    made = {os.path.normpath(path): out for path, out in cached.outs.items()}
+    dep = os.path.normpath(dep)
+    if not any(dep == out or dep.startswith(f"{out}/") for out in made):
         return None
-    if dep in cached.outs:
-        return cached.outs[dep].sha256
     single = next((file.sha256 for file in cached.files if file.path == dep), None)
     below = [(file.path, file.sha256) for file in cached.files if file.path.startswith(f"{dep}/")]
-    return single or (listing_sha256(dep, below) if below else None)
+    is_folder = bool(below) or (dep in made and made[dep].is_folder)
+    counted = [(path, sha256) for path, sha256 in below if not path.endswith("/") and not is_left_out(path, dep)]
+    return single or (listing_sha256(dep, counted) if is_folder else None)
 
 
 class Keeper:
@@ -127,52 +131,80 @@ class Keeper:
             UsageError: an out can't be written where it belongs.
             StoreError: what was kept is damaged; it is kept no longer.
         """
-        for path, out in cached.outs.items():
-            there = self._hasher.tree(path)
+        for given, out in cached.outs.items():
+            path = os.path.normpath(given)
+            there = self._hasher.tree(path, whole=True)
             files = [file for file in cached.files if file.path == path or file.path.startswith(f"{path}/")]
             if there is not None and (there.sha256, there.is_folder) == (out.sha256, out.is_folder):
                 self._make_executable(there, {file.path: file.executable for file in files})
                 continue
             self._save(there, {file.sha256 for file in files})
-            self._write(path, out, files)
+            named = [(file.path, file.sha256, file.executable) for file in files]
+            outs.put(self._workspace.objects, self._folder, path, out.is_folder, named)
 
     def clear(self) -> None:
         """Take the outs of before away, so that those that are there afterwards were made by the stage."""
         for path in self._stage.outs:
-            self._check_place(path)
-            self._save(self._hasher.tree(path), set())
-            self._remove(self._folder / path)
+            outs.check_place(self._folder, path)
+            self._save(self._hasher.tree(path, whole=True), set())
+            outs.take_away(self._folder, path)
 
-    def keep(self, decision: Decision, pipeline: str, name: str, took: float) -> None:
-        """Keep the outs, unless the inputs have changed while the stage ran."""
-        if decision.inputs is None:
-            return
+    def clear_again(self) -> None:
+        """Take away what an attempt has left that failed: nobody but the stage has made it."""
+        for path in self._stage.outs:
+            outs.take_away(self._folder, path)
+
+    def keep(self, decision: Decision, pipeline: str, name: str, took: float) -> str | None:
+        """Keep the outs, unless the inputs have changed while the stage ran; what is wrong with them, if they are none.
+
+        Those that are not kept are remembered, so that a later run does not take them for somebody's own.
+        """
         try:
-            self._keep(decision.inputs, pipeline, name, took)
+            trees = {path: self._tree_of(path) for path in self._stage.outs}
+        except UsageError as error:
+            told = safe_line(error.message.removesuffix("."))
+            return f"has left what can't be an out (a file or a folder in the project): {told}"
+        try:
+            if decision.inputs is not None:
+                self._check_unchanged(decision.inputs)
+                self._keep_objects(trees.values())
+                self._put(decision.inputs, pipeline, name, took, trees)
+                return None
         except (UsageError, StoreError) as error:
             self._note(f"its outs are not cached: {error.message}")
         except OSError as error:  # the disk is full
             self._note(f"its outs are not cached: {error.strerror or error}")
+        if trees and self._folder == self._workspace.root:  # else they go with their folder
+            self._put(None, pipeline, name, took, trees)
+        return None
 
-    def _keep(self, inputs: Inputs, pipeline: str, name: str, took: float) -> None:
-        changed = [dep for dep, sha256 in inputs.deps.items() if sha256_in(self._hasher, dep) != sha256]
-        if changed:
-            self._note(f"its outs are not cached: {changed[0]} was changed while it ran")
-            return
-        trees: list[Tree] = []
-        for path in self._stage.outs:
-            tree = self._hasher.tree(path)
-            if tree is None:
-                raise UsageError(f"{path} was there when the stage ended, and is gone.", "Let nothing take it away.")
-            trees.append(tree)
+    def _tree_of(self, path: str) -> Tree:
+        tree = self._hasher.tree(path, whole=True)
+        if tree is None:
+            raise UsageError(f"{path} was there when it ended, and is gone.", "Let nothing take it away.")
+        return tree
+
+    def _check_unchanged(self, inputs: Inputs) -> None:
+        for dep, sha256 in inputs.deps.items():
+            if sha256_in(self._hasher, dep) != sha256:
+                raise UsageError(f"{dep} was changed while it ran.", "Let nothing write to it meanwhile.")
+
+    def _keep_objects(self, trees: Iterable[Tree]) -> None:
         for tree in trees:
             for file in tree.files:
                 self._workspace.objects.keep_file(self._folder / file.path, file.sha256)
-        files = tuple(KeptFile(*file) for tree in trees for file in tree.files)
-        outs = {path: Out(tree.sha256, tree.is_folder) for path, tree in zip(self._stage.outs, trees, strict=True)}
-        made = CachedStage(0, self._run_id, "", name, inputs, outs, took, files)
+            if tree.empty:
+                self._workspace.objects.put_bytes(b"")  # what an empty folder refers to
+
+    def _put(self, inputs: Inputs | None, pipeline: str, name: str, took: float, trees: Mapping[str, Tree]) -> None:
+        """Record what was made of these inputs; without inputs, of which none are known, what was left only."""
+        known = inputs or Inputs(self._stage.run, self._stage.cwd, {}, {}, self._stage.env, self._stage.outs)
+        made = {path: Out(tree.sha256, tree.is_folder) for path, tree in trees.items()}
+        files = [KeptFile(*file) for tree in trees.values() for file in tree.files]
+        files += [KeptFile(*empty_entry(folder), 0, False) for tree in trees.values() for folder in tree.empty]
+        found = CachedStage(0, self._run_id, "", name, known, made, took, tuple(files))
         with self._workspace.store.write() as tx:
-            stage_cache.put(tx, self._run_id, pipeline, made)
+            stage_cache.put(tx, self._run_id, pipeline, found, is_kept=inputs is not None)
 
     def _save(self, there: Tree | None, wanted: set[str]) -> None:
         """Keep what somebody has changed by hand in an out before it is replaced, and tell."""
@@ -180,7 +212,9 @@ class Keeper:
             unknown = [
                 file
                 for file in (there.files if there else ())
-                if file.sha256 not in wanted and not stage_cache.knows(db, file.sha256)
+                if file.sha256 not in wanted
+                and not _makes_itself(file.path)
+                and not stage_cache.knows(db, file.sha256, file.path)
             ]
         for file in unknown:
             self._workspace.objects.keep_file(self._folder / file.path, file.sha256)
@@ -191,23 +225,6 @@ class Keeper:
             more = f" and {len(unknown) - 1} more files of it" if len(unknown) > 1 else ""
             self._note(f"{unknown[0].path}{more} had been changed: kept as artifact {REPLACED}/… of this run")
 
-    def _write(self, path: str, out: Out, files: list[KeptFile]) -> None:
-        place = self._folder / path
-        self._check_place(path)
-        self._remove(place)
-        if out.is_folder:
-            place.mkdir(parents=True)
-        for file in files:
-            try:
-                self._workspace.objects.restore(file.sha256, self._folder / file.path, file.executable)
-            except StoreError:
-                self._workspace.objects.discard_damaged(file.sha256)
-                raise
-
-    def _check_place(self, path: str) -> None:
-        if not (self._folder / path).parent.resolve().is_relative_to(self._folder.resolve()):
-            raise UsageError(f"{path} would be written outside of the project, through a link.", "Remove the link.")
-
     def _make_executable(self, there: Tree, wanted: Mapping[str, bool]) -> None:
         """Give the files of an out that has its content already the mode that they had."""
         for file in there.files:
@@ -216,11 +233,10 @@ class Keeper:
                 mode = place.stat().st_mode
                 place.chmod(mode & ~0o111 if file.executable else mode | (mode & 0o444) >> 2)
 
-    def _remove(self, place: Path) -> None:
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
+
+def _makes_itself(path: str) -> bool:
+    """Whether Python writes a file whenever it reads another one: it was nobody's work."""
+    return path.endswith(".pyc") and "/__pycache__/" in path
 
 
 def _told(found: list[str]) -> str:

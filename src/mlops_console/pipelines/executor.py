@@ -19,6 +19,7 @@ class Attempt:
         name: of the stage.
         folder: where its deps are, and its outs belong.
         params: the file with its params, as JSON.
+        grace: seconds that it may tidy up when it is told to end.
         note: writes a line for a person into its log.
     """
 
@@ -29,6 +30,7 @@ class Attempt:
     folder: Path
     params: Path
     log: Path
+    grace: float
     stopping: Callable[[], bool]
     note: Callable[[str], None]
 
@@ -70,6 +72,7 @@ class Local:
                 "MLOPS_PARAMS": str(attempt.params),
             },
             timeout=attempt.timeout,
+            grace=attempt.grace,
             stopping=attempt.stopping,
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlops_console.core.config import Pipeline, Stage
 from mlops_console.core.errors import ConfigError, UsageError
 from mlops_console.core.text import did_you_mean
-from mlops_console.pipelines.matrix import expanded
+from mlops_console.pipelines.matrix import base_name, expanded
 
 _NO_OUTS = (".mlops", ".git", "mlops.toml")
 
@@ -43,16 +43,20 @@ def part_of(
 ) -> tuple[OrderedStage, ...]:
     """The stages that are, or come after, `start`, and are, or are needed by, `until`.
 
+    Args:
+        start: the name of a stage, or of all that its matrix makes.
+        until: likewise.
+
     Raises:
         UsageError: there is no such stage, or nothing is left.
     """
     for wanted in (start, until):
         check_stage(name, stages, wanted)
-    after = {start} if start else {ordered.name for ordered in stages}
+    after = {ordered.name for ordered in stages if start is None or is_meant(ordered.name, start)}
     for ordered in stages:
         if after.intersection(ordered.waits_for):
             after.add(ordered.name)
-    before = {until} if until else {ordered.name for ordered in stages}
+    before = {ordered.name for ordered in stages if until is None or is_meant(ordered.name, until)}
     for ordered in reversed(stages):
         if ordered.name in before:
             before.update(ordered.waits_for)
@@ -66,16 +70,22 @@ def part_of(
     return found
 
 
+def is_meant(stage: str, wanted: str) -> bool:
+    """Whether a name that somebody gives is that of this stage, or of the one whose matrix has made it."""
+    return wanted in (stage, base_name(stage))
+
+
 def check_stage(pipeline: str, stages: tuple[OrderedStage, ...], wanted: str | None) -> None:
-    """See that a pipeline has a stage of this name, if any is wanted.
+    """See that a pipeline has a stage that is meant by this name, if any is wanted.
 
     Raises:
         UsageError: it has none.
     """
     known = [ordered.name for ordered in stages]
-    if wanted is not None and wanted not in known:
+    if wanted is not None and not any(is_meant(name, wanted) for name in known):
+        names = list(dict.fromkeys([*known, *map(base_name, known)]))
         raise UsageError(
-            f"Pipeline {pipeline!r} has no stage {wanted!r}{did_you_mean(wanted, known) or '.'}",
+            f"Pipeline {pipeline!r} has no stage {wanted!r}{did_you_mean(wanted, names) or '.'}",
             f"It has: {', '.join(known)}.",
         )
 
@@ -114,6 +124,11 @@ def _outs(name: str, stages: Mapping[str, Stage]) -> dict[str, str]:
             path = _inside(name, stage, "outs", out)
             _check_out(name, stage, path)
             for other, owner in outs.items():
+                if overlap(path, other) and owner == stage:
+                    told = f"{out!r} twice" if path == other else f"both {other!r} and {out!r}, one inside of the other"
+                    raise ConfigError(
+                        f"mlops.toml: pipelines.{name}.stages.{stage}.outs names {told}.", "Name what it writes once."
+                    )
                 if overlap(path, other):
                     raise ConfigError(
                         f"mlops.toml: the stages {owner!r} and {stage!r} of pipeline {name!r} both write {out!r}.",

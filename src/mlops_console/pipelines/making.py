@@ -17,11 +17,16 @@ _LOOK = 0.05  # seconds between two looks whether the other one has ended
 
 
 @contextmanager
-def making(workspace: Workspace, fingerprint: str, stopping: Callable[[], bool]) -> Iterator[bool]:
+def making(
+    workspace: Workspace, fingerprint: str, stopping: Callable[[], bool], note: Callable[[str], None]
+) -> Iterator[bool]:
     """While the block runs nobody else, in this process or another, makes what has this fingerprint.
 
     The lock is the kernel's, on a byte of a file that stands for the fingerprint: it ends with its process. Where the
     system has none (macOS), two may make the same at once, as they would without a cache.
+
+    Args:
+        note: told that another one is waited for.
 
     Yields:
         Whether another one was at it when the block was come to.
@@ -37,7 +42,9 @@ def making(workspace: Workspace, fingerprint: str, stopping: Callable[[], bool])
         while not _locked(file.fileno(), _place(fingerprint)):
             if stopping():
                 raise JobStopped("It was stopped while another run made the same.")
-            waited = True
+            if not waited:
+                waited = True
+                note("another stage makes the same just now: this one waits for it")
             time.sleep(_LOOK)
         yield waited
 

@@ -12,6 +12,7 @@ from mlops_console.core.text import param
 
 MOST = 1000  # stages out of one
 _NAMED = re.compile(r"\$\{(\w+)\}")
+_AT = "@"  # which the name of no stage in mlops.toml has
 _ODD = re.compile(r"[^A-Za-z0-9_.+-]")  # in the name of a stage, which is also that of its log
 
 
@@ -30,7 +31,7 @@ def expanded(name: str, pipeline: Pipeline) -> dict[str, Stage]:
             stages[stage] = settings
             continue
         for values in _combinations(name, stage, settings.matrix):
-            made = f"{stage}@{'-'.join(_ODD.sub('_', _written(value)) for value in values.values())}"
+            made = f"{stage}{_AT}{'-'.join(_ODD.sub('_', _written(value)) for value in values.values())}"
             if made in stages:
                 raise ConfigError(
                     f"mlops.toml: the matrix of pipelines.{name}.stages.{stage} makes two stages {made!r}.",
@@ -38,6 +39,11 @@ def expanded(name: str, pipeline: Pipeline) -> dict[str, Stage]:
                 )
             stages[made] = _filled(settings, values)
     return stages
+
+
+def base_name(stage: str) -> str:
+    """The name that mlops.toml has for a stage."""
+    return stage.partition(_AT)[0]
 
 
 def _combinations(name: str, stage: str, matrix: Mapping[str, tuple[Any, ...]]) -> list[dict[str, Any]]:

@@ -102,9 +102,10 @@ class Study:
             study_name="sweep",
             load_if_exists=True,
             direction=goal,
-            sampler=_sampler(sampler, seed, many=len(space) > 1),
+            sampler=_sampler(sampler, seed, 0, many=len(space) > 1),
             pruner=optuna.pruners.MedianPruner(_UNPRUNED) if prune else optuna.pruners.NopPruner(),
         )
+        self._sampler, self._seed = sampler, seed
         self._asked: dict[int, optuna.Trial] = {}
         if sampler == "grid" and not self._study.get_trials(deepcopy=False):
             for params in _points(grid_of(space), seed):
@@ -117,14 +118,22 @@ class Study:
         return len(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def unfinished(self) -> list[Trial]:
-        """The trials that were asked for, and of which nobody has told what became of them."""
+        """The trials that were asked for, and of which nobody has told what became of them.
+
+        Params are stored one by one: those that a trial lacks, as its process was killed meanwhile, are chosen now.
+        """
         from optuna import Trial as OptunaTrial
         from optuna.trial import TrialState
 
         found = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in found:
-            self._asked.setdefault(trial.number, OptunaTrial(self._study, trial._trial_id))
-        return [Trial(trial.number, trial.params) for trial in found]
+            if trial.number not in self._asked:
+                self._reseed(trial.number)
+                asked = self._asked[trial.number] = OptunaTrial(self._study, trial._trial_id)
+                for key, distribution in self._distributions.items():
+                    if key not in trial.params:
+                        asked._suggest(key, distribution)
+        return [Trial(trial.number, self._asked[trial.number].params) for trial in found]
 
     @property
     def asked(self) -> int:
@@ -135,9 +144,15 @@ class Study:
         """The next trial; None where a grid has no more."""
         if self._is_grid and not self._waiting():
             return None
+        self._reseed(self.asked)
         trial = self._study.ask(self._distributions)
         self._asked[trial.number] = trial
         return Trial(trial.number, trial.params)
+
+    def _reseed(self, number: int) -> None:
+        """Chance is another one for each trial: where it began anew, a study that goes on would try the same again."""
+        if self._seed is not None:
+            self._study.sampler = _sampler(self._sampler, self._seed, number, many=len(self._distributions) > 1)
 
     def report(self, trial: Trial, steps: Iterable[int], values: Iterable[float]) -> None:
         """Report what a trial has newly logged, at the steps at which trials are compared."""
@@ -195,9 +210,11 @@ def _distribution(dimension: Dimension) -> "optuna.distributions.BaseDistributio
     return FloatDistribution(dimension.low, dimension.high, dimension.log, dimension.step)
 
 
-def _sampler(name: Sampler, seed: int | None, *, many: bool) -> "optuna.samplers.BaseSampler":
+def _sampler(name: Sampler, seed: int | None, trial: int, *, many: bool) -> "optuna.samplers.BaseSampler":
     import optuna
 
+    if seed is not None:
+        seed = random.Random(f"{seed} {trial}").getrandbits(32)
     if name == "tpe":
         return optuna.samplers.TPESampler(seed=seed, multivariate=many)
     return optuna.samplers.RandomSampler(seed)  # of a grid too: its points are queued, as Optuna's own can't be asked

@@ -1,10 +1,11 @@
 """Running the trials of a sweep: each a run of its own, in a folder of its own, judged by one of its metrics."""
 
+import math
 import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +20,9 @@ from mlops_console.core.text import number
 from mlops_console.pipelines.executor import LOCAL, Executor
 from mlops_console.pipelines.graph import OrderedStage
 from mlops_console.pipelines.params import Params, flatten, override
+from mlops_console.pipelines.pipeline_run import PipelineRun, stage_rows
 from mlops_console.pipelines.resources import Limits
-from mlops_console.pipelines.runner import PipelineRun, end_run, run_stages, stage_rows
+from mlops_console.pipelines.runner import run_stages
 from mlops_console.pipelines.sandbox import sandbox
 from mlops_console.pipelines.study import Sampler, Study, Trial
 from mlops_console.store import runs, series, stages
@@ -29,9 +31,11 @@ from mlops_console.store.workspace import Workspace
 
 HOPELESS = 5  # trials that fail from the first one on, before the sweep gives up
 _TRIALS = "trials"  # the folder of their folders
+_STUDIES = "sweeps"  # that of what Optuna keeps
 _LOOK = 0.5  # seconds between two looks at what the trials have logged
 
-Outcome = Literal["complete", "pruned", "fail", "stopped"]
+Told = Literal["complete", "pruned", "fail"]
+Outcome = Told | Literal["unwanted", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Sweep:
     @property
     def file(self) -> Path:
         """Where the study is kept."""
-        return self.workspace.home / "sweeps" / f"{self.parent.id}.journal"
+        return self.workspace.home / _STUDIES / f"{self.parent.id}.journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,12 @@ class SweepResult:
 
 @dataclass(slots=True)
 class _Running:
+    """`unwanted`: a person has stopped it."""
+
     trial: Trial
     run_id: str
     poor: threading.Event = field(default_factory=threading.Event)
+    unwanted: threading.Event = field(default_factory=threading.Event)
     seen: int = -1  # the last step that was reported
 
 
@@ -120,10 +127,12 @@ def run_sweep(sweep: Sweep) -> SweepResult:
             if not running:
                 break
             done = wait(running, _LOOK, return_when=FIRST_COMPLETED).done
-            _judge(sweep, study, [found for future, found in running.items() if future not in done])
+            others = [found for future, found in running.items() if future not in done]
+            _dismiss(sweep, others)
+            _judge(sweep, study, others)
             for future in done:
                 outcome = _end(sweep, study, running.pop(future), future.result())
-                failed = failed + 1 if outcome == "fail" else 0 if outcome != "stopped" else failed
+                failed = failed + 1 if outcome == "fail" else 0 if outcome in ("complete", "pruned") else failed
             _tell(sweep, study, len(running))
     return _result(sweep, study)
 
@@ -134,23 +143,53 @@ def trials_of(workspace: Workspace, sweep: str) -> dict[int, list[Run]]:
     query = runs.RunQuery(f'tags.sweep_of = "{sweep}"', limit=1_000_000)
     with workspace.store.read() as db:
         for run in runs.page(db, query).runs:
-            found.setdefault(int(run.tags["trial"]), []).append(run)
+            number = _number(run)
+            if number is not None:
+                found.setdefault(number, []).append(run)
     return found
 
 
+def forget(workspace: Workspace, known: Callable[[], Collection[str]]) -> None:
+    """Delete what sweeps have left whose runs are gone: their studies, and the folders of trials that were killed.
+
+    Args:
+        known: the ids of all runs. It is asked after a look at what there is: a run is older than all of its own.
+    """
+    kept = [*(workspace.home / _TRIALS).glob("*"), *(workspace.home / _STUDIES).glob("*")]
+    ids = known() if kept else ()
+    for path in kept:
+        if path.name.partition(".")[0] in ids:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _number(run: Run) -> int | None:
+    """Which trial it is; None for a run of somebody else's that has the tag of one."""
+    try:
+        return int(run.tags["trial"])
+    except (KeyError, ValueError):
+        return None
+
+
 def _left(sweep: Sweep, study: Study) -> list[Trial]:
-    """The trials that a killed sweep has begun: those that have a value are told, the others are to be run again."""
+    """The trials that a killed sweep has begun: those that have ended are told, the others are to be run again."""
     known = trials_of(sweep.workspace, sweep.parent.id)
     with sweep.workspace.store.write() as tx:
         for found in known.values():
             for run in found:
-                end_run(tx, run.id, RunStatus.LOST, "The sweep was killed while it ran.")
+                stages.end_run(tx, run.id, RunStatus.LOST, "The sweep was killed while it ran.")
     shutil.rmtree(sweep.workspace.home / _TRIALS / sweep.parent.id, ignore_errors=True)
     again = []
     for trial in study.unfinished():
-        ended = [run for run in known.get(trial.number, []) if run.status is RunStatus.SUCCEEDED]
-        if ended and sweep.objective.metric in ended[0].metrics:
-            study.tell(trial, "complete", ended[0].metrics[sweep.objective.metric].last)
+        made = known.get(trial.number, [])
+        ended = next((run for run in made if run.status is RunStatus.SUCCEEDED), None)
+        if ended is not None:
+            _settle(sweep, study, trial, ended, "complete")
+        elif _asked_to_stop(sweep, [run.id for run in made]):
+            study.tell(trial, "fail")
         else:
             again.append(trial)
     return again
@@ -180,7 +219,7 @@ def _run(sweep: Sweep, begun: _Running) -> Outcome:
     folder = workspace.home / _TRIALS / sweep.parent.id / begun.run_id
     status, error = RunStatus.FAILED, None
     try:
-        with sandbox(workspace.root, folder, [out for stage in sweep.stages for out in stage.stage.outs]):
+        with sandbox(workspace.root, folder, [ordered.stage for ordered in sweep.stages]):
             pipeline = PipelineRun(
                 workspace,
                 begun.run_id,
@@ -189,10 +228,11 @@ def _run(sweep: Sweep, begun: _Running) -> Outcome:
                 override(sweep.params, begun.trial.params, sweep.source),
                 sweep.logs / f"trial-{begun.trial.number}",
                 lambda *_: None,
-                lambda: begun.poor.is_set() or sweep.stopping(),
+                lambda: begun.poor.is_set() or begun.unwanted.is_set() or sweep.stopping(),
                 sweep.limits,
                 {},
                 folder,
+                sweep.worker.grace,
                 slots=max(1, sweep.worker.slots // sweep.parallel),
                 executor=sweep.executor,
                 datasets=sweep.datasets,
@@ -206,11 +246,24 @@ def _run(sweep: Sweep, begun: _Running) -> Outcome:
         with workspace.store.write() as tx:
             if begun.poor.is_set() and status is RunStatus.STOPPED:
                 runs.set_tags(tx, begun.run_id, {"pruned": "true"})
-            end_run(tx, begun.run_id, status, error)
+            stages.end_run(tx, begun.run_id, status, error)
         workspace.store.close()
     if status is RunStatus.STOPPED:
-        return "pruned" if begun.poor.is_set() else "stopped"
+        return "pruned" if begun.poor.is_set() else "unwanted" if begun.unwanted.is_set() else "stopped"
     return "complete" if status is RunStatus.SUCCEEDED else "fail"
+
+
+def _dismiss(sweep: Sweep, running: list[_Running]) -> None:
+    """End the running trials that a person has stopped."""
+    asked = _asked_to_stop(sweep, [found.run_id for found in running])
+    for found in running:
+        if found.run_id in asked:
+            found.unwanted.set()
+
+
+def _asked_to_stop(sweep: Sweep, ids: Sequence[str]) -> set[str]:
+    with sweep.workspace.store.read() as db:
+        return runs.asked_to_stop(db, ids)
 
 
 def _judge(sweep: Sweep, study: Study, running: list[_Running]) -> None:
@@ -231,22 +284,32 @@ def _report(sweep: Sweep, study: Study, found: _Running) -> bool:
 
 
 def _end(sweep: Sweep, study: Study, found: _Running, outcome: Outcome) -> Outcome:
-    """Tell the study what became of a trial; one that was stopped is left open, to be run again."""
+    """Tell the study what became of a trial; one that was stopped with the sweep is left open, to be run again."""
     if outcome == "stopped":
+        return outcome
+    if outcome == "unwanted":
+        study.tell(found.trial, "fail")
         return outcome
     if sweep.prune:
         _report(sweep, study, found)  # the measure of those that come later
     with sweep.workspace.store.read() as db:
-        summary = runs.get(db, found.run_id).metrics.get(sweep.objective.metric)
-    value = summary.last if summary is not None and summary.last == summary.last else None
-    if outcome == "complete" and value is None:
-        told = f"It has not logged {sweep.objective.metric}, by which the trials are judged."
-        with sweep.workspace.store.write() as tx:
-            runs.set_error(tx, found.run_id, told)
-        outcome = "fail"
-    study.tell(found.trial, outcome, value)
-    if outcome == "complete":
+        run = runs.get(db, found.run_id)
+    told = _settle(sweep, study, found.trial, run, outcome)
+    if told == "complete":
         _log(sweep, study, [trial for trial, _ in study.history() if trial >= found.trial.number])
+    return told
+
+
+def _settle(sweep: Sweep, study: Study, trial: Trial, run: Run, outcome: Told) -> Told:
+    """Tell the study of a trial by its run that has ended; one without a value to be judged by has failed."""
+    summary = run.metrics.get(sweep.objective.metric)
+    value = summary.last if summary is not None and not math.isnan(summary.last) else None
+    if outcome == "complete" and value is None:
+        how = "has not logged" if summary is None else "has logged no number as the last value of"
+        with sweep.workspace.store.write() as tx:
+            runs.set_error(tx, run.id, f"It {how} {sweep.objective.metric}, by which the trials are judged.")
+        outcome = "fail"
+    study.tell(trial, outcome, value)
     return outcome
 
 
@@ -271,11 +334,15 @@ def _tell(sweep: Sweep, study: Study, running: int) -> None:
 
 
 def _result(sweep: Sweep, study: Study) -> SweepResult:
-    best = study.best()
-    if best is None:
+    """The best trial whose run nobody has deleted."""
+    values = study.history()
+    if not values:
         return SweepResult(study.asked, None, None, f"Their logs are in {os.path.relpath(sweep.logs)}.")
-    found = trials_of(sweep.workspace, sweep.parent.id)[best[0]]
-    run = next(run for run in found if run.status is RunStatus.SUCCEEDED)
-    with sweep.workspace.store.write() as tx:
-        runs.set_tags(tx, sweep.parent.id, {"best": run.id, "best_name": run.name})
-    return SweepResult(study.asked, run.id, best[1])
+    made = trials_of(sweep.workspace, sweep.parent.id)
+    for trial, value in sorted(values, key=lambda found: found[1], reverse=sweep.objective.goal == "maximize"):
+        run = next((run for run in made.get(trial, ()) if run.status is RunStatus.SUCCEEDED), None)
+        if run is not None:
+            with sweep.workspace.store.write() as tx:
+                runs.set_tags(tx, sweep.parent.id, {"best": run.id, "best_name": run.name})
+            return SweepResult(study.asked, run.id, value)
+    return SweepResult(study.asked, None, None, "The runs that had one were deleted.")

@@ -155,7 +155,7 @@ class _Stage:
         monitor = Monitor(time.monotonic() - order["age"]) if order["sampled"] else None
         with log.open("rb") as output:
             with self._guarded(order, workspace, log) as guard:
-                while not _has_ended(guard):
+                while not command.has_ended(guard, _LOOK):
                     self._check()
                     self._tell(workspace, reading, output)
                     self._sample(monitor)
@@ -166,11 +166,12 @@ class _Stage:
                 told = guard.stdout.read() if guard.stdout is not None else b""
             take_in_left_behind(workspace, run_id)
             self._tell(workspace, reading, output)
-        ended = json.loads(told) if told else {"code": guard.returncode, "timed_out": False}
+        ended = json.loads(told) if told else {"code": guard.returncode, "timed_out": False, "killed": False}
         outs = self._outs(order, workspace) if ended["code"] == 0 else []
         end = reading.end()
         self._offer(workspace, transfer.objects_of(end))
-        self._up.put("done", code=ended["code"], timed_out=ended["timed_out"], outs=outs, end=end)
+        code, timed_out, killed = ended["code"], ended["timed_out"], ended["killed"]
+        self._up.put("done", code=code, timed_out=timed_out, killed=killed, outs=outs, end=end)
 
     @contextlib.contextmanager
     def _guarded(self, order: dict[str, Any], workspace: Workspace, log: Path) -> "Iterator[subprocess.Popen[bytes]]":
@@ -181,6 +182,7 @@ class _Stage:
             "log": str(log),
             "folder": str(self._folder),
             "timeout": order["timeout"],
+            "grace": order["grace"],
             "environment": {
                 **order["env"],
                 "MLOPS_WORKSPACE": str(workspace.root),
@@ -204,7 +206,7 @@ class _Stage:
             finally:
                 with contextlib.suppress(BrokenPipeError):
                     guard.stdin.close()
-                _end(guard)
+                _end(guard, order["grace"])
 
     def _tell(self, workspace: Workspace, reading: Reading, output: IO[bytes]) -> None:
         """Send what was printed and recorded since the last time; now and then a sign of life."""
@@ -228,7 +230,7 @@ class _Stage:
     def _outs(self, order: dict[str, Any], workspace: Workspace) -> list[dict[str, Any]]:
         """Send the outs that there are; what they are. They stay in the cache: the next stage may need them."""
         hasher = Hasher(workspace, stopping=self._gone)
-        trees = [tree for out in order["outs"] if (tree := hasher.tree(out)) is not None]
+        trees = [tree for out in order["outs"] if (tree := hasher.tree(out, whole=True)) is not None]
         for tree in trees:
             for file in tree.files:
                 self._cache.keep_file(self._folder / file.path, file.sha256)
@@ -259,7 +261,8 @@ class _Stage:
 
 def listing(tree: Tree) -> dict[str, Any]:
     """A dep or an out as it is told."""
-    return {"path": tree.path, "is_folder": tree.is_folder, "files": [list(file) for file in tree.files]}
+    files = [list(file) for file in tree.files]
+    return {"path": tree.path, "is_folder": tree.is_folder, "files": files, "empty": list(tree.empty)}
 
 
 def _cache() -> Objects:
@@ -275,16 +278,6 @@ def _is_wanted(worker: Worker, key: str) -> bool:
     return task is not None and task.state in ("executing", "long-running")
 
 
-def _has_ended(guard: "subprocess.Popen[bytes]") -> bool:
-    try:
-        guard.wait(_LOOK)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _end(guard: "subprocess.Popen[bytes]") -> None:
-    try:
-        guard.wait(command.GRACE + 5.0)
-    except subprocess.TimeoutExpired:
+def _end(guard: "subprocess.Popen[bytes]", grace: float) -> None:
+    if not command.has_ended(guard, grace + 5.0):
         guard.kill()

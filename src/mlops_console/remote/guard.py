@@ -14,6 +14,8 @@ from pathlib import Path
 
 from mlops_console.pipelines import command
 
+_GRACE = 0.5  # seconds that what a command has left running may take to end
+
 
 def main() -> int:
     worker = os.getppid()
@@ -31,8 +33,11 @@ def main() -> int:
         log=Path(told["log"]),
         environment=told["environment"],
         timeout=told["timeout"],
+        grace=told["grace"],
         stopping=closed.is_set,
     )
+    variables = told["environment"]
+    command.end_left_behind(variables["MLOPS_RUN_ID"], variables["MLOPS_STAGE"], _GRACE)
     if os.getppid() != worker:
         shutil.rmtree(told["folder"], ignore_errors=True)
         return 1

@@ -2,7 +2,6 @@
 
 import platform
 import secrets
-import shutil
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,8 @@ from mlops_console._version import __version__
 from mlops_console.core.config import size as config_size
 from mlops_console.core.errors import JobStopped, MlopsError, UsageError
 from mlops_console.core.text import safe_line, size
-from mlops_console.data.hashing import Hasher, Tree
-from mlops_console.pipelines import command
+from mlops_console.data.hashing import Hasher, Tree, empty_entry
+from mlops_console.pipelines import outs
 from mlops_console.pipelines.command import Ended
 from mlops_console.pipelines.executor import Attempt
 from mlops_console.remote import far
@@ -181,7 +180,7 @@ class _Stage:
             raise JobStopped("It was stopped before it began.")
         if self._give_up_at is None:
             self._worker.down.put_at_once("stop")
-            self._give_up_at = time.monotonic() + command.GRACE + _PATIENCE
+            self._give_up_at = time.monotonic() + self._attempt.grace + _PATIENCE
         elif time.monotonic() > self._give_up_at:
             raise JobStopped("It was stopped, and its Dask worker says nothing more.")
 
@@ -212,6 +211,7 @@ class _Stage:
             "env": stage.env,
             "outs": stage.outs,
             "timeout": attempt.timeout,
+            "grace": attempt.grace,
             "params": attempt.params.read_text(),
             "config": config.read_text(encoding="utf-8") if config.is_file() else None,
             "deps": [far.listing(tree) for tree in self._deps],
@@ -235,9 +235,8 @@ class _Stage:
         elif message.kind == "done":
             for out in facts["outs"]:
                 self._put_out(out)
-            with workspace.store.write() as tx:
-                transfer.conclude(tx, self._attempt.run_id, facts["end"])
-            return Ended(facts["code"], facts["timed_out"])
+            self._conclude(facts["end"])
+            return Ended(facts["code"], facts["timed_out"], killed=facts["killed"])
         return None
 
     def _send_deps(self, needed: list[str]) -> None:
@@ -258,17 +257,16 @@ class _Stage:
 
     def _put_out(self, out: dict[str, Any]) -> None:
         """Bring an out to its place, where the stage would have written it."""
-        folder, place = self._attempt.folder, self._attempt.folder / out["path"]
-        if not place.parent.resolve().is_relative_to(folder.resolve()):
-            told = f"{out['path']} would be written outside of the project, through a link."
-            raise UsageError(told, "Remove the link.")
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
-        (place if out["is_folder"] else place.parent).mkdir(parents=True, exist_ok=True)
-        for path, sha256, _, executable in out["files"]:
-            self._attempt.workspace.objects.restore(sha256, folder / path, executable)
+        files = [(path, sha256, executable) for path, sha256, _, executable in out["files"]]
+        files += [(*empty_entry(folder), False) for folder in out["empty"]]
+        outs.put(self._attempt.workspace.objects, self._attempt.folder, out["path"], out["is_folder"], files)
+
+    def _conclude(self, end: dict[str, Any]) -> None:
+        run_id, error = self._attempt.run_id, end["error"]
+        with self._attempt.workspace.store.write() as tx:
+            transfer.conclude(tx, run_id, {**end, "error": None})
+            if error is not None:  # of this stage, not of the whole run
+                runs.set_error(tx, run_id, error, self._attempt.name)
 
     def _beat(self) -> None:
         if time.monotonic() >= self._next_beat:

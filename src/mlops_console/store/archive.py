@@ -13,7 +13,8 @@ from pathlib import Path
 from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
 from mlops_console.core.jobs import JobState
-from mlops_console.store import deployments, jobs
+from mlops_console.core.runs import RunStatus
+from mlops_console.store import deployments, jobs, runs, stages
 from mlops_console.store.database import Store, backup
 from mlops_console.store.identity import process_state
 from mlops_console.store.location import HOME
@@ -136,6 +137,9 @@ def _forget_processes(store: Store) -> None:
         for job in jobs.open_jobs(tx):
             if job.state is JobState.RUNNING:
                 jobs.finish(tx, job.id, JobState.LOST, error="It was running when this backup was made.")
+                run = runs.of_job(tx, job.id)
+                if run is not None:
+                    stages.end_run(tx, run.id, RunStatus.LOST)
         for environment in deployments.environments(tx):
             deployments.report_server(tx, environment.name, ServerHealth.STOPPED, None)
 

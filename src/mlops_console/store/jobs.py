@@ -12,6 +12,8 @@ from mlops_console.core.runs import ProcessIdentity
 from mlops_console.store.changes import Topic, announce
 
 NOW = Turn()
+TRIGGERS = "trigger:"  # how the keys of their jobs begin, and of no others
+_MOMENT = 3.0  # seconds: what is asked for twice within them is an accident
 
 
 def enqueue(
@@ -36,17 +38,34 @@ def enqueue(
     return int(cursor.lastrowid or 0)
 
 
-def same(db: sqlite3.Connection, action: str, request: Mapping[str, Any], key: str | None) -> Job | None:
-    """The job that has this key already; without a key, the one that has not ended and is to do the very same."""
-    if key is not None:
-        row = db.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone()
-    else:
-        row = db.execute(
-            "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND stop_requested_at IS NULL "
-            "AND action = ? AND request = ? AND key IS NULL",
-            (action, json.dumps(dict(request))),
-        ).fetchone()
+def with_key(db: sqlite3.Connection, key: str) -> Job | None:
+    """The job that has this key already."""
+    row = db.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone()
     return _job(row) if row else None
+
+
+def same(
+    db: sqlite3.Connection, action: str, request: Mapping[str, Any], turn: Turn, apart: str | None = None
+) -> Job | None:
+    """The job that is queued to do the very same in the same turn, or was begun a moment ago.
+
+    One with a process may have read files that were edited since: however young it is, it counts no more.
+
+    Args:
+        apart: the field that names the run that each such job makes for itself: it may differ.
+    """
+    text = json.dumps(dict(request))
+    rows = db.execute(
+        "SELECT * FROM jobs WHERE (state = 'queued' OR (state = 'running' AND pid IS NULL AND created_at > ?)) "
+        "AND stop_requested_at IS NULL AND action = ? AND key IS NULL AND priority = ? AND not_before IS ?",
+        (time.time() - _MOMENT, action, turn.priority, turn.not_before),
+    )
+    for row in rows:
+        if row["request"] == text:
+            return _job(row)
+        if apart is not None and _without(row["request"], apart) == _without(text, apart) and _made_run(db, row):
+            return _job(row)
+    return None
 
 
 def claim(tx: sqlite3.Connection, job_id: int) -> Job | None:
@@ -124,12 +143,20 @@ def finish(
     error: str | None = None,
     exit_code: int | None = None,
     result: Mapping[str, Any] | None = None,
+    heartbeat_before: float | None = None,
 ) -> bool:
-    """End a job that has not ended; whether it was this call that did."""
+    """End a job that has not ended; whether it was this call that did.
+
+    Args:
+        heartbeat_before: only if no heartbeat came since (compare-and-set, for jobs believed lost).
+    """
+    condition, values = "", []
+    if heartbeat_before is not None:
+        condition, values = " AND coalesce(heartbeat_at, 0) <= ?", [heartbeat_before]
     changed = tx.execute(
         "UPDATE jobs SET state = ?, ended_at = ?, error = ?, exit_code = ?, result = ?, "
-        "progress = iif(? = 'succeeded', 1, progress) WHERE id = ? AND state IN ('queued', 'running')",
-        (state, time.time(), error, exit_code, json.dumps(dict(result or {})), state, job_id),
+        f"progress = iif(? = 'succeeded', 1, progress) WHERE id = ? AND state IN ('queued', 'running'){condition}",
+        (state, time.time(), error, exit_code, json.dumps(dict(result or {})), state, job_id, *values),
     ).rowcount
     if changed:
         announce(tx, Topic.JOBS, job_id)
@@ -207,6 +234,16 @@ def worker(db: sqlite3.Connection) -> Worker | None:
         return None
     process = ProcessIdentity(row["pid"], row["process_started"], row["boot_id"], row["host"])
     return Worker(process, row["started_at"], row["heartbeat_at"], row["version"], row["stop_requested_at"])
+
+
+def _without(request: str, field: str) -> str:
+    return json.dumps({name: value for name, value in json.loads(request).items() if name != field})
+
+
+def _made_run(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    """Whether the run of a job began with it: another one goes on with a run that was there before."""
+    run = db.execute("SELECT created_at FROM runs WHERE job_id = ?", (row["id"],)).fetchone()
+    return run is not None and run["created_at"] >= row["created_at"]
 
 
 def _job(row: sqlite3.Row) -> Job:

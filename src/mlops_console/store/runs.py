@@ -136,18 +136,55 @@ def finish(
     return bool(changed)
 
 
-def set_error(tx: sqlite3.Connection, run_id: str, error: str) -> None:
-    """Record why a run is about to fail; its status stays."""
+def request_stop(tx: sqlite3.Connection, run_id: str) -> None:
+    """Ask for one run to be stopped, where whoever runs it runs others too."""
+    tx.execute("UPDATE runs SET stop_requested_at = coalesce(stop_requested_at, ?) WHERE id = ?", (time.time(), run_id))
+    announce(tx, Topic.RUNS, run_id)
+
+
+def asked_to_stop(db: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these runs that were asked to stop."""
+    marks = ", ".join("?" * len(ids))
+    found = db.execute(f"SELECT id FROM runs WHERE id IN ({marks}) AND stop_requested_at IS NOT NULL", ids)
+    return {row["id"] for row in found}
+
+
+def set_error(tx: sqlite3.Connection, run_id: str, error: str, stage: str = "") -> None:
+    """Record why a run, or the stage of it that runs, is about to fail; its status stays."""
+    if stage and _set_stage_error(tx, run_id, error, stage):
+        return
     tx.execute("UPDATE runs SET error = ? WHERE id = ?", (error, run_id))
     announce(tx, Topic.RUNS, run_id)
 
 
-def take_error(tx: sqlite3.Connection, run_id: str) -> str | None:
-    """Why a run was about to fail, and forget it: whoever asks tells it, or tries again."""
-    error: str | None = tx.execute("SELECT error FROM runs WHERE id = ?", (run_id,)).fetchone()["error"]
-    tx.execute("UPDATE runs SET error = NULL WHERE id = ?", (run_id,))
-    announce(tx, Topic.RUNS, run_id)
+def take_error(tx: sqlite3.Connection, run_id: str, stage: str) -> str | None:
+    """Why a stage was about to fail, and forget it: whoever asks tells it, or tries again.
+
+    What was recorded on the run, with no word of a stage, counts where nothing was recorded on the stage itself.
+    """
+    row = tx.execute(
+        "SELECT r.error, s.error AS of_stage FROM runs r LEFT JOIN stage_runs s ON s.run_key = r.key AND s.stage = ? "
+        "WHERE r.id = ?",
+        (stage, run_id),
+    ).fetchone()
+    if row["of_stage"] is not None:
+        _set_stage_error(tx, run_id, None, stage)
+    elif row["error"] is not None:
+        tx.execute("UPDATE runs SET error = NULL WHERE id = ?", (run_id,))
+        announce(tx, Topic.RUNS, run_id)
+    error: str | None = row["of_stage"] or row["error"]
     return error
+
+
+def _set_stage_error(tx: sqlite3.Connection, run_id: str, error: str | None, stage: str) -> bool:
+    """Whether the run has such a stage. One that has ended keeps the error that it ended with."""
+    known = tx.execute(
+        "UPDATE stage_runs SET error = iif(status = 'running', ?, error) "
+        "WHERE stage = ? AND run_key = (SELECT key FROM runs WHERE id = ?)",
+        (error, stage, run_id),
+    ).rowcount
+    announce(tx, Topic.STAGES, run_id)
+    return bool(known)
 
 
 def set_params(tx: sqlite3.Connection, run_id: str, params: Mapping[str, Any]) -> None:

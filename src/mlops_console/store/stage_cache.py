@@ -12,6 +12,8 @@ _SELECT = (
     "JOIN runs r ON r.key = c.run_key LEFT JOIN runs m ON m.id = c.made_in "
     "WHERE (r.deleted_at IS NULL OR r.deleted_at > 0) AND "  # 0: its purge has begun
 )
+_LEFT = "left by"  # in the place of a fingerprint: the outs of a stage that are not kept
+_KEPT = f"c.fingerprint NOT LIKE '{_LEFT} %'"
 
 
 def find(db: sqlite3.Connection, fingerprint: str) -> CachedStage | None:
@@ -21,21 +23,32 @@ def find(db: sqlite3.Connection, fingerprint: str) -> CachedStage | None:
 
 
 def last(db: sqlite3.Connection, pipeline: str, stage: str) -> CachedStage | None:
-    """What a stage has made last, without its files."""
+    """What a stage has made last that is kept, without its files."""
     row = db.execute(
-        f"{_SELECT} c.pipeline = ? AND c.stage = ? ORDER BY c.used_at DESC LIMIT 1", (pipeline, stage)
+        f"{_SELECT} c.pipeline = ? AND c.stage = ? AND {_KEPT} ORDER BY c.used_at DESC LIMIT 1", (pipeline, stage)
     ).fetchone()
     return _cached(None, row) if row else None
 
 
-def knows(db: sqlite3.Connection, sha256: str) -> bool:
-    """Whether the content of a file was made by a stage and is kept."""
-    return db.execute("SELECT 1 FROM stage_cache_files WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone() is not None
+def knows(db: sqlite3.Connection, sha256: str, path: str) -> bool:
+    """Whether the content of a file was made by a stage and is kept, or is what a stage has left at this path."""
+    return (
+        db.execute(
+            "SELECT 1 FROM stage_cache_files f JOIN stage_cache c ON c.key = f.cache_key "
+            f"WHERE f.sha256 = ? AND ({_KEPT} OR f.path = ?) LIMIT 1",
+            (sha256, path),
+        ).fetchone()
+        is not None
+    )
 
 
-def put(tx: sqlite3.Connection, run_id: str, pipeline: str, found: CachedStage) -> None:
-    """Keep what a stage of this run has made; what was made of the same inputs before makes room for it."""
-    fingerprint = found.inputs.fingerprint
+def put(tx: sqlite3.Connection, run_id: str, pipeline: str, found: CachedStage, *, is_kept: bool = True) -> None:
+    """Keep what a stage of this run has made; what was made of the same inputs before makes room for it.
+
+    Args:
+        is_kept: else it is only remembered until the stage leaves something else, and never found by its inputs.
+    """
+    fingerprint = found.inputs.fingerprint if is_kept else f"{_LEFT} {pipeline}/{found.stage}"
     tx.execute("DELETE FROM stage_cache WHERE fingerprint = ?", (fingerprint,))
     outs = {path: {"sha256": out.sha256, "is_folder": out.is_folder} for path, out in found.outs.items()}
     key = tx.execute(

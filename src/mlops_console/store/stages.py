@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 from mlops_console.core.runs import RunStatus, StageRun
+from mlops_console.store import runs
 from mlops_console.store.changes import Topic, announce
 
 
@@ -64,6 +65,24 @@ def finish_open(tx: sqlite3.Connection, run_id: str, status: RunStatus) -> None:
         (status, time.time(), run_id),
     )
     announce(tx, Topic.STAGES, run_id)
+
+
+def end_run(
+    tx: sqlite3.Connection,
+    run_id: str,
+    status: RunStatus,
+    error: str | None = None,
+    heartbeat_before: float | None = None,
+) -> bool:
+    """End a run and what is open of its stages, which would else keep their CPUs; whether it had not ended yet.
+
+    Args:
+        heartbeat_before: as for `runs.finish`; where a heartbeat came since, nothing is changed.
+    """
+    ended = runs.finish(tx, run_id, status, error=error, heartbeat_before=heartbeat_before)
+    if ended or heartbeat_before is None:
+        finish_open(tx, run_id, status if status is RunStatus.LOST else RunStatus.STOPPED)
+    return ended
 
 
 def listing(db: sqlite3.Connection, run_id: str) -> list[StageRun]:

@@ -141,7 +141,7 @@ def _newest(db: sqlite3.Connection, trigger: Trigger) -> str | None:
 
 
 def _prefix(name: str) -> str:
-    return f"trigger:{name}:"
+    return f"{jobs.TRIGGERS}{name}:"
 
 
 def _range(prefix: str) -> tuple[str, str]:

@@ -105,6 +105,8 @@ def _apply(tx: Connection, log: Log, event: Event, process: ProcessIdentity | No
     kind = event["kind"]
     if kind == "start":
         _start(tx, log.run_id, event, process)
+    elif kind == "error":
+        runs.set_error(tx, log.run_id, event["error"], log.stage)
     elif kind in _APPLY:  # a newer version may have written others: they are not ours to understand
         _APPLY[kind](tx, log.run_id, event)
     if log.stage and kind in _NAMES:
@@ -158,10 +160,6 @@ def add_dataset(tx: Connection, event: Event) -> DatasetVersion:
     )
 
 
-def _error(tx: Connection, run_id: str, event: Event) -> None:
-    runs.set_error(tx, run_id, event["error"])
-
-
 def _finish(tx: Connection, run_id: str, event: Event) -> None:
     runs.finish(tx, run_id, RunStatus(event["status"]), error=event["error"], ended_at=event["at"])
 
@@ -171,7 +169,6 @@ _APPLY: dict[str, Callable[[Connection, str, dict[str, Any]], None]] = {
     "tags": _tags,
     "artifact": _artifact,
     "dataset": _dataset,
-    "error": _error,
     "finish": _finish,
 }
 # What an event adds to its run, by its name there.

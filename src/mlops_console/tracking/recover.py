@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.runs import Run, RunStatus
-from mlops_console.store import runs, spools
+from mlops_console.store import runs, spools, stages
 from mlops_console.store.identity import process_state
 from mlops_console.store.workspace import Workspace
 from mlops_console.tracking.ingest import Reader, take_in
@@ -38,7 +38,7 @@ def recover(workspace: Workspace, now: float | None = None) -> tuple[str, ...]:
     lost = []
     for run in suspects:
         with workspace.store.write() as tx:
-            if runs.finish(tx, run.id, RunStatus.LOST, error=_ERROR, heartbeat_before=run.heartbeat_at or 0.0):
+            if stages.end_run(tx, run.id, RunStatus.LOST, _ERROR, heartbeat_before=run.heartbeat_at or 0.0):
                 lost.append(run.id)
     return tuple(lost)
 

@@ -17,6 +17,7 @@ class ActingApp(TellingApp, inherit_bindings=False):
     read_only: bool
     keymap: Keymap
     own_themes: tuple[str, ...] = ()
+    last_training: tuple[float, dict[str, Any]] | None = None  # when it was confirmed, and what
 
     @property
     def main(self) -> MainScreen:
@@ -139,6 +140,10 @@ class ActingApp(TellingApp, inherit_bindings=False):
         command = commands.named(word)
         if command is None or command not in commands.in_view(self.main.view_name, self.read_only):
             self.tell(f"There is no command {safe_line(word, 60)} here; ? shows them.", "warning")
+        elif argument.strip() and not command.argument:
+            self.tell(
+                f"{command.id} takes nothing after it, so {safe_line(argument.strip(), 60)} was not done.", "warning"
+            )
         else:
             await self.run_command(command, argument.strip())
 

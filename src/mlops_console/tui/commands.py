@@ -107,6 +107,8 @@ COMMANDS: tuple[Command, ...] = (
             scope=("sweeps",), footer=("sweeps",)),
     Command("resume", "Resume", "R", "resume", "Go on with a sweep that was stopped, has failed or was lost",
             scope=("sweeps",), acts=True, footer=("sweeps",)),
+    Command("retry", "Retry", "R", "retry", "Do once more what the selected job was to do", scope=("jobs",), acts=True,
+            footer=("jobs",)),
     Command("next-tab", "Next tab", "tab", "next_tab", "Show the next tab of the details", scope=(*LISTS, "compare")),
     Command("previous-tab", "Previous tab", "shift+tab", "previous_tab", "Show the tab before",
             scope=(*LISTS, "compare")),

@@ -4,6 +4,7 @@ Each flow is a coroutine that the app runs as a worker, so that it reads from to
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mlops_console.worker.client import Execution
 
 _DEFAULT_PIPELINE = "train"  # as in the `train` action: it need not be named
+_MOMENT = 3.0  # seconds
 
 
 async def act(
@@ -49,6 +51,9 @@ async def act(
     if plan is None:
         return
     if not await _confirmed_by_name(app, str(request.get("environment", ""))):
+        return
+    if name == "train" and _is_repeat(app, wanted):
+        app.tell(f"Train: it is queued already. Once more is taken {_MOMENT:.0f} seconds later.", "warning")
         return
     found = await asyncio.to_thread(_execute, workspace, name, {**wanted, **plan.settles})
     done()
@@ -130,7 +135,7 @@ async def worker(app: "ActingApp", argument: str = "") -> None:
     busy = f"{found.running} running and {found.queued} queued jobs"
     if found.state in ("running", "stopping"):
         title = f"The worker is {found.state}: {busy}"
-        choices = [Choice("stop", "Stop it", "with its running jobs and all model servers")]
+        choices = [Choice("stop", "Stop it", "jobs and model servers end too")]
     else:
         title = "The worker was killed" if found.state == "dead" else "There is no worker"
         choices = [Choice("start", "Start it", "it takes over what was left" if found.state == "dead" else busy)]
@@ -231,6 +236,15 @@ def _environment_choices(workspace: "Workspace") -> list[Choice]:
     names = list(config.environments) or list(known)
     live = {name: env.live.model_ref for name, env in known.items() if env.live is not None}
     return [Choice(name, name, f"serves {live[name]}" if name in live else "serves nothing yet") for name in names]
+
+
+def _is_repeat(app: "ActingApp", wanted: dict[str, Any]) -> bool:
+    """Whether the same training was confirmed a moment ago: keys bounce, and fingers do."""
+    now, before = time.monotonic(), app.last_training
+    if before is not None and before[1] == wanted and now - before[0] < _MOMENT:
+        return True
+    app.last_training = (now, wanted)
+    return False
 
 
 def _told(name: str, found: "Execution") -> str:

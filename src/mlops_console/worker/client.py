@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlops_console import actions
-from mlops_console.core.errors import JobError, StoreError
+from mlops_console.core.errors import JobError, StoreError, UsageError
 from mlops_console.core.jobs import Job, JobState, Turn, Worker
 from mlops_console.core.plans import Plan
 from mlops_console.store import deployments, jobs
 from mlops_console.store.identity import actor, process_state
 from mlops_console.store.workspace import Workspace
-from mlops_console.worker.lock import serves
+from mlops_console.worker.lock import is_coming, is_gone, serves, starting
 from mlops_console.worker.processes import command
 from mlops_console.worker.wake import wake
 
@@ -52,13 +52,15 @@ class WorkerStatus:
 def execute(workspace: Workspace, name: str, request: Mapping[str, Any], turn: Turn = jobs.NOW) -> Execution:
     """Queue an action as a job and see that a worker is there for it; or perform one that is done by the caller.
 
-    What a job that has not ended is to do already is not queued once more: that job is the answer.
+    What a queued job is to do already, in the same turn, is not queued once more: that job is the answer.
 
     Raises:
-        UsageError: the request makes no sense.
+        UsageError: the request makes no sense, or the key is that of something else.
         RefusedError: the console is read-only, or the plan is refused.
         MlopsError: what an action that is performed at once raises.
     """
+    if turn.key is not None and turn.key.startswith(jobs.TRIGGERS):
+        raise UsageError(f"The key {turn.key!r} is a trigger's: no other begins so.", "Take another one.")
     action = actions.get(name)
     if action.runs_in == "caller":
         plan, result = actions.perform(workspace, name, request)
@@ -79,9 +81,10 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any], turn: T
 def wait(workspace: Workspace, job_id: int, timeout: float | None = None) -> Job:
     """The job when it has ended, or as it stands after `timeout` seconds.
 
+    It is given back while it is queued where the worker was stopped, or could not start: nobody would begin it.
+
     Raises:
         NotFoundError: there is no such job.
-        StoreError: no worker could be started.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     seen, looked = -1, time.monotonic()
@@ -89,16 +92,17 @@ def wait(workspace: Workspace, job_id: int, timeout: float | None = None) -> Job
         news = workspace.store.data_version()
         if news != seen:
             seen = news
-            with workspace.store.read() as db:
-                job = jobs.get(db, job_id)
+            job = _job(workspace, job_id)
             if job.state.is_final:
                 return job
         now = time.monotonic()
         if deadline is not None and now > deadline:
             return job
-        if now - looked > _LOOK:  # the worker may have been killed: the next one takes over
-            start_worker(workspace)
-            looked = time.monotonic()
+        if now - looked > _LOOK:
+            looked = now
+            take_over(workspace)
+            if not _has_worker(workspace) and (job := _job(workspace, job_id)).state is JobState.QUEUED:
+                return job
         time.sleep(_POLL)
 
 
@@ -117,7 +121,8 @@ def ensure_worker(workspace: Workspace) -> None:
 def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
     """Stop the worker with its jobs and servers, and wait for it; False if there was nothing to stop.
 
-    What a worker that was killed has left behind is taken over by a new one, to be stopped in good order.
+    One that only begins is waited for. What a worker that was killed has left behind is taken over by a new one, to be
+    stopped in good order.
 
     Raises:
         JobError: it did not end in time.
@@ -132,7 +137,7 @@ def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
                 jobs.request_worker_stop(tx)
             wake(workspace)
         seen = found.worker if found.state in ("running", "stopping") else seen
-        if seen is None or process_state(seen.process) == "dead":
+        if (seen is None or is_gone(seen)) and not is_coming(workspace):
             return seen is not None
         time.sleep(_POLL)
     raise JobError(
@@ -153,9 +158,19 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
 def _state(worker: Worker | None) -> Literal["running", "stopping", "stopped", "dead"]:
     if worker is None:
         return "stopped"
-    if process_state(worker.process) == "dead":
+    if is_gone(worker):
         return "dead"
     return "running" if worker.stop_requested_at is None else "stopping"
+
+
+def _has_worker(workspace: Workspace) -> bool:
+    """Whether there is one, or one is on its way."""
+    return worker_status(workspace).state in ("running", "stopping") or is_coming(workspace)
+
+
+def _job(workspace: Workspace, job_id: int) -> Job:
+    with workspace.store.read() as db:
+        return jobs.get(db, job_id)
 
 
 def _take_over(workspace: Workspace) -> None:
@@ -192,7 +207,7 @@ def _leftovers(workspace: Workspace) -> bool:
     """Whether jobs or servers run that no worker looks after."""
     with workspace.store.read() as db:
         worker = jobs.worker(db)
-        if worker is not None and process_state(worker.process) != "dead":
+        if worker is not None and not is_gone(worker):
             return False
         if any(job.state is JobState.RUNNING for job in jobs.open_jobs(db)):
             return True
@@ -206,7 +221,7 @@ def _start_detached(workspace: Workspace) -> None:
     if "PYTHONPATH" in environment:  # the worker lives in another folder
         entries = environment["PYTHONPATH"].split(os.pathsep)
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in entries if entry)
-    with (workspace.home / "worker.log").open("ab") as log:
+    with (workspace.home / "worker.log").open("ab") as log, starting(workspace) as lock:
         subprocess.run(
             ["sh", "-c", '"$@" &', "sh", *command("mlops_console.worker", [str(workspace.root)])],
             check=True,
@@ -216,4 +231,5 @@ def _start_detached(workspace: Workspace) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(lock,),
         )

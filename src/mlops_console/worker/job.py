@@ -13,17 +13,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 
 from mlops_console.core.errors import StoreError
-from mlops_console.core.jobs import JobState
+from mlops_console.core.jobs import Job, JobState
+from mlops_console.core.text import safe_line
 from mlops_console.store import jobs, runs
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.worker import leftovers
-from mlops_console.worker.settle import perform, settle
+from mlops_console.worker.settle import Outcome, perform, settle_patiently
 
 HEARTBEAT = 5.0  # seconds
+_SHOWN = 300  # characters of what an exception says
 _EXIT_CODES = {JobState.SUCCEEDED: 0, JobState.REFUSED: 3, JobState.STOPPED: 128 + signal.SIGTERM}
 
 
@@ -38,18 +40,33 @@ def main(root: Path, job_id: int) -> int:
             return 0
         job = jobs.get(tx, job_id)
     leftovers.mark(workspace, job_id)
+    _tell_of_a_crash(workspace, job)
     with _heartbeats(workspace, job_id):
         try:
             outcome = perform(workspace, job, stop.is_set)
         finally:
             leftovers.end(workspace, job_id)
-    code = _EXIT_CODES.get(outcome.state, 1)
-    settle(workspace, job, outcome, code)
+        sys.excepthook = sys.__excepthook__  # it has not crashed: an end that can't be written makes no failure of it
+        code = _EXIT_CODES.get(outcome.state, 1)
+        settle_patiently(workspace, job, outcome, code)
     return code
 
 
+def _tell_of_a_crash(workspace: Workspace, job: Job) -> None:
+    """An exception that nobody expects fails the job, whoever its worker is: only a parent learns of an exit code."""
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        told = safe_line(f"{kind.__name__}: {error}", _SHOWN)
+        log = workspace.logs_dir / str(job.id) / "job.log"
+        reason = f"{job.action} {job.subject} failed unexpectedly: {told}. The traceback is in {log}."
+        settle_patiently(workspace, job, Outcome(JobState.FAILED, reason), 1)
+
+    sys.excepthook = tell
+
+
 def _stop_on_signals(stop: threading.Event) -> None:
-    """The stage in hand gets the signal too, as it is of this process group: here it is only noted."""
+    """It is only noted: who waits for a stage looks for it, ends the stage, and gives it its time to tidy up."""
 
     def note(number: int, frame: FrameType | None) -> None:
         stop.set()

@@ -1,8 +1,14 @@
-"""One worker per workspace: whoever holds the lock on `.mlops/worker.lock`."""
+"""One worker per workspace: whoever holds the lock on `.mlops/worker.lock`.
 
+One that was started a moment ago holds nothing yet, and is not registered. Who starts it hands it a lock on
+`.mlops/worker.start`, which ends with it: so a start that is under way is known, and one that failed is over.
+"""
+
+import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from mlops_console.core.jobs import Worker
@@ -12,11 +18,27 @@ from mlops_console.store.workspace import Workspace
 
 _RETRY = 0.02  # seconds
 _PATIENCE = 120.0  # seconds that a worker which is told to stop may take before its successor gives up
-_STALE = 90.0  # seconds after which the heartbeat of a worker on another machine counts no more
+STALE = 90.0  # seconds after which the heartbeat of a worker or a job on another machine counts no more
 
 
 def lock_path(workspace: Workspace) -> Path:
     return workspace.home / "worker.lock"
+
+
+@contextlib.contextmanager
+def starting(workspace: Workspace) -> Iterator[int]:
+    """A descriptor for a worker to inherit: as long as it has it, it is known to be there or to come."""
+    lock = _open(_start_path(workspace))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def is_coming(workspace: Workspace) -> bool:
+    """Whether a worker is there, or on its way; see in the store whether it is registered."""
+    return any(_is_held(path) for path in (lock_path(workspace), _start_path(workspace)))
 
 
 def acquire(workspace: Workspace) -> int | None:
@@ -26,7 +48,7 @@ def acquire(workspace: Workspace) -> int | None:
     """
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        lock = os.open(lock_path(workspace), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = _open(lock_path(workspace))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -55,7 +77,32 @@ def still_holds(workspace: Workspace, lock: int) -> bool:
 
 def serves(worker: Worker) -> bool:
     """Whether a registered worker is there and will take new jobs."""
-    if worker.stop_requested_at is not None:
-        return False
+    return worker.stop_requested_at is None and not is_gone(worker)
+
+
+def is_gone(worker: Worker) -> bool:
+    """Whether a registered worker has ended: its process, or all signs of life from another machine."""
     state = process_state(worker.process)
-    return state == "alive" or (state == "unknown" and time.time() - worker.heartbeat_at < _STALE)
+    return state == "dead" or (state == "unknown" and time.time() - worker.heartbeat_at >= STALE)
+
+
+def _start_path(workspace: Workspace) -> Path:
+    return workspace.home / "worker.start"
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _is_held(path: Path) -> bool:
+    if not path.exists():
+        return False
+    lock = os.open(path, os.O_RDONLY)  # it may be on a read-only disk
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)

@@ -31,8 +31,8 @@ _TROUBLE = 1.0  # seconds to wait after something failed
 _PATIENCE = 10.0  # seconds of nothing but trouble after which a worker that should stop gives up on good order
 
 
-def run(root: Path) -> bool:
-    """Be the worker of a workspace until it is idle or told to stop; False if there is one already."""
+def run(root: Path, *, stay: bool = False) -> bool:
+    """Be the worker of a workspace until it is told to stop, or is idle and need not stay; False if there is one."""
     workspace = open_workspace(root)
     held = lock.acquire(workspace)
     if held is None:
@@ -46,7 +46,7 @@ def run(root: Path) -> bool:
     log.info("worker %s of %s: process %d", __version__, workspace.root, os.getpid())
     recovery = threading.Thread(target=_recover, args=(workspace, stop), name="recover", daemon=True)
     recovery.start()
-    life = _Life(workspace, held, pipe, stop)
+    life = _Life(workspace, held, pipe, stop, stay)
     life.live()
     life.triggers.stop()
     life.queue.close()
@@ -55,11 +55,12 @@ def run(root: Path) -> bool:
 
 
 class _Life:
-    def __init__(self, workspace: Workspace, held: int, pipe: int, stop: threading.Event) -> None:
+    def __init__(self, workspace: Workspace, held: int, pipe: int, stop: threading.Event, stay: bool) -> None:
         self.workspace = workspace
         self.held = held
         self.pipe = pipe
         self.stop = stop
+        self.stay = stay
         self.settings = Settings(workspace)
         self.queue = Queue(workspace)
         self.servers = Servers(workspace)
@@ -101,6 +102,7 @@ class _Life:
             self._kill_all()
             return True
         self.queue.stop_asked(self.settings.grace)
+        self.queue.give_up_silent()
         if self._told_to_stop():
             return self._end()
         self.monitor.look(self.settings.config)
@@ -139,7 +141,7 @@ class _Life:
     def _is_over(self) -> bool:
         """Whether it was idle for long enough. A job that is queued in this very moment is seen, or finds no worker."""
         now = time.monotonic()
-        if self.triggers.need_worker or not (self.queue.is_idle and self.servers.is_idle):
+        if self.stay or self.triggers.need_worker or not (self.queue.is_idle and self.servers.is_idle):
             self.busy_at = now
         if now - self.busy_at < self.settings.idle:
             return False

@@ -26,9 +26,20 @@ class Process:
         return process_state(self.identity) != "dead"
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is one of another machine, so that nobody here can look at it."""
+        return self.popen is None and process_state(self.identity) == "unknown"
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs, and for an adopted one always."""
         return None if self.popen is None else self.popen.returncode
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone, if it has not ended."""
+        if self.is_alive() and not self.is_elsewhere:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.identity.pid, number)
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the process and to all that it has started in its group."""

@@ -10,18 +10,22 @@ from pathlib import Path
 from mlops_console import actions
 from mlops_console.actions.base import RunsIn
 from mlops_console.core.jobs import Job, JobState
-from mlops_console.pipelines.runner import describe_exit, last_line
+from mlops_console.pipelines.ending import describe_exit, last_line
 from mlops_console.store import jobs
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import leftovers
+from mlops_console.worker.lock import STALE
 from mlops_console.worker.processes import Process, start
-from mlops_console.worker.settle import Outcome, perform, settle
+from mlops_console.worker.settle import Outcome, perform, settle, settle_patiently
 from mlops_console.worker.wake import wake
 from mlops_console.worker.warm import Warm
 
 log = logging.getLogger(__name__)
 
 Lane = tuple[str, str]  # jobs of one lane run one after another
+# An exit code goes to the parent alone, which was the worker before. All but a kill the job writes down itself.
+_UNKNOWN_END = "ended without a word: killed, by which signal isn't known, or gone down with the machine"
+_MARGIN = 5.0  # seconds beyond what its stages may take to tidy up: for the job itself
 
 
 @dataclass(slots=True)
@@ -82,18 +86,39 @@ class Queue:
         return bool(ended or dead)
 
     def stop_asked(self, grace: float) -> None:
-        """Send SIGTERM to the jobs that should stop, and SIGKILL to those that were given `grace` seconds for it."""
+        """Send SIGTERM to the jobs that should stop, and SIGKILL to those whose stages had `grace` seconds to tidy up.
+
+        A job ends its stages itself: with a signal to the whole group they got two, and the second one stops a script
+        in the middle of its tidying.
+        """
         asked = {job.id for job in self._open_jobs() if job.stop_requested_at is not None}
         now = time.monotonic()
         for running in self._processes.values():
             if running.stop_sent is None and running.job.id in asked:
                 running.stop_sent = now
-                running.process.signal_group(signal.SIGTERM)
+                running.process.send(signal.SIGTERM)
         for running in self._processes.values():
-            if running.stop_sent is not None and now - running.stop_sent > grace and not running.killed:
+            if running.stop_sent is not None and now - running.stop_sent > grace + _MARGIN and not running.killed:
                 running.killed = True
-                log.warning("job %d did not stop within %.0f s: killed", running.job.id, grace)
+                log.warning("job %d did not stop within %.0f s: killed", running.job.id, grace + _MARGIN)
                 running.process.signal_group(signal.SIGKILL)
+
+    def give_up_silent(self) -> None:
+        """End the jobs of another machine, which nobody here can look at, that show no sign of life any more.
+
+        They come with a folder that two machines share, with a copied store, or with a container of another name.
+        """
+        for running in [running for running in self._processes.values() if running.process.is_elsewhere]:
+            job = self._get(running.job.id)
+            beaten = job.heartbeat_at or 0.0
+            if not job.state.is_final:
+                if time.time() - beaten < STALE:
+                    continue
+                where = running.process.identity.host
+                reason = f"The process of job {job.id} on {where} has shown no sign of life for {STALE:.0f} s."
+                if not settle(self.workspace, job, Outcome(JobState.LOST, reason), heartbeat_before=beaten):
+                    continue
+            del self._processes[job.id]
 
     def stop_all(self) -> None:
         """Ask every running job to stop. Those that are queued stay queued."""
@@ -150,7 +175,7 @@ class Queue:
     def _start_thread(self, job: Job) -> None:
         def run() -> None:
             try:
-                settle(self.workspace, job, perform(self.workspace, job))
+                settle_patiently(self.workspace, job, perform(self.workspace, job))
             finally:
                 self.workspace.store.close()
                 wake(self.workspace)
@@ -162,8 +187,7 @@ class Queue:
     def _end_process(self, running: _Running) -> None:
         """What is left of its group ends with a job. A job that has not told how it ended is given an end."""
         running.process.signal_group(signal.SIGKILL)
-        with self.workspace.store.read() as db:
-            job = jobs.get(db, running.job.id)
+        job = self._get(running.job.id)
         if job.state.is_final:
             del self._processes[job.id]
             return
@@ -175,7 +199,7 @@ class Queue:
         if running.stop_sent is not None or job.stop_requested_at is not None:
             outcome = Outcome(JobState.STOPPED, "It was stopped" + (" by force." if running.killed else "."))
         elif code is None or code < 0:
-            how = "ended without a word" if code is None else f"was ended by {describe_exit(code)}"
+            how = f"was ended by {describe_exit(code)}" if code is not None else _UNKNOWN_END
             outcome = Outcome(JobState.LOST, f"The process of job {job.id} {how}.")
         else:
             reason = last_line(self._log(job))
@@ -186,6 +210,10 @@ class Queue:
             )
         settle(self.workspace, job, outcome, code)
         del self._processes[job.id]
+
+    def _get(self, job_id: int) -> Job:
+        with self.workspace.store.read() as db:
+            return jobs.get(db, job_id)
 
     def _open_jobs(self) -> list[Job]:
         with self.workspace.store.read() as db:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import Environment, RevisionState, ServerHealth
-from mlops_console.pipelines.runner import describe_exit, last_line
+from mlops_console.pipelines.ending import describe_exit, last_line
 from mlops_console.store import alerts, deployments
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.processes import Process, start

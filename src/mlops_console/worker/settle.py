@@ -1,5 +1,6 @@
 """Performing a job's action, and writing down how it ended: job, run, ledger and alert in one transaction."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 from mlops_console import actions
 from mlops_console.actions.base import JobContext, ensure_writable
 from mlops_console.core.alerts import Severity
-from mlops_console.core.errors import JobStopped, MlopsError, RefusedError
+from mlops_console.core.errors import JobStopped, MlopsError, RefusedError, StoreError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.runs import RunStatus
-from mlops_console.pipelines.runner import end_run
 from mlops_console.store import alerts, deployments, jobs, ledger, runs
 from mlops_console.store.database import Connection
+from mlops_console.store.stages import end_run
 from mlops_console.store.workspace import Workspace
+
+PATIENCE = 60.0  # seconds that a store which can't be written may take to be so again
+_RETRY = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,43 @@ def perform(workspace: Workspace, job: Job, stopping: Callable[[], bool] | None 
     return Outcome(JobState.SUCCEEDED, None, result, context.recorded)
 
 
-def settle(workspace: Workspace, job: Job, outcome: Outcome, exit_code: int | None = None) -> bool:
-    """End a job that has not ended yet, with all that follows from it; whether it was this call that did."""
+def settle_patiently(workspace: Workspace, job: Job, outcome: Outcome, exit_code: int | None = None) -> bool:
+    """As `settle`, for who gets no second look: a disk that is full for a moment makes no failure of a success.
+
+    Raises:
+        StoreError: the store could not be written for a minute.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return settle(workspace, job, outcome, exit_code)
+        except StoreError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_RETRY)
+
+
+def settle(
+    workspace: Workspace,
+    job: Job,
+    outcome: Outcome,
+    exit_code: int | None = None,
+    heartbeat_before: float | None = None,
+) -> bool:
+    """End a job that has not ended yet, with all that follows from it; whether it was this call that did.
+
+    Args:
+        heartbeat_before: only if it has shown no sign of life since.
+    """
     with workspace.store.write() as tx:
         ended = jobs.finish(
-            tx, job.id, outcome.state, error=outcome.error, exit_code=exit_code, result=dict(outcome.result)
+            tx,
+            job.id,
+            outcome.state,
+            error=outcome.error,
+            exit_code=exit_code,
+            result=dict(outcome.result),
+            heartbeat_before=heartbeat_before,
         )
         if not ended:
             return False

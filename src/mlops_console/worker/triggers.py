@@ -70,16 +70,19 @@ class Triggers:
         self._watch, self._watched = None, ()
 
     def _take(self, config: Config | None) -> None:
-        """mlops.toml is another. What a trigger that is gone had told is settled."""
+        """mlops.toml is another. What a trigger that is gone had told is settled, and what happens without it counts
+        for nothing, should it come back.
+        """
         self._config, self._version = config, -1
         self._outs = _outs(config) if config else ()
         names = {trigger.name for trigger in config.triggers} if config else set()
         with self._workspace.store.read() as db:
-            gone = [state.name for state in triggers.states(db).values() if state.stopped and state.name not in names]
-        if gone:
+            gone = [state for state in triggers.states(db).values() if state.name not in names]
+        if any(state.stopped or state.basis is not None for state in gone):
             with self._workspace.store.write() as tx:
-                for name in gone:
-                    alerts.resolve(tx, "trigger", name)
+                for state in gone:
+                    triggers.rest(tx, state.name)
+                    alerts.resolve(tx, "trigger", state.name)
         if not names:
             self._on = []
             self.stop()
@@ -98,7 +101,7 @@ class Triggers:
         if changed:
             self._begin(changed)
         on = tuple(trigger for trigger, _ in self._on if trigger.on == "change")
-        if on != self._watched or (on and self._watch is None):
+        if on != self._watched or (on and (self._watch is None or self._watch.is_dead)):
             self.stop()
             self._watched = on
             if on:

@@ -10,7 +10,8 @@ Description=mlops-console worker of {name}
 
 [Service]
 ExecStart={start}
-Restart=always
+# Not one that was told to stop: 'mlops-console worker stop' counts.
+Restart=on-failure
 RestartSec=10
 # Jobs and servers outlive a worker that dies: the next one takes over.
 KillMode=process
@@ -22,7 +23,7 @@ WantedBy=default.target
 
 def unit(root: Path) -> str:
     """The text of a unit whose worker serves the workspace at `root`; see systemd.service(5)."""
-    words = command("mlops_console", ["worker", "run", "--workspace", str(root)])
+    words = command("mlops_console", ["worker", "run", "--stay", "--workspace", str(root)])
     return _UNIT.format(name=_escaped(root.name), start=" ".join(map(_quoted, words)))
 
 

@@ -1,7 +1,8 @@
 """Watches the files of the triggers on 'change', in a thread of its own.
 
 What the operating system tells is only a hint to look: what counts is how the files are once nothing has changed for as
-long as a trigger wants. So nothing is lost where hints are, and what has changed and changed back fires nothing.
+long as a trigger wants. So nothing is lost where hints are. A file that was written anew counts as changed, though it
+may hold the same again.
 """
 
 import hashlib
@@ -46,6 +47,11 @@ class Watch:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether its thread has ended by itself."""
+        return not (self._thread.is_alive() or self._ended.is_set())
+
     def stop(self) -> None:
         self._ended.set()
         if self._thread.is_alive():
@@ -63,7 +69,9 @@ class Watch:
         while not self._ended.is_set():
             try:
                 self._follow()
-            except OSError as error:  # a folder that is gone already, or more folders than may be watched
+            # A folder that is gone already, more folders than may be watched, or a name that is no UTF-8: that one is a
+            # RuntimeError of the library.
+            except (OSError, RuntimeError) as error:
                 if str(error) != told:
                     told = str(error)
                     log.warning("files are looked at every %.0f s, as they can't be watched: %s", _PAUSE, error)

@@ -16,7 +16,6 @@ import sys
 import time
 from pathlib import Path
 
-from mlops_console.__main__ import open_console
 from mlops_console.cli.app import build, run
 from mlops_console.cli.warm.protocol import SOCKET, identity, unpacked
 from mlops_console.store.location import HOME
@@ -29,7 +28,7 @@ _LATER = ("mlops_console.actions.train", "mlops_console.tracking.recover", "psut
 
 def main(home: Path) -> int:
     """Answer until the standard input ends. Each child returns from here too, with the exit status of its command."""
-    build(open_console)
+    build(_open_console)
     for name in _LATER:
         importlib.import_module(name)
     listener = _listen(home)
@@ -44,6 +43,10 @@ def main(home: Path) -> int:
             if os.fork() == 0:
                 listener.close()
                 return _perform(connection)
+
+
+def _open_console(*_: object, **__: object) -> None:
+    raise RuntimeError("no command that is performed here opens the console")
 
 
 def _listen(home: Path) -> socket.socket:
@@ -79,7 +82,7 @@ def _perform(connection: socket.socket) -> int:
     status = [1]
     atexit.register(_tell, connection.dup(), status)  # as the first, so that it comes last
     try:
-        status[0] = run(open_console)
+        status[0] = run(_open_console)
     except SystemExit as end:
         status[0] = end.code if isinstance(end.code, int) else int(end.code is not None)
     return status[0]

@@ -93,7 +93,7 @@ class MainScreen(Screen[None]):
         self._catch_up()
 
     def tick(self) -> None:
-        if self.ready and self.app.screen is self:
+        if self.ready and self.app.screen_stack[-1:] == [self]:  # empty at the very end
             self.view.tick()
 
     def place_changed(self) -> None:

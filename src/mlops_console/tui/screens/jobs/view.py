@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlops_console.store.workspace import Workspace
 
 _BAR = 10  # cells of a progress bar
+_UNSAID: tuple[object, ...] = (None, False, [], {}, "")  # of a request: what was not asked for
 
 
 @dataclass
@@ -91,6 +92,15 @@ class JobsView(ListView):
         if job is None:
             return NOTHING
         return Selection(reference=str(job.id), command=f"mlops-console job show {job.id}", job_id=job.id)
+
+    def action_retry(self) -> None:
+        job = self._selected
+        if job is None:
+            self.console.tell("There is no job yet.", "warning")
+        elif not job.state.is_final:
+            self.console.tell(f"Job {job.id} is {job.state}: wait for its end, or stop it first.", "warning")
+        else:
+            self.console.act(f"Retry job {job.id}: {job.action} {job.subject}", job.action, job.request)
 
     async def show_logs(self) -> bool:
         if self._selected is None:
@@ -176,14 +186,14 @@ def job_row(job: Job) -> Row:
 
 
 def _progress(job: Job) -> Cell:
-    """A running job's bar and what it is at; a failed one's error."""
+    """A running job's bar and what it is at; else what there is to say."""
+    text = safe_line(job.telling(time.time()), 300)
     if job.error:
-        return Cell(safe_line(job.error, 300), "bad")
+        return Cell(text, "bad")
     if job.state is not JobState.RUNNING:
-        return Cell("", "", job.progress)
+        return Cell(text, "muted", job.progress)
     if job.stop_requested_at is not None:
-        return Cell("stopping…", "warn")
-    text = safe_line(job.progress_text, 200)
+        return Cell(text, "warn")
     bar = progress_bar(job.progress, _BAR)
     return Cell(f"{bar} {text}".strip(), "run" if bar else "muted", job.progress)
 
@@ -197,13 +207,15 @@ def job_facts(loaded: JobDetailLoaded) -> list[Fact]:
         *([Fact("error", job.error, "bad")] if job.error else []),
         *([] if job.state.is_final or not progress.text else [Fact("progress", progress.text, progress.style)]),
         Fact("queued", f"{clock(job.created_at)} by {job.actor}"),
+        *([Fact("not before", clock(job.turn.not_before))] if job.turn.not_before is not None else []),
+        *([Fact("priority", str(job.turn.priority))] if job.turn.priority else []),
         Fact("started", clock(job.started_at)),
         Fact("ended", clock(job.ended_at)),
         *([Fact("exit code", str(job.exit_code))] if job.exit_code is not None else []),
         *([Fact("process", f"{job.process.pid} on {job.process.host}")] if job.process else []),
         *([Fact("run", f"{run.name} ({run.id})", "accent")] if run else []),
         Fact("Request"),
-        *(Fact(key, param(value) or '""') for key, value in job.request.items()),
+        *(Fact(key, param(value) or '""') for key, value in job.request.items() if value not in _UNSAID),
     ]
     if job.result:
         facts += [Fact("Result"), *(Fact(key, param(value) or '""') for key, value in job.result.items())]

@@ -232,7 +232,7 @@ def _job_row(job: Job, now: float, width: int) -> Row:
     inks = [_INDENT, Ink(fit(state.text, 10), state.style), Ink(fit(what, max(width // 3, 12)))]
     if bar_width and (bar := progress_bar(job.progress, bar_width)):
         inks += [Ink(" "), Ink(bar, "run")]
-    inks.append(Ink(f"  {safe_line(job.progress_text)}", "muted"))
+    inks.append(Ink(f"  {safe_line(job.telling(now))}", "muted"))
     took = duration(now - job.started_at) if job.started_at else f"queued {age(job.created_at, now)}"
     return split_row(inks, [Ink(f" {took}", "muted")], width)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class PipelineState:
     """A pipeline with its newest run. Where it never ran, its stages are those of mlops.toml, not started.
 
-    `times` is what its stages usually take. `problem` says what is wrong with it in mlops.toml; then its stages can't
-    be told.
+    `times` is what its stages usually take, `slots` how many of them may run at once. `problem` says what is wrong with
+    it in mlops.toml; then its stages can't be told.
     """
 
     name: str
@@ -28,6 +28,7 @@ class PipelineState:
     stages: tuple[StageRun, ...]
     problem: str = ""
     times: Mapping[str, Usual] = field(default_factory=dict)
+    slots: int = 1
 
 
 @dataclass
@@ -43,10 +44,12 @@ def read_pipelines(workspace: "Workspace") -> PipelinesLoaded:
         config = workspace.config()
     except ConfigError as error:
         return PipelinesLoaded((), error)
-    return PipelinesLoaded(tuple(_state(workspace, name, pipeline) for name, pipeline in config.pipelines.items()))
+    slots = config.worker.slots
+    found = (_state(workspace, name, pipeline, slots) for name, pipeline in config.pipelines.items())
+    return PipelinesLoaded(tuple(found))
 
 
-def _state(workspace: "Workspace", name: str, pipeline: "Pipeline") -> PipelineState:
+def _state(workspace: "Workspace", name: str, pipeline: "Pipeline", slots: int) -> PipelineState:
     from mlops_console.pipelines import graph
     from mlops_console.store import runs, stages
 
@@ -57,7 +60,7 @@ def _state(workspace: "Workspace", name: str, pipeline: "Pipeline") -> PipelineS
         times = {s.stage: usual(stages.history(db, name, s.stage, s.command)) for s in recorded}
     if recorded:
         known = {stage: found for stage, found in times.items() if found is not None}
-        return PipelineState(name, run, recorded, times=known)
+        return PipelineState(name, run, recorded, times=known, slots=slots)
     try:
         ordered = graph.order(name, pipeline)
     except ConfigError as error:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.estimates import took
-from mlops_console.core.runs import StageRun
+from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.core.text import age, clock, duration, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.screens.list_view import ListView
@@ -172,10 +172,16 @@ def _stage_row(pipeline: PipelineState, stage: StageRun, now: float) -> Row:
             Cell(f"{'└' if last else '├'}─ {safe_line(stage.stage)}"),
             Cell(state.text, state.style),
             Cell(age(stage.started_at, now), "muted"),
-            Cell(duration(took(stage, now))),
+            _took(pipeline, stage, now),
             Cell(safe_line(stage.error), "bad") if stage.error else Cell(why(stage, pipeline.stages), "muted"),
         ),
     )
+
+
+def _took(pipeline: PipelineState, stage: StageRun, now: float) -> Cell:
+    so_far, usual = took(stage, now), pipeline.times.get(stage.stage)
+    slow = stage.status is RunStatus.RUNNING and so_far is not None and usual is not None and usual.is_slow(so_far)
+    return Cell(f"▲ {duration(so_far)}", "warn") if slow else Cell(duration(so_far))
 
 
 def _facts(pipeline: PipelineState, stage: StageRun | None) -> list[Fact]:
@@ -198,6 +204,7 @@ def _facts(pipeline: PipelineState, stage: StageRun | None) -> list[Fact]:
             *([Fact("why", stage.why)] if stage.why else []),
             Fact("started", clock(stage.started_at)),
             Fact("ended", clock(stage.ended_at)),
+            *([Fact("usually", str(usual))] if (usual := pipeline.times.get(stage.stage)) else []),
         ]
         facts += [Fact("exit code", str(stage.exit_code))] if stage.exit_code is not None else []
         facts += [Fact("error", stage.error, "bad")] if stage.error else []
