@@ -10,9 +10,9 @@ from mlops_console import actions
 from mlops_console.actions.train import Train, _command
 from mlops_console.core.errors import ConfigError, UsageError
 from mlops_console.core.plans import Difference, Step
-from mlops_console.core.runs import RunStatus
+from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.pipelines.params import parse_override
-from mlops_console.store import jobs, runs
+from mlops_console.store import jobs, runs, stages
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
@@ -78,13 +78,18 @@ def test_infinities_and_dates_reach_the_job(project: Workspace) -> None:
     )
 
 
-def test_the_plan_tells_how_long_it_took_the_last_time(project: Workspace) -> None:
-    with project.store.write() as tx:
-        run_id = runs.create(
-            tx, name="a", experiment="e", pipeline="train", status=RunStatus.RUNNING, started_at=1000.0
-        )
-        runs.finish(tx, run_id, RunStatus.SUCCEEDED, ended_at=1192.0)
-    assert actions.plan(project, "train", {}).notes == ("The last time it took 3m12s.",)
+def test_the_plan_tells_how_long_it_usually_takes(project: Workspace) -> None:
+    commands = {name: stage.run for name, stage in project.config().pipelines["train"].stages.items()}
+    for took in (190.0, 192.0, 200.0):
+        with project.store.write() as tx:
+            run_id = runs.create(tx, name="a", experiment="e", pipeline="train")
+            planned = [StageRun(name, at, RunStatus.QUEUED, run, "") for at, (name, run) in enumerate(commands.items())]
+            stages.plan_stages(tx, run_id, planned)
+            for name in commands:
+                stages.start(tx, run_id, name)
+                stages.finish(tx, run_id, name, RunStatus.SUCCEEDED, 0)
+            tx.execute("UPDATE stage_runs SET ended_at = started_at + ? WHERE ended_at - started_at < 1", (took,))
+    assert actions.plan(project, "train", {}).notes == ("It usually takes 6m24s (6m22s–6m32s).",)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_what_is_left_has_a_spread_and_tells_who_is_late() -> None:
     times = {"a": Usual(10.0, 8.0, 13.0, 5), "b": exactly(20)}
     found = left(stages, times, 6.0, 2)
     assert found == Left(24.0, 22.0, 27.0)
-    assert str(found) == "24s left (22s–27s)"
+    assert str(found) == "24s (22s–27s) left"
     late = left(stages, times, 60.0, 2)
     assert late == Left(20.0, 20.0, 20.0, ("a",))
     assert str(late) == "a longer than usual"

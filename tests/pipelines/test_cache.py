@@ -61,7 +61,7 @@ class Project:
 
     def plan(self, *forced: str) -> list[tuple[str, bool | None, str]]:
         ordered = order("train", Pipeline(stages=self.stages))
-        found = forecast(self.workspace, "train", ordered, self.params, forced)
+        found = forecast(self.workspace, "train", ordered, self.params, forced, {})
         return [(step.stage, step.runs, step.why) for step in found]
 
     def write(self, path: str, text: str) -> None:
@@ -454,7 +454,7 @@ def test_a_stage_says_that_it_waits_for_another_one_that_makes_the_same(workspac
 def fingerprint(project: Project) -> str:
     stage = project.stages["copy"]
     hasher = Hasher(project.workspace)
-    return inputs_of(stage, project.params, {dep: sha256_in(hasher, dep) for dep in stage.deps}).fingerprint
+    return inputs_of(stage, project.params, {dep: sha256_in(hasher, dep) for dep in stage.deps}, {}).fingerprint
 
 
 def test_parallel_stages_share_the_cache(workspace: Workspace) -> None:

@@ -93,12 +93,16 @@ def test_what_makes_no_sense_is_told_in_one_sentence(made: Pipeline, told: str) 
 def test_a_missing_file_that_no_stage_makes(tmp_path: Path) -> None:
     made = order("train", pipeline(prepare=(["rows.csv"], ["x"]), fit=(["x"], [])))
     with pytest.raises(ConfigError) as caught:
-        check_deps(tmp_path, "train", made)
+        check_deps(tmp_path, "train", made, made)
     assert caught.value.message == (
         "mlops.toml: pipelines.train.stages.prepare.deps names 'rows.csv', which is not there and no stage makes."
     )
     (tmp_path / "rows.csv").touch()
-    check_deps(tmp_path, "train", made)
+    check_deps(tmp_path, "train", made, made)
+    with pytest.raises(ConfigError) as caught:
+        check_deps(tmp_path, "train", made[1:], made)
+    assert caught.value.message == "fit needs 'x', which is not there: prepare makes it, and is not to run."
+    assert caught.value.hint == "Leave --from away, or begin with prepare."
 
 
 @st.composite

@@ -181,3 +181,17 @@ def test_a_file_that_is_written_to_meanwhile(workspace: Workspace, run: Run, mon
     run_id = run(fit=FIT)
     assert inputs(workspace, run_id) == []
     assert "has changed while it was read" in log(workspace, run_id)
+
+
+def test_a_stage_that_checks_runs_again_when_the_expectations_change(run: Run, workspace: Workspace) -> None:
+    check = Stage(run="echo dataset check rows; touch checked", deps=("data/rows.csv",), outs=("checked",))
+    whys = []
+    for config in (CONFIG, CONFIG, CONFIG.replace("min = 0", "min = 1"), CONFIG):
+        (workspace.root / "mlops.toml").write_text(config)
+        run_id = run(check=check, fit=FIT)
+        with workspace.store.read() as db:
+            whys.append([stage.why for stage in stages.listing(db, run_id)])
+    assert whys[0] == ["it has not run before"] * 2
+    assert whys[1] == ["cached from a-run"] * 2
+    assert whys[2] == ["what rows should hold changed", "cached from a-run"], "fit checks nothing"
+    assert whys[3] == ["cached from a-run"] * 2, "what held before holds"

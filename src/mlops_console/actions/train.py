@@ -3,7 +3,6 @@
 import json
 import platform
 import shlex
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -14,13 +13,13 @@ from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.config import Config, Pipeline
 from mlops_console.core.errors import JobStopped, UsageError
 from mlops_console.core.plans import Difference, Plan
-from mlops_console.core.runs import Provenance, Run, RunStatus
-from mlops_console.core.text import did_you_mean, duration, param
+from mlops_console.core.runs import Provenance, RunStatus
+from mlops_console.core.text import did_you_mean, param
 from mlops_console.pipelines import params as pipeline_params
 from mlops_console.pipelines import resources
 from mlops_console.pipelines.cache import ALL
 from mlops_console.pipelines.executor import Executor
-from mlops_console.pipelines.forecast import forecast, usual_times
+from mlops_console.pipelines.forecast import estimate, forecast, usual_times
 from mlops_console.pipelines.graph import OrderedStage, check_deps, check_stage, order, part_of
 from mlops_console.pipelines.params import Params, flatten
 from mlops_console.pipelines.pipeline_run import PipelineRun, stage_rows
@@ -63,15 +62,15 @@ def _plan(workspace: Workspace, request: Train) -> Plan:
     name, pipeline = pipeline_of(config, request.pipeline)
     ordered, params = resolve(workspace, name, pipeline, request)
     before = flatten(pipeline_params.load(workspace.root, name, pipeline))
-    last = _last_success(workspace, name)
-    notes = [f"The last time it took {duration(last.duration(time.time()))}."] if last else []
-    notes += where(config)
+    steps = forecast(workspace, name, ordered, params, request.force, config.datasets)
+    usually = estimate(workspace, name, ordered, steps, config.worker.slots)
+    notes = [*([f"It usually takes {usually.span}."] if usually else []), *where(config)]
     return Plan(
         action="train",
         subject=name,
         title=f"Run pipeline {name}",
         command=_command(name, request),
-        steps=forecast(workspace, name, ordered, params, request.force),
+        steps=steps,
         params=tuple(
             Difference(key, param(before[key]), param(value))
             for key, value in flatten(params).items()
@@ -204,18 +203,12 @@ def resolve(
     for stage in request.force:
         check_stage(name, whole, None if stage == ALL else stage)
     ordered = part_of(name, whole, request.start, request.until)
-    check_deps(workspace.root, name, ordered)
+    check_deps(workspace.root, name, ordered, whole)
     config = workspace.config()
     if config.executor.kind == "local":
         resources.check(name, ordered, config.worker)
     loaded = pipeline_params.load(workspace.root, name, pipeline)
     return ordered, pipeline_params.override(loaded, request.params, pipeline.params or "mlops.toml")
-
-
-def _last_success(workspace: Workspace, pipeline: str) -> Run | None:
-    query = runs.RunQuery(f'pipeline = "{pipeline}" and status = succeeded', "-started", limit=1)
-    with workspace.store.read() as db:
-        return next(iter(runs.page(db, query).runs), None)
 
 
 def _command(name: str, request: Train) -> str:

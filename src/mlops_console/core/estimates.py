@@ -56,10 +56,13 @@ class Left:
     late: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        if self.late:
-            return f"{', '.join(self.late)} longer than usual"
+        return f"{', '.join(self.late)} longer than usual" if self.late else f"{self.span} left"
+
+    @property
+    def span(self) -> str:
+        """`12s`, or `12s (9.0s–20s)` where it varies."""
         low, median, high = map(duration, (self.low, self.median, self.high))
-        return f"{median} left" if low == high else f"{median} left ({low}–{high})"
+        return median if low == high else f"{median} ({low}–{high})"
 
 
 def left(stages: Sequence[StageRun], times: Mapping[str, Usual], now: float, slots: int) -> Left | None:

@@ -18,6 +18,7 @@ class Inputs:
         params: the values that the stage is given, by their dotted names.
         env: the variables that mlops.toml gives it.
         outs: the paths it promises to write.
+        expected: the SHA-256 of what each dataset should hold that it checks, by the dataset's name.
     """
 
     command: str
@@ -26,10 +27,12 @@ class Inputs:
     params: Mapping[str, Any]
     env: Mapping[str, str]
     outs: tuple[str, ...]
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Always the same text for the same inputs."""
         content = {name: getattr(self, name) for name in ("command", "cwd", "deps", "params", "env", "outs")}
+        content |= {"expected": self.expected} if self.expected else {}
         return json.dumps(content, sort_keys=True, default=str)
 
     @property
@@ -95,6 +98,7 @@ def differences(before: Inputs, after: Inputs) -> list[str]:
         told.append(
             f"{name} is new" if old is _NONE else f"{name} is no dep now" if new is _NONE else f"{name} changed"
         )
+    told += [f"what {name} should hold changed" for name, _, _ in _changes(before.expected, after.expected)]
     if set(before.outs) != set(after.outs):
         told.append("its outs are others")
     return told

@@ -39,19 +39,21 @@ def decide(
     params: Params,
     forced: tuple[str, ...],
     sha256_of: Callable[[str], str],
+    expected: Mapping[str, str],
 ) -> Decision:
     """Whether a stage must run.
 
     Args:
         forced: the names of the stages that are to run in any case, as people give them; `ALL` for every one.
         sha256_of: the content of a dep.
+        expected: of the datasets that it checks (see `inputs.expected`).
     """
     stage = ordered.stage
     if stage.always:
         return Decision("it always runs")
     if not stage.deps:
         return Decision("it names no deps, so nothing tells whether it must")
-    inputs = inputs_of(stage, params, {dep: sha256_of(dep) for dep in stage.deps})
+    inputs = inputs_of(stage, params, {dep: sha256_of(dep) for dep in stage.deps}, expected)
     if is_forced(ordered, forced):
         return Decision(ASKED_FOR, inputs)
     with workspace.store.read() as db:
@@ -70,9 +72,9 @@ def is_forced(ordered: OrderedStage, forced: tuple[str, ...]) -> bool:
     return ALL in forced or any(is_meant(ordered.name, wanted) for wanted in forced)
 
 
-def inputs_of(stage: Stage, params: Params, deps: Mapping[str, str]) -> Inputs:
+def inputs_of(stage: Stage, params: Params, deps: Mapping[str, str], expected: Mapping[str, str]) -> Inputs:
     chosen: Mapping[str, Any] = flatten(select(params, stage.params))
-    return Inputs(stage.run, stage.cwd, deps, chosen, stage.env, stage.outs)
+    return Inputs(stage.run, stage.cwd, deps, chosen, stage.env, stage.outs, expected)
 
 
 def sha256_in(hasher: Hasher, path: str) -> str:

@@ -1,16 +1,19 @@
 """What a pipeline would do if it were run now: which stages would run, and why."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
+from mlops_console.core.config import Dataset
 from mlops_console.core.errors import JobStopped, UsageError
-from mlops_console.core.estimates import Usual, usual
+from mlops_console.core.estimates import Left, Usual, left, usual
 from mlops_console.core.plans import Step
+from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.core.stage_cache import CachedStage
 from mlops_console.data.hashing import Hasher
 from mlops_console.pipelines.cache import ASKED_FOR, decide, is_forced, sha256_in, sha256_made
 from mlops_console.pipelines.graph import OrderedStage, overlap
+from mlops_console.pipelines.inputs import expected
 from mlops_console.pipelines.params import Params
 from mlops_console.store import stages as stage_runs
 from mlops_console.store.workspace import Workspace
@@ -28,6 +31,7 @@ def forecast(
     stages: tuple[OrderedStage, ...],
     params: Params,
     forced: tuple[str, ...],
+    datasets: Mapping[str, Dataset],
 ) -> tuple[Step, ...]:
     """What will become of each stage, in their order. Files are hashed for `PATIENCE` at most."""
     deadline = time.monotonic() + PATIENCE
@@ -38,7 +42,8 @@ def forecast(
         runs: bool | None = True
         try:
             sha256_of = partial(_content, ordered, stages, made, hasher)
-            found = decide(workspace, pipeline, ordered, params, forced, sha256_of)
+            known = expected(datasets, ordered.stage)
+            found = decide(workspace, pipeline, ordered, params, forced, sha256_of, known)
             runs, why = found.cached is None, found.why
             if found.cached is not None:
                 made[ordered.name] = found.cached
@@ -79,3 +84,18 @@ def usual_times(workspace: Workspace, pipeline: str, ordered: tuple[OrderedStage
     with workspace.store.read() as db:
         times = {o.name: usual(stage_runs.history(db, pipeline, o.name, o.stage.run)) for o in ordered}
     return {name: found for name, found in times.items() if found is not None}
+
+
+def estimate(
+    workspace: Workspace, pipeline: str, ordered: tuple[OrderedStage, ...], steps: Sequence[Step], slots: int
+) -> Left | None:
+    """How long the stages that run will take; None where none does, or one has never run before."""
+    planned = [
+        StageRun(
+            step.stage, at, RunStatus.SUCCEEDED if step.runs is False else RunStatus.QUEUED, "", "", found.waits_for
+        )
+        for at, (step, found) in enumerate(zip(steps, ordered, strict=True))
+    ]
+    if all(stage.status.is_final for stage in planned):
+        return None
+    return left(planned, usual_times(workspace, pipeline, ordered), time.time(), slots)

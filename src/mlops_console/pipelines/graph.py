@@ -101,8 +101,11 @@ def missing_deps(root: Path, stages: tuple[OrderedStage, ...]) -> list[tuple[str
     ]
 
 
-def check_deps(root: Path, name: str, stages: tuple[OrderedStage, ...]) -> None:
+def check_deps(root: Path, name: str, stages: tuple[OrderedStage, ...], whole: tuple[OrderedStage, ...]) -> None:
     """See that everything is there which no stage makes.
+
+    Args:
+        stages: those that are to run, of the `whole` pipeline.
 
     Raises:
         ConfigError: a file or folder is missing.
@@ -110,6 +113,12 @@ def check_deps(root: Path, name: str, stages: tuple[OrderedStage, ...]) -> None:
     missing = missing_deps(root, stages)
     if missing:
         stage, dep = missing[0]
+        makers = [found.name for found in whole if any(overlap(dep, out) for out in found.stage.outs)]
+        if makers:
+            raise ConfigError(
+                f"{stage} needs {dep!r}, which is not there: {makers[0]} makes it, and is not to run.",
+                f"Leave --from away, or begin with {makers[0]}.",
+            )
         raise ConfigError(
             f"mlops.toml: pipelines.{name}.stages.{stage}.deps names {dep!r}, which is not there and no stage makes.",
             "Add the file, or list it in the outs of the stage that writes it.",

@@ -1,6 +1,8 @@
 """What a run reads: the deps of its stages that are datasets of mlops.toml."""
 
+import hashlib
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,6 +18,7 @@ from mlops_console.pipelines.cache import sha256_in
 from mlops_console.store import datasets
 from mlops_console.store.workspace import Workspace
 
+_CHECKS = re.compile(r"\bdataset\s+check\b")
 LARGEST = 1_000_000_000  # bytes of a file that is read into memory without being asked for
 
 _SCANNING = threading.Lock()  # what two stages read is scanned once; and one scan at a time is memory enough
@@ -61,6 +64,16 @@ def of_stage(known: Mapping[str, Dataset], stage: Stage) -> list[tuple[str, Data
     deps = {os.path.normpath(dep): dep for dep in stage.deps}
     found = ((name, dataset, deps.get(os.path.normpath(dataset.path))) for name, dataset in known.items())
     return [(name, dataset, dep) for name, dataset, dep in found if dep is not None]
+
+
+def expected(known: Mapping[str, Dataset], stage: Stage) -> dict[str, str]:
+    """The SHA-256 of what each dataset should hold that a stage reads and checks: once that changes, it checks anew."""
+    if not _CHECKS.search(stage.run):
+        return {}
+    return {
+        name: hashlib.sha256(dataset.expect.model_dump_json().encode()).hexdigest()
+        for name, dataset, _ in of_stage(known, stage)
+    }
 
 
 def _version(

@@ -66,7 +66,8 @@ def _made(pipeline: PipelineRun, ordered: OrderedStage) -> tuple[int | None, str
     note = partial(_note, pipeline, name)
 
     def decided() -> Decision:
-        return decide(workspace, pipeline.name, ordered, pipeline.params, pipeline.forced, partial(sha256_in, hasher))
+        sha256_of, expected = partial(sha256_in, hasher), inputs.expected(pipeline.datasets, stage)
+        return decide(workspace, pipeline.name, ordered, pipeline.params, pipeline.forced, sha256_of, expected)
 
     decision = decided()
     known = inputs.of_stage(pipeline.datasets, stage)

@@ -13,6 +13,7 @@ _SELECT = (
     "WHERE (r.deleted_at IS NULL OR r.deleted_at > 0) AND "  # 0: its purge has begun
 )
 _LEFT = "left by"  # in the place of a fingerprint: the outs of a stage that are not kept
+_OF_TRIAL = "EXISTS (SELECT 1 FROM tags WHERE run_key = c.run_key AND name = 'sweep_of')"
 _KEPT = f"c.fingerprint NOT LIKE '{_LEFT} %'"
 
 
@@ -23,9 +24,10 @@ def find(db: sqlite3.Connection, fingerprint: str) -> CachedStage | None:
 
 
 def last(db: sqlite3.Connection, pipeline: str, stage: str) -> CachedStage | None:
-    """What a stage has made last that is kept, without its files."""
+    """What a stage has made last that is kept, without its files; by a trial only where there is nothing else."""
     row = db.execute(
-        f"{_SELECT} c.pipeline = ? AND c.stage = ? AND {_KEPT} ORDER BY c.used_at DESC LIMIT 1", (pipeline, stage)
+        f"{_SELECT} c.pipeline = ? AND c.stage = ? AND {_KEPT} ORDER BY {_OF_TRIAL}, c.used_at DESC LIMIT 1",
+        (pipeline, stage),
     ).fetchone()
     return _cached(None, row) if row else None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mlops_console.core.estimates import Left, critical_path, left, seconds_of, to_speed_up, took
+from mlops_console.core.estimates import critical_path, left, seconds_of, to_speed_up, took
 from mlops_console.core.runs import RunStatus
 from mlops_console.core.text import duration, safe_line
 from mlops_console.tui.screens.pipelines.reading import PipelineState
@@ -21,19 +21,10 @@ def _lines(pipeline: PipelineState, selected: str, now: float) -> Iterator[list[
     running = pipeline.run is not None and pipeline.run.status is RunStatus.RUNNING
     found = left(pipeline.stages, pipeline.times, now, pipeline.slots) if running else None
     if found is not None and not found.late:
-        yield [
-            Ink("left ", "muted"),
-            Ink(duration(found.median), "strong"),
-            Ink(f"{_spread(found)} if stages take their usual time"),
-        ]
+        yield [Ink("left ", "muted"), Ink(found.span, "strong"), Ink(" if stages take their usual time")]
     if running:
         yield from _slow(pipeline, now)
     yield from _path(pipeline, now)
-
-
-def _spread(found: Left) -> str:
-    low, high = duration(found.low), duration(found.high)
-    return f" ({low}–{high})" if low != high else ""
 
 
 def _slow(pipeline: PipelineState, now: float) -> Iterator[list[Ink]]:
