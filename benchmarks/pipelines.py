@@ -100,7 +100,7 @@ def bench_idle_worker() -> dict[str, float]:
 
 def _ours(root: Path) -> dict[str, float]:
     _chain(root)
-    command = [sys.executable, "-m", "mlops_console", "train", "train", "--wait"]
+    command = [str(Path(sys.executable).with_name("mlops-console")), "train", "train", "--wait"]
     workspace = open_workspace(root)
     try:
         time.sleep(0.1)

@@ -321,7 +321,7 @@ async def test_one_that_did_not_end_is_resumed(
     async with console(project, "sweeps", (120, 34)) as pilot:
         await until(pilot, "trial 5")
         await pilot.press("R")
-        await until(pilot, "Sweep pipeline train: 50 trials, 2 at once")
+        await until(pilot, "50 trials, 2 at once")
         await pilot.press("y")
         await until(pilot, "○ queued")
     with project.store.read() as db:

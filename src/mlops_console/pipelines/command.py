@@ -71,12 +71,16 @@ def run(
             process.wait()
 
 
-def end_left_behind(run_id: str, stage: str, grace: float) -> list[str]:
-    """End what the command of a stage has left running, also what has left its session; the command line of each."""
+def end_left_behind(mark: Mapping[str, str], grace: float) -> list[str]:
+    """End what a command has left running, also what has left its session; the command line of each.
+
+    Args:
+        mark: variables of its environment that no other command has.
+    """
     import psutil
 
-    mark = {"MLOPS_RUN_ID": run_id, "MLOPS_STAGE": stage}.items()
-    found = [process for process in psutil.process_iter(["environ"]) if mark <= (process.info["environ"] or {}).items()]
+    every = psutil.process_iter(["environ"])
+    found = [process for process in every if mark.items() <= (process.info["environ"] or {}).items()]
     told = [" ".join(_command_line(process)) or f"process {process.pid}" for process in found]
     _end(found, grace)
     return told

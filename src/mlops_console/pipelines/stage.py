@@ -140,7 +140,8 @@ def _attempts(pipeline: PipelineRun, ordered: OrderedStage, keeper: Keeper) -> t
 
 def _forget(pipeline: PipelineRun, stage: str) -> None:
     """End what a failed attempt has left running, so that the next one is alone, and forget what its script told."""
-    for line in command.end_left_behind(pipeline.run_id, stage, seconds(pipeline.grace)):
+    mark = {"MLOPS_RUN_ID": pipeline.run_id, "MLOPS_STAGE": stage}
+    for line in command.end_left_behind(mark, seconds(pipeline.grace)):
         _note(pipeline, stage, f"{safe_line(line, LONGEST)} was still running: ended")
     with pipeline.workspace.store.write() as tx:
         runs.take_error(tx, pipeline.run_id, stage)

@@ -36,8 +36,8 @@ def main() -> int:
         grace=told["grace"],
         stopping=closed.is_set,
     )
-    variables = told["environment"]
-    command.end_left_behind(variables["MLOPS_RUN_ID"], variables["MLOPS_STAGE"], _GRACE)
+    # its folder is its own, while another worker of this machine may have begun the stage again meanwhile
+    command.end_left_behind({"MLOPS_WORKSPACE": told["environment"]["MLOPS_WORKSPACE"]}, _GRACE)
     if os.getppid() != worker:
         shutil.rmtree(told["folder"], ignore_errors=True)
         return 1

@@ -23,7 +23,7 @@ from mlops_console.store import runs, transfer
 
 # By name: a worker that has no mlops-console, or another one, can say so, where an unknown function would break it.
 _PERFORM = "__import__('mlops_console.remote.far', fromlist=['perform']).perform(*given)"
-_PATIENCE = 30.0  # seconds that a stopped stage may take to send the rest, beyond what it may take to end
+_PATIENCE = 4.0  # seconds for a stopped stage to send the rest, beyond what it may take to end: the worker gives 5
 _BEAT = 5.0  # seconds between two heartbeats of the run, at most
 _TOLD_LATE = 5.0  # seconds after which it is told that no worker has begun
 
