@@ -225,7 +225,9 @@ def test_it_is_seen_while_it_runs_and_goes_on_elsewhere_when_its_worker_is_ended
     wait_for(lambda: project.log(job_id, "fit").count("pids ") == 2, 20, "the second attempt")
     (tmp_path / "go-on").touch()
     process.wait(30)
-    assert (project.job(job_id).state, project.job(job_id).error) == (JobState.SUCCEEDED, None), project.log(job_id, "fit")
+    assert (project.job(job_id).state, project.job(job_id).error) == (JobState.SUCCEEDED, None), project.log(
+        job_id, "fit"
+    )
     assert (project.root / "out").read_text() == "made"
     with project.workspace.store.read() as db:
         assert [version.ref for version in models.versions(db)] == ["line:1"]
