@@ -22,6 +22,7 @@ import psutil
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.processes import check_none_is_left, processes_in
 from mlops_console.core.errors import JobError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.runs import RunStatus
@@ -77,10 +78,10 @@ def chaos(folder: Path, rounds: int, seed: int) -> Tally:
         for number in range(rounds):
             _round(workspace, f"{seed}-{number}", chance, tally)
         client.stop_worker(workspace)
-        _check_no_process_is_left(folder)
+        check_none_is_left(folder)
         assert integrity(workspace) == "ok"
     finally:
-        for process in _processes_in(folder):
+        for process in processes_in(folder):
             process.kill()
     return tally
 
@@ -173,25 +174,6 @@ def _count_stages(workspace: Workspace, first: int, tally: Tally) -> None:
             tally.cached += stage.cached_from is not None
     tally.ran += sum(made.values())
     assert set(made.values()) == {1}, f"stages ran again: {made}"
-
-
-def _check_no_process_is_left(folder: Path) -> None:
-    deadline = time.monotonic() + 10
-    while (left := _processes_in(folder)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not left, [process.cmdline() for process in left]
-
-
-def _processes_in(folder: Path) -> list[psutil.Process]:
-    """Those that work in a folder, or name it."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.cwd() == str(folder) or str(folder) in process.cmdline():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import psutil
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.processes import check_none_is_left, processes_in
 from mlops_console.core.errors import JobError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.runs import RunStatus
@@ -105,10 +106,10 @@ def chaos(folder: Path, seed: int) -> Tally:
         assert job.state is JobState.SUCCEEDED, f"job {job.id} is {job.state}: {job.error}"
         _check(workspace, job, tally)
         client.stop_worker(workspace)
-        _check_no_process_is_left(folder)
+        check_none_is_left(folder)
         assert integrity(workspace) == "ok"
     finally:
-        for process in _processes_in(folder):
+        for process in processes_in(folder):
             process.kill()
     return tally
 
@@ -170,25 +171,6 @@ def _check(workspace: Workspace, job: Job, tally: Tally) -> None:
     assert told == list(range(TRIALS)), f"the history tells of {told}"
     assert list((workspace.home / "trials").glob("*/*")) == [], "folders of trials are left"
     tally.runs.update(str(run.status) for run in made)
-
-
-def _check_no_process_is_left(folder: Path) -> None:
-    deadline = time.monotonic() + 10
-    while (left := _processes_in(folder)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not left, [process.cmdline() for process in left]
-
-
-def _processes_in(folder: Path) -> list[psutil.Process]:
-    """Those that work in a folder or below it, or name it."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()).is_relative_to(folder) or str(folder) in process.cmdline():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def main() -> None:
