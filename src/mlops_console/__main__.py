@@ -3,7 +3,7 @@
 import os
 import sys
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # as importing typing takes longer than all of this
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -315,3 +315,11 @@ async def test_a_key_that_bounces_trains_once(workspace: Workspace, monkeypatch:
             await until(pilot, "mlops-console train train")
             await pilot.press("y")
             await until(pilot, told)
+
+
+async def test_a_job_tells_which_of_its_stages_came_from_the_cache(workspace: Workspace) -> None:
+    _, run_id = start_training(workspace)
+    with workspace.store.write() as tx:
+        stages.explain(tx, run_id, "prepare", "cached from calm-otter", run_id)
+    async with console(workspace, "jobs", size=(160, 40)) as pilot:
+        await until(pilot, "◇ cached")

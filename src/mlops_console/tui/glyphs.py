@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from mlops_console.core.runs import StageRun
+
 # The semantic styles: each names a theme variable (see `tui.themes`) and a component class of the grid.
 STYLES = ("ok", "run", "warn", "bad", "muted", "strong", "accent")
 
@@ -75,3 +77,12 @@ def state(word: str | StrEnum) -> State:
     """The glyph, word and style of a state; an unknown one is told by its word alone."""
     name = str(word)
     return _STATES.get(name) or State("·", name, "muted")
+
+
+def stage_state(stage: StageRun) -> State:
+    """Its status, more exactly: whether it came from the cache, waits for its turn, or never had one."""
+    if stage.cached_from is not None:
+        return CACHED
+    if stage.started_at is None:
+        return state("skipped" if stage.status.is_final else "waiting")
+    return state(stage.status)

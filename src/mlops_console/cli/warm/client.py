@@ -50,16 +50,23 @@ def _greeted(connection: socket.socket, folder: str) -> int | None:
 
 
 def _status(connection: socket.socket, pid: int) -> int:
+    """Wait for the end of the command, and pass on the signals that are meant for it; its exit status."""
     sent: list[int] = []
+
+    def send(number: int) -> None:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:  # it has just ended
+            return
 
     def forward(number: int, frame: FrameType | None) -> None:
         sent.append(number)
-        os.kill(pid, number)
+        send(number)
 
     def pause(number: int, frame: FrameType | None) -> None:
-        os.kill(pid, signal.SIGSTOP)
+        send(signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)
-        os.kill(pid, signal.SIGCONT)  # when this one goes on
+        send(signal.SIGCONT)  # when this one goes on
 
     for number in _FORWARDED:
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -222,7 +222,7 @@ def job_facts(loaded: JobDetailLoaded) -> list[Fact]:
     if loaded.stages:
         facts.append(Fact("Stages"))
     for stage in loaded.stages:
-        told = glyphs.state(stage.status)
+        told = glyphs.stage_state(stage)
         facts.append(Fact(stage.stage, told.text, told.style))
     return facts
 

@@ -4,12 +4,12 @@ import time
 
 from mlops_console.core.estimates import critical_path, seconds_of, took
 from mlops_console.core.runs import RunStatus, StageRun
+from mlops_console.tui import glyphs
 from mlops_console.tui.screens.pipelines.forecast_rows import forecast_rows
 from mlops_console.tui.screens.pipelines.gantt import Bar, gantt_rows
 from mlops_console.tui.screens.pipelines.graph.drawing import dag_rows
 from mlops_console.tui.screens.pipelines.graph.stages import Node
 from mlops_console.tui.screens.pipelines.reading import PipelineState
-from mlops_console.tui.screens.pipelines.telling import stage_state
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows
 
 
@@ -59,7 +59,7 @@ class GraphPane(PipelinePane):
         return Node(
             stage.stage,
             stage.deps,
-            stage_state(stage).word if pipeline.run is not None else "",
+            glyphs.stage_state(stage).word if pipeline.run is not None else "",
             cached=stage.cached_from is not None,
             took=so_far,
             note=stage.why,
@@ -77,7 +77,7 @@ class TimelinePane(PipelinePane):
         bars = [
             Bar(
                 found.stage,
-                stage_state(found).word,
+                glyphs.stage_state(found).word,
                 found.started_at,
                 found.ended_at,
                 cached=found.cached_from is not None,

@@ -1,19 +1,9 @@
-"""How a stage of a run is told."""
+"""Why a stage of a run is as it is."""
 
 from collections.abc import Sequence
 
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.core.text import safe_line
-from mlops_console.tui import glyphs
-
-
-def stage_state(stage: StageRun) -> glyphs.State:
-    """Its status, more exactly: whether it came from the cache, waits for its turn, or never had one."""
-    if stage.cached_from is not None:
-        return glyphs.CACHED
-    if stage.started_at is None:
-        return glyphs.state("skipped" if stage.status.is_final else "waiting")
-    return glyphs.state(stage.status)
 
 
 def why(stage: StageRun, stages: Sequence[StageRun]) -> str:

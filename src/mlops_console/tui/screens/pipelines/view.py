@@ -13,7 +13,7 @@ from mlops_console.tui import glyphs
 from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.pipelines.panes import GraphPane, PipelinePane, TimelinePane
 from mlops_console.tui.screens.pipelines.reading import PipelinesLoaded, PipelineState, read_pipelines
-from mlops_console.tui.screens.pipelines.telling import stage_state, why
+from mlops_console.tui.screens.pipelines.telling import why
 from mlops_console.tui.screens.stage_logs import chosen_log
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.detail import DetailPane, Pane
@@ -165,7 +165,7 @@ def _rows(pipeline: PipelineState, now: float) -> list[Row]:
 
 def _stage_row(pipeline: PipelineState, stage: StageRun, now: float) -> Row:
     last = stage.position == len(pipeline.stages) - 1
-    state = _NOT_RUN if pipeline.run is None else stage_state(stage)
+    state = _NOT_RUN if pipeline.run is None else glyphs.stage_state(stage)
     return Row(
         f"{pipeline.name}{_SEPARATOR}{stage.stage}",
         (
@@ -195,7 +195,7 @@ def _facts(pipeline: PipelineState, stage: StageRun | None) -> list[Fact]:
         facts += [Fact("error", run.error, "bad")] if run.error else []
         facts += [Fact("job", str(run.job_id))] if run.job_id is not None else []
     if stage is not None:
-        state = stage_state(stage) if run else _NOT_RUN
+        state = glyphs.stage_state(stage) if run else _NOT_RUN
         facts += [
             Fact(f"Stage {stage.stage}"),
             Fact("command", stage.command),
