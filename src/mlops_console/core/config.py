@@ -1,11 +1,13 @@
 """mlops.toml as checked data. Reading the file is `store.workspace`'s."""
 
-import re
 import tomllib
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from mlops_console.core.config_values import EnvName, MatrixKey, MatrixValues, Size, Table, Text, is_some_time
+from mlops_console.core.config_values import size as size  # for those that read a size of theirs
+from mlops_console.core.environments import EnvironmentConfig as EnvironmentConfig
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.expectations import Expectations
 from mlops_console.core.names import Name, Span
@@ -14,72 +16,13 @@ from mlops_console.core.text import did_you_mean
 from mlops_console.core.triggers import Trigger
 from mlops_console.core.triggers import check as check_triggers
 
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B")
 
-
-def size(text: str) -> int:
-    """`"512 MB"`, `"8 GB"`, `"1.5 TB"` in bytes, by thousands; `"8 GiB"` by 1,024.
-
-    Raises:
-        ValueError: the text is not a size.
-    """
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a size such as 512 MB or 8 GB")
-    number, prefix, binary = match.groups()
-    unit: int = (1024 if binary else 1000) ** (1 + "kMGT".find(prefix or " "))
-    return round(float(number) * unit)
-
-
-def _is_some_time(span: str) -> str:
-    if seconds(span) == 0:
-        raise ValueError("it must be longer than nothing")
-    return span
-
-
-def _has_no_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("no path or command may hold a NUL")
-    return text
-
-
-def _is_size(text: str) -> str:
-    size(text)
-    return text
-
-
-def _is_matrix_key(name: str) -> str:
-    if not _ENV_NAME.fullmatch(name):
-        raise ValueError("a key of a matrix has letters, digits and '_', and starts with no digit")
-    return name
-
-
-def _is_env_name(name: str) -> str:
-    if not _ENV_NAME.fullmatch(name):
-        raise ValueError("the name of an environment variable has letters, digits and '_', and starts with no digit")
-    if name.startswith("MLOPS_"):
-        raise ValueError("what begins with MLOPS_ is mlops-console's own")
-    return name
-
-
-EnvName = Annotated[str, AfterValidator(_is_env_name)]
-Text = Annotated[str, AfterValidator(_has_no_nul)]  # what is given to the operating system
-Size = Annotated[str, AfterValidator(_is_size)]
-MatrixKey = Annotated[str, AfterValidator(_is_matrix_key)]
-MatrixValues = Annotated[tuple[Text | bool | int | float, ...], Field(min_length=1)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Project(_Table):
+class Project(Table):
     name: Name
     description: str = ""
 
 
-class Dataset(_Table):
+class Dataset(Table):
     """A file, and what it is expected to hold."""
 
     path: Text
@@ -87,7 +30,7 @@ class Dataset(_Table):
     expect: Expectations = Expectations()
 
 
-class Stage(_Table):
+class Stage(Table):
     """One command of a pipeline. `deps` that another stage lists in `outs` set the order.
 
     `timeout`: how long one attempt may take; `retries`: how many more there are after the first one has failed, the
@@ -101,7 +44,7 @@ class Stage(_Table):
     outs: tuple[Text, ...] = ()
     cwd: Text = "."
     env: dict[EnvName, Text] = Field(default_factory=dict)
-    timeout: Annotated[Span, AfterValidator(_is_some_time)] | None = None
+    timeout: Annotated[Span, AfterValidator(is_some_time)] | None = None
     retries: int = Field(default=0, ge=0, le=100)
     retry_after: Span = "1s"
     always: bool = False
@@ -110,13 +53,13 @@ class Stage(_Table):
     memory: Size = "0 B"
 
 
-class Pipeline(_Table):
+class Pipeline(Table):
     params: Text | None = None
     experiment: str | None = None
     stages: dict[Name, Stage] = Field(min_length=1)
 
 
-class Model(_Table):
+class Model(Table):
     """`metric` is the figure that says which version is best; `goal` is the direction."""
 
     metric: str | None = None
@@ -124,16 +67,7 @@ class Model(_Table):
     trusted_types: tuple[str, ...] = ()
 
 
-class EnvironmentConfig(_Table):
-    model: Name
-    port: int = Field(ge=1, le=65_535)
-    host: Literal["127.0.0.1", "localhost", "::1"] = "127.0.0.1"
-    requires: Name | None = None
-    gates: tuple[str, ...] = ()
-    confirm: Literal["key", "type"] = "key"
-
-
-class Monitor(_Table):
+class Monitor(Table):
     """`window` is how much of the newest traffic a drift check takes; `level` the false discovery rate."""
 
     window: Span = "1h"
@@ -141,7 +75,7 @@ class Monitor(_Table):
     every: Span | None = None
 
 
-class WorkerConfig(_Table):
+class WorkerConfig(Table):
     """How the worker works.
 
     `idle`: how long it stays with nothing to do or to serve; `grace`: how long a stopped job may tidy up; `slots`: how
@@ -156,7 +90,7 @@ class WorkerConfig(_Table):
     memory: Size | None = None
 
 
-class ExecutorConfig(_Table):
+class ExecutorConfig(Table):
     """Where stages run: on this machine, or on a Dask cluster that is there or that a batch system is to make.
 
     `address`: of the Dask scheduler; `jobqueue`: the batch system, with `options` for its class of dask-jobqueue, and
@@ -180,13 +114,13 @@ class ExecutorConfig(_Table):
         return self
 
 
-class Console(_Table):
+class Console(Table):
     theme: str | None = None
     read_only: bool = False
     keys: dict[str, str] = Field(default_factory=dict)
 
 
-class Config(_Table):
+class Config(Table):
     """The whole of mlops.toml."""
 
     project: Project
