@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import Synchronized
 
 CLIENTS = 8
 _RETRY = 0.005  # seconds after a connection was refused
@@ -14,8 +15,10 @@ _RETRY = 0.005  # seconds after a connection was refused
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request's end: when (on the monotonic clock of the machine), and the revision, or "" for a failure."""
+    """One request: when it was sent and answered (on the monotonic clock of the machine), and the revision, or "" for a
+    failure."""
 
+    sent: float
     at: float
     revision: str
 
@@ -25,6 +28,11 @@ class Load:
     """The answers are there once the `with` of `load` has ended."""
 
     answers: list[Answer] = field(default_factory=list)
+    count: "Synchronized[int] | None" = None
+
+    def so_far(self) -> int:
+        """How many answers there are by now."""
+        return self.count.value if self.count is not None else len(self.answers)
 
     @property
     def failed(self) -> int:
@@ -45,47 +53,53 @@ class Load:
 @contextmanager
 def load(port: int, body: bytes) -> Iterator[Load]:
     """Send `body` to /invocations of a local port from 8 clients while the `with` lasts."""
-    found = Load()
+    count = multiprocessing.get_context("spawn").Value("q", 0)
+    found = Load(count=count)
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(port, body, theirs), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(port, body, theirs, count), daemon=True)
     process.start()
     try:
         ours.recv()  # it has begun
         yield found
         ours.send("stop")
-        found.answers.extend(Answer(at, revision) for at, revision in ours.recv())
+        found.answers.extend(Answer(*answer) for answer in ours.recv())
     finally:
         process.terminate()
         process.join()
 
 
-def _run(port: int, body: bytes, pipe: Connection) -> None:
+def _run(port: int, body: bytes, pipe: Connection, count: "Synchronized[int]") -> None:
     pipe.send("begun")
-    pipe.send(asyncio.run(_ask_until_stopped(port, body, pipe)))
+    pipe.send(asyncio.run(_ask_until_stopped(port, body, pipe, count)))
     pipe.recv()  # the other side has read it and ends this process
 
 
-async def _ask_until_stopped(port: int, body: bytes, pipe: Connection) -> list[tuple[float, str]]:
+async def _ask_until_stopped(
+    port: int, body: bytes, pipe: Connection, count: "Synchronized[int]"
+) -> list[tuple[float, float, str]]:
     head = f"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-    answers: list[tuple[float, str]] = []
-    clients = [asyncio.create_task(_ask(port, head.encode() + body, answers)) for _ in range(CLIENTS)]
+    answers: list[tuple[float, float, str]] = []
+    clients = [asyncio.create_task(_ask(port, head.encode() + body, answers, count)) for _ in range(CLIENTS)]
     await asyncio.to_thread(pipe.recv)
     for client in clients:
         client.cancel()
     await asyncio.gather(*clients, return_exceptions=True)
-    return sorted(answers)
+    return sorted(answers, key=lambda answer: answer[1])
 
 
-async def _ask(port: int, request: bytes, answers: list[tuple[float, str]]) -> None:
+async def _ask(port: int, request: bytes, answers: list[tuple[float, float, str]], count: "Synchronized[int]") -> None:
     while True:
+        sent = time.monotonic()
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             while True:
+                sent = time.monotonic()
                 writer.write(request)
                 revision = await _read(reader)
-                answers.append((time.monotonic(), revision))
+                answers.append((sent, time.monotonic(), revision))
+                count.value = len(answers)
         except (OSError, asyncio.IncompleteReadError):
-            answers.append((time.monotonic(), ""))
+            answers.append((sent, time.monotonic(), ""))
             await asyncio.sleep(_RETRY)
 
 

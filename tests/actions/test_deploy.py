@@ -54,7 +54,7 @@ def test_a_damaged_version_fails_with_one_sentence_and_the_old_one_serves_on(wor
         job = perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
         assert job.state is JobState.FAILED
         assert job.error is not None
-        assert job.error.startswith("staging could not serve fraud:2: ")
+        assert job.error.startswith("staging does not serve fraud:2: ")
         with workspace.store.read() as db:
             entry = ledger.entries(db)[0]
         assert entry.outcome == "failed"

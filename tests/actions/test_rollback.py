@@ -1,5 +1,7 @@
 """Rolling back through a real worker to a real server."""
 
+from typing import Any
+
 from mlops_console import actions
 from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments, jobs, models
@@ -45,14 +47,20 @@ def test_what_a_request_leaves_open_is_settled_when_it_is_queued(workspace: Work
     with workspace.store.write() as tx:
         models.set_alias(tx, "fraud", "champion", 2)
         jobs.register_worker(tx, current_process(), "0")  # one that never looks
-    for name, request, settled in (
-        ("rollback", {"environment": "staging"}, {"to": 1}),
-        ("deploy", {"environment": "staging", "model_ref": "fraud@champion"}, {"model_ref": "fraud:2"}),
-    ):
+    asks: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+        ("rollback", {"environment": "staging"}, {"to": 1}, {}),
+        (
+            "deploy",
+            {"environment": "staging", "model_ref": "fraud@champion"},
+            {"model_ref": "fraud:2"},
+            {"break_glass": None, "if_busy": "wait"},
+        ),
+    ]
+    for name, request, settled, left in asks:
         job_id = client.execute(workspace, name, request).job_id
         assert job_id is not None
         with workspace.store.read() as db:
-            assert jobs.get(db, job_id).request == {**request, **settled, "reason": ""}
+            assert jobs.get(db, job_id).request == {**request, **settled, "reason": "", **left}
 
 
 def test_a_broken_mlops_toml_does_not_stop_a_rollback(workspace: Workspace) -> None:

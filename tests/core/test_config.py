@@ -54,6 +54,12 @@ def test_a_good_file() -> None:
         ("x = " + "[" * 5000, "mlops.toml is not valid TOML: maximum recursion depth exceeded"),
         (GOOD + "[monitor]\nwindow = 'soon'", "monitor.window is 'soon'"),
         ("[project]\nname = 'x'\n[pipelines.train]\nstages = {}", "pipelines.train.stages is {}"),
+        (GOOD + "target = { deploy = 'a' }\nstrategy = 'canary'", 'strategy must be "swap": only our own servers'),
+        (GOOD + "target = { deploy = 'a' }\nstrategy = 'shadow'", 'strategy must be "swap": only our own servers'),
+        (GOOD + "target = { deploy = 'run {modle}' }", "{modle} is no placeholder; there are {model}, {version}"),
+        (GOOD + 'target = { deploy = "run \'x" }', "can't be taken apart into words: no closing quotation"),
+        (GOOD + "target = { deploy = ' ' }", "target.deploy is ' ': a command has at least one word"),
+        (GOOD + "target = { status = 'a' }", "environments.production.target.deploy is missing"),
     ],
 )
 def test_a_bad_file_gives_one_sentence_that_names_the_key(text: str, told: str) -> None:

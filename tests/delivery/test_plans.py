@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from mlops_console import actions
+from mlops_console.core.deployments import RevisionState
 from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError, UsageError
 from mlops_console.core.models import Column, Signature
 from mlops_console.core.plans import Change, Difference
@@ -12,7 +13,7 @@ from mlops_console.delivery.plans import plan_deploy, plan_rollback
 from mlops_console.store import deployments, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
-from tests.delivery.helpers import add_version, make_live, port_of, write_config
+from tests.delivery.helpers import add_live, add_version, advance, make_live, port_of, write_config
 
 
 @pytest.fixture
@@ -116,14 +117,15 @@ def test_notes_tell_what_else_to_know(two_versions: Workspace) -> None:
     )
     third = add_version(two_versions, {"test/auc": 0.9}, signature=signature)
     with two_versions.store.write() as tx:
-        deployments.add_revision(tx, "production", third, kind="deploy", actor="ann", reason="")
+        found = deployments.add_revision(tx, "production", third, kind="deploy", actor="ann", reason="")
+        advance(tx, "production", found.revision, RevisionState.LOADING)
     before = port_of(two_versions, "production")
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         write_config(two_versions, production=port)
         plan = plan_deploy(two_versions, "fraud:3", "production")
     assert plan.notes == (
-        "Revision 2 (fraud:3) is still loading: this one takes its place.",
+        "Revision 2 (fraud:3) is loading: this one waits until revision 2 is live or ended.",
         "fraud:3 needs country too: requests without it are refused.",
         "fraud:3 takes another type for amount.",
         f"Port {port} of 127.0.0.1 is in use by another program: the server can't start before it is free.",
@@ -175,16 +177,7 @@ def test_a_rollback_passes_over_the_same_version(two_versions: Workspace) -> Non
 
 def test_a_rollback_of_a_rollback_goes_forward_again(two_versions: Workspace) -> None:
     with two_versions.store.write() as tx:
-        revision = deployments.add_revision(
-            tx,
-            "staging",
-            models.get(tx, models_ref("fraud:1")),
-            kind="rollback",
-            actor="ann",
-            reason="",
-            restores=1,
-        )
-        deployments.mark_live(tx, "staging", revision.revision)
+        add_live(tx, "staging", models.get(tx, models_ref("fraud:1")), "rollback", restores=1)
     plan = plan_rollback(two_versions, "staging")
     assert plan.title == "Undo the rollback of revision 2 in staging: fraud:2 serves again"
     assert plan.notes[0] == (
@@ -196,9 +189,7 @@ def test_a_rollback_of_a_rollback_goes_forward_again(two_versions: Workspace) ->
 def test_undoing_a_rollback_names_the_way_further_back(two_versions: Workspace) -> None:
     make_live(two_versions, "staging", add_version(two_versions))
     with two_versions.store.write() as tx:
-        second = models.get(tx, models_ref("fraud:2"))
-        back = deployments.add_revision(tx, "staging", second, kind="rollback", actor="ann", reason="", restores=2)
-        deployments.mark_live(tx, "staging", back.revision)
+        add_live(tx, "staging", models.get(tx, models_ref("fraud:2")), "rollback", restores=2)
     plan = plan_rollback(two_versions, "staging")
     assert plan.title == "Undo the rollback of revision 3 in staging: fraud:3 serves again"
     assert plan.notes[0].endswith("'mlops-console rollback staging --to 1' goes back to fraud:1.")
@@ -227,7 +218,7 @@ def test_a_rollback_to_nothing_is_said(two_versions: Workspace, environment: str
     with two_versions.store.write() as tx:
         version = models.get(tx, models_ref("fraud:1"))
         deployments.add_revision(tx, "staging", version, kind="deploy", actor="ann", reason="")
-        deployments.mark_failed(tx, "staging", 3, "it was damaged")
+        advance(tx, "staging", 3, RevisionState.FAILED, reason="it was damaged")
     with pytest.raises(MlopsError) as caught:
         plan_rollback(two_versions, environment, to)
     assert caught.value.message == message

@@ -12,8 +12,9 @@ from mlops_console.core.drift import Prediction
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.data.samples import pack_sample
 from mlops_console.store import datasets, deployments, models
-from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
+from tests.delivery.helpers import add_live, add_server
+from tests.traffic import log_rows
 
 SIGNATURE = Signature(
     (
@@ -56,15 +57,13 @@ def add_version(workspace: Workspace, reference: pd.DataFrame | None) -> ModelVe
 def make_live(workspace: Workspace, version: ModelVersion) -> Revision:
     with workspace.store.write() as tx:
         deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
-        revision = deployments.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
-        deployments.mark_live(tx, "production", revision.revision)
-        return deployments.revision(tx, "production", revision.revision)
+        revision = add_live(tx, "production", version)
+        add_server(tx, "production", revision.revision)
+        return revision
 
 
 def send(workspace: Workspace, frame: pd.DataFrame, revision: int, at: float | None = None) -> None:
     """Log these rows as answered, all at once (now)."""
     records: list[Mapping[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
     moment = time.time() if at is None else at
-    PredictionLog(workspace.predictions_path).append(
-        "production", [Prediction(moment, revision, record, {"predict": 0.0}) for record in records]
-    )
+    log_rows(workspace, "production", [Prediction(moment, revision, record, {"predict": 0.0}) for record in records])

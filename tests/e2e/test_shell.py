@@ -110,14 +110,15 @@ def test_the_demo_and_what_its_user_does_next(demo: Workspace) -> None:
 def test_a_worker_that_is_killed_in_a_deployment_is_replaced_and_finishes_it(demo: Workspace) -> None:
     status = client.worker_status(demo)
     assert status.worker is not None
-    before = environment(demo, "staging").process
+    before = [server.process for server in environment(demo, "staging").processes]
     job_id = client.execute(demo, "deploy", {"model_ref": "breast_cancer:2", "environment": "staging"}).job_id
     assert job_id is not None
     os.kill(status.worker.process.pid, signal.SIGKILL)
     assert client.wait(demo, job_id, 60).state is JobState.SUCCEEDED
     wait_for(lambda: environment(demo, "staging").health is ServerHealth.READY, 30, "a ready server")
     assert live(demo, "staging")[0] == "breast_cancer:2"
-    assert environment(demo, "staging").process == before  # the server went on all the while
+    after = [server.process for server in environment(demo, "staging").processes]
+    assert after == before  # the server went on all the while
     with demo.store.read() as db:
         assert [r.revision for r in deployments.revisions(db, "staging") if r.state.value == "live"] == [
             deployments.revisions(db, "staging")[0].revision

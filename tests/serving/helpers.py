@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from mlops_console.core.deployments import Environment, Revision
+from mlops_console.core.deployments import Environment, Revision, RevisionState
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.store import deployments, models
 from mlops_console.store.workspace import Workspace
@@ -86,8 +86,16 @@ def add_constant(workspace: Workspace, label: int) -> ModelVersion:
 def add_revision(workspace: Workspace, version: ModelVersion, port: int, kind: str = "deploy") -> Revision:
     """The next revision of production, in state `loading`."""
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", version.model, "127.0.0.1", port)
-        return deployments.add_revision(tx, "production", version, kind=kind, actor="ann", reason="")
+        if deployments.environment(tx, "production") is None:
+            deployments.ensure_environment(tx, "production", version.model, "127.0.0.1", port)
+        found = deployments.add_revision(tx, "production", version, kind=kind, actor="ann", reason="")
+        deployments.advance(tx, "production", found.revision, RevisionState.LOADING, "ann")
+        return deployments.revision(tx, "production", found.revision)
+
+
+def go_live(workspace: Workspace, number: int, state: RevisionState = RevisionState.LIVE) -> None:
+    with workspace.store.write() as tx:
+        assert deployments.advance(tx, "production", number, state, "ann")
 
 
 def environment(workspace: Workspace) -> Environment:
@@ -111,12 +119,26 @@ class Server:
     def swap(self, version: ModelVersion) -> Revision:
         """Make the server serve a version; returns when it does, or has failed."""
         port = int(self.url.rsplit(":", 1)[1])
-        number = add_revision(self.workspace, version, port).revision
-        return wait_for(lambda: self.settled(number), 20, f"revision {number}")
+        return self.settle(add_revision(self.workspace, version, port).revision)
 
-    def settled(self, number: int) -> Revision | None:
-        found = revision(self.workspace, number)
-        return None if found.state == "loading" else found
+    def settle(self, number: int) -> Revision:
+        """Make a revision live as soon as it is prepared; returns when it serves, or has failed."""
+        if self.prepared(number):
+            go_live(self.workspace, number)
+            wait_for(lambda: environment(self.workspace).observed == number, 20, f"revision {number}")
+        return revision(self.workspace, number)
+
+    def prepared(self, number: int) -> bool:
+        """Wait until the server has a revision in memory; False if it could not be loaded."""
+
+        def seen() -> bool | None:
+            servers = environment(self.workspace).processes
+            if revision(self.workspace, number).state.is_final:
+                return False
+            return True if servers and all(server.prepared == number for server in servers) else None
+
+        wait_for(lambda: seen() is not None, 20, f"revision {number}")
+        return not revision(self.workspace, number).state.is_final
 
 
 @contextmanager
@@ -127,7 +149,7 @@ def serving(workspace: Workspace, version: ModelVersion) -> Iterator[Server]:
     process = start(workspace)
     server = Server(workspace, process, f"http://127.0.0.1:{port}")
     try:
-        wait_for(lambda: server.settled(1) or process.poll() is not None, 30, "the server")
+        server.settle(1)
         assert process.poll() is None, (workspace.logs_dir / "server.log").read_text()
         yield server
     finally:

@@ -12,7 +12,7 @@ EXAMPLES = re.findall(r"```json POST (\S+)\n(.*?)```\s+```json (\d+)\n(.*?)```",
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == PAGE.count("```json POST") == 4
+    assert len(EXAMPLES) == PAGE.count("```json POST") == 5
 
 
 @pytest.mark.parametrize(("path", "body", "status", "answer"), EXAMPLES)

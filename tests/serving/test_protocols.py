@@ -7,7 +7,7 @@ import pytest
 
 from mlops_console._version import __version__
 from mlops_console.store.predictions import PredictionLog
-from tests.serving.helpers import ROW, Server
+from tests.serving.helpers import ROW, Server, error_of
 from tests.support import wait_for
 
 COLUMNS = list(ROW)
@@ -33,7 +33,8 @@ def test_health_and_metadata(client: httpx.Client) -> None:
     assert client.get("/v2/health/ready").json() == {"ready": True}
     assert client.get("/v2/models/fraud/ready").json() == {"name": "fraud", "ready": True}
     assert client.get("/v2/models/fraud/versions/1/ready").status_code == 200
-    assert client.get("/v2").json() == {"name": "mlops-console", "version": __version__, "extensions": []}
+    server = {"name": "mlops-console", "version": __version__, "extensions": ["binary_tensor_data"]}
+    assert client.get("/v2").json() == server
     assert (client.get("/ping").status_code, client.get("/health").text) == (200, "\n")
     assert client.get("/version").text == __version__
     expected = {
@@ -70,9 +71,34 @@ def test_open_inference_with_columns_of_one_and_nested_data(client: httpx.Client
     assert [output["name"] for output in answer.json()["outputs"]] == ["predict"]
 
 
-def test_open_inference_with_one_tensor_for_all_columns(client: httpx.Client) -> None:
+def test_open_inference_with_one_tensor_for_columns_of_several_kinds_is_refused(client: httpx.Client) -> None:
     body = {"inputs": [{"name": "rows", "shape": [1, 3], "datatype": "BYTES", "data": [VALUES]}]}
-    assert client.post("/v2/models/fraud/infer", json=body).json()["outputs"][0]["data"] == [1]
+    response = client.post("/v2/models/fraud/infer", json=body)
+    sentence = "Input 'rows' is BYTES, but column 'amount' takes FP64: send one tensor per column."
+    assert (response.status_code, error_of(response)) == (422, sentence)
+
+
+def test_tensorflow_serving(client: httpx.Client) -> None:
+    model = "/v1/models/fraud"
+    answer = client.post(f"{model}/versions/1:predict", json={"inputs": {name: [v] * 2 for name, v in ROW.items()}})
+    outputs = answer.json()["outputs"]
+    assert (outputs["predict"], [len(row) for row in outputs["predict_proba"]]) == ([1, 1], [2, 2])
+    by_row = client.post(f"{model}:predict", json={"instances": [ROW]}).json()
+    assert by_row == {"predictions": [{name: values[0] for name, values in outputs.items()}]}
+    results = client.post(f"{model}:classify", json={"examples": [ROW]}).json()["results"]
+    assert results == [[["0", outputs["predict_proba"][0][0]], ["1", outputs["predict_proba"][0][1]]]]
+    regress = client.post(f"{model}:regress", json={"examples": [ROW]})
+    assert (regress.status_code, error_of(regress)) == (400, "The model is a classifier: use :classify or :predict.")
+    assert client.get(model).json()["model_version_status"][0]["state"] == "AVAILABLE"
+    assert client.get(f"{model}/metadata").json()["model_spec"]["name"] == "fraud"
+    assert client.get(f"{model}/versions/2").status_code == 404
+    assert client.get(f"{model}/labels/champion").status_code == 404
+
+
+def test_csv(client: httpx.Client) -> None:
+    body = b"amount,country,count\n12.5,NO,3\n-2,,1\n"
+    response = client.post("/invocations", content=body, headers={"content-type": "text/csv"})
+    assert response.json() == {"predictions": [1, 0]}
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import httpx
+import pytest
 import skops.io
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mlops_console.core.deployments import RevisionState, ServerHealth
 from mlops_console.core.models import ModelVersion
+from mlops_console.store import deployments
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import (
@@ -23,6 +25,7 @@ from tests.serving.helpers import (
     constant_model,
     constant_signature,
     environment,
+    revision,
     serving,
     start,
 )
@@ -106,8 +109,9 @@ def test_a_damaged_file_is_refused_and_the_old_model_serves_on(workspace: Worksp
         assert "damaged" in failed.error
         assert_serves(server, good, revision=1, answer=1)
         found = environment(workspace)
-        assert found.desired is not None
-        assert (found.desired.revision, found.observed, found.health) == (1, 1, ServerHealth.READY)
+        assert found.live is not None
+        assert (found.live.revision, found.candidate) == (1, None)
+        assert (found.observed, found.health) == (1, ServerHealth.READY)
 
 
 def test_a_missing_file_is_refused(workspace: Workspace) -> None:
@@ -135,8 +139,8 @@ def test_a_server_that_can_not_follow_the_store_does_not_end_in_good_order(works
     with serving(workspace, good) as server:
         add_revision(workspace, strange, int(server.url.rsplit(":", 1)[1]))
         assert server.process.wait(20) == 1
-        log = (workspace.logs_dir / "server.log").read_text()
-        assert log.rstrip().endswith("could no longer follow the store. Its log says why.")
+        last = (workspace.logs_dir / "server.log").read_text().rstrip().splitlines()[-1]
+        assert last.startswith("TypeError: ")
 
 
 def test_untrusted_types_are_refused_until_mlops_toml_trusts_them(workspace: Workspace) -> None:
@@ -167,9 +171,11 @@ def test_the_first_model_that_can_not_be_loaded_is_told(workspace: Workspace) ->
     version = add_constant(workspace, 1)
     workspace.objects.path(version.sha256).unlink()
     with serving(workspace, version) as server, httpx.Client(base_url=server.url) as client:
-        found = wait_for(lambda: e if (e := environment(workspace)).health is ServerHealth.FAILED else None)
+        found = revision(workspace, 1)
+        assert found.state is RevisionState.FAILED
         assert "missing" in str(found.error)
-        assert found.desired is None
+        assert environment(workspace).candidate is None
+        assert environment(workspace).health is ServerHealth.STARTING
         assert client.get("/v2/health/live").status_code == 200
         for response in (client.get("/v2/health/ready"), client.post("/invocations", json=BODY)):
             assert response.status_code == 503
@@ -197,6 +203,26 @@ def test_a_live_model_whose_file_is_gone_is_served_again_when_it_is_back(workspa
         process.wait(20)
 
 
+@pytest.mark.parametrize("kind", ["deploy", "rollback"])
+def test_a_live_model_whose_file_is_gone_gives_way_to_the_next_one(workspace: Workspace, kind: str) -> None:
+    """After a restart, so that nothing is in memory: the way out must not need what is broken."""
+    version, good = add_constant(workspace, 1), add_constant(workspace, 2)
+    with serving(workspace, version) as server:
+        url = server.url
+    workspace.objects.path(version.sha256).unlink()
+    process = start(workspace)
+    try:
+        wait_for(lambda: environment(workspace).health is ServerHealth.FAILED, 20)
+        restarted = Server(workspace, process, url)
+        number = add_revision(workspace, good, int(url.rsplit(":", 1)[1]), kind).revision
+        assert restarted.settle(number).state is RevisionState.LIVE
+        assert_serves(restarted, good, 2, 2)
+        assert (environment(workspace).health, environment(workspace).error) == (ServerHealth.READY, None)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 def test_a_port_in_use_ends_the_server_with_one_sentence(workspace: Workspace) -> None:
     version = add_constant(workspace, 1)
     with serving(workspace, version) as server:
@@ -206,8 +232,7 @@ def test_a_port_in_use_ends_the_server_with_one_sentence(workspace: Workspace) -
     found = environment(workspace)
     assert found.error == f"Port {port} of 127.0.0.1 can't be listened on: Address already in use."
     assert found.health is ServerHealth.FAILED
-    assert found.desired is not None
-    assert found.desired.state is RevisionState.LIVE
+    assert found.live is not None
     log = (workspace.logs_dir / "server.log").read_text()
     assert found.error in log
     assert "Traceback" not in log
@@ -218,8 +243,9 @@ def test_a_first_revision_whose_port_is_in_use_fails_at_once(workspace: Workspac
         add_revision(workspace, add_constant(workspace, 1), other.getsockname()[1])
         assert start(workspace).wait(20) == 1
     found = environment(workspace)
-    assert found.desired is None
+    assert found.candidate is None
     assert found.health is ServerHealth.FAILED
+    assert "can't be listened on" in str(revision(workspace, 1).error)
 
 
 def test_a_stopped_server_answers_what_is_under_way_and_logs_it(workspace: Workspace) -> None:
@@ -231,14 +257,15 @@ def test_a_stopped_server_answers_what_is_under_way_and_logs_it(workspace: Works
         load.stop.set()
     assert not [failure for failure in load.failures if "Connect" not in failure and "Protocol" not in failure]
     found = environment(workspace)
-    assert (found.health, found.process) == (ServerHealth.STOPPED, None)
+    assert (found.health, found.processes) == (ServerHealth.STOPPED, ())
     assert PredictionLog(workspace.predictions_path).count("production", 0, 1e12) >= load.answers.total()
 
 
 def test_a_server_whose_environment_moves_leaves_its_port(workspace: Workspace) -> None:
     version = add_constant(workspace, 1)
     with serving(workspace, version) as server:
-        add_revision(workspace, version, free_port())
+        with workspace.store.write() as tx:
+            deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", free_port())
         assert server.process.wait(20) == 0
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.drift import Prediction
 from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus, StageRun
-from mlops_console.store import archive, deployments, jobs, runs, stages
+from mlops_console.store import archive, deployments, jobs, runs, server_processes, stages
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace, open_workspace
+from tests.traffic import log_rows
 
 
 def names(workspace: Workspace) -> list[str]:
@@ -24,7 +24,7 @@ def names(workspace: Workspace) -> list[str]:
 def fill(workspace: Workspace) -> str:
     with workspace.store.write() as tx:
         runs.create(tx, name="kept", experiment="first")
-    PredictionLog(workspace.predictions_path).append("production", [Prediction(1.0, 1, {"x": 1}, 0)])
+    log_rows(workspace, "production", [Prediction(1.0, 1, {"x": 1}, {"predict": 0})])
     return workspace.objects.put_bytes(b"model")
 
 
@@ -45,7 +45,7 @@ def test_what_ran_at_the_time_of_the_backup_is_not_taken_over(workspace: Workspa
     with workspace.store.write() as tx:
         jobs.register_worker(tx, current_process(), "0")
         deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1)
-        deployments.report_server(tx, "production", ServerHealth.READY, current_process())
+        server_processes.started(tx, "production", 0, current_process())
         running = jobs.enqueue(tx, "train", "train", {}, "ann")
         jobs.claim(tx, running)
         jobs.take(tx, running, current_process())
@@ -58,7 +58,7 @@ def test_what_ran_at_the_time_of_the_backup_is_not_taken_over(workspace: Workspa
     archive.restore(tmp_path / "elsewhere", tmp_path / "backup.tar.gz")
     with open_workspace(tmp_path / "elsewhere").store.read() as db:
         assert jobs.worker(db) is None
-        assert [found.process for found in deployments.environments(db)] == [None]
+        assert [found.processes for found in deployments.environments(db)] == [()]
         assert [jobs.get(db, job).state for job in (running, queued)] == [JobState.LOST, JobState.QUEUED]
         assert runs.get(db, run).status is RunStatus.LOST
         assert stages.taken(db)[0] == 0

@@ -5,14 +5,15 @@ import random
 import time
 
 from mlops_console.core.alerts import Severity
-from mlops_console.core.deployments import ServerHealth
+from mlops_console.core.deployments import RevisionState
 from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram, Prediction
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import Provenance, RunStatus
 from mlops_console.store import alerts, datasets, deployments, drift, jobs, ledger, models, runs, series
-from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
+from tests.delivery.helpers import add_server, advance
+from tests.traffic import log_rows
 
 HOSTILE = "\x1b]52;c;AAAA\x07\x1b[2J[/x][@click=app.quit]\u202eevil"
 FEATURES = ("amount", "hour", "merchant_distance_km", "customer_age", "n_last_24h", "is_foreign", "channel")
@@ -118,9 +119,8 @@ def deploy(workspace: Workspace, environment: str, version: ModelVersion, reason
             reason=reason,
             gates=[GateResult("test/average_precision >= 0.80", True, "0.870")],
         )
-        deployments.mark_live(tx, environment, revision.revision)
-        deployments.report_server(tx, environment, ServerHealth.READY, None)
-        deployments.mark_live(tx, environment, revision.revision)
+        advance(tx, environment, revision.revision, RevisionState.LOADING, RevisionState.LIVE)
+        add_server(tx, environment, revision.revision)
         ledger.append(tx, "ana", "deploy", environment, "live", {"revision": revision.revision, "model": version.ref})
 
 
@@ -161,8 +161,8 @@ def _bell(middle: float, width: float) -> tuple[float, ...]:
 def add_traffic(workspace: Workspace, environment: str, count: int) -> None:
     """Requests over the last twenty minutes, more of them lately."""
     now = time.time()
-    rows = [Prediction(now - 1 - 1190 * (at / count) ** 2, 2, {"amount": 1.0}, False) for at in range(count)]
-    PredictionLog(workspace.predictions_path).append(environment, rows)
+    rows = [Prediction(now - 1 - 1190 * (at / count) ** 2, 2, {"amount": 1.0}, {}) for at in range(count)]
+    log_rows(workspace, environment, rows)
 
 
 def add_work(workspace: Workspace, hostile: bool = False) -> None:

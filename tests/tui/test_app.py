@@ -8,9 +8,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.errors import StoreError
-from mlops_console.store import alerts, deployments, jobs, runs, series
+from mlops_console.store import alerts, jobs, runs, series
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.app import ConsoleApp
@@ -126,7 +125,6 @@ async def test_the_header_tells_worker_and_what_is_live(workspace: Workspace) ->
     seed(workspace)
     with workspace.store.write() as tx:
         jobs.register_worker(tx, current_process(), "0")
-        deployments.report_server(tx, "production", ServerHealth.READY, current_process())
     async with console(workspace, "runs", size=(120, 30)) as pilot:
         text = await until(pilot, "production fraud:")
         assert "● worker 2 jobs" in text.splitlines()[0]

@@ -9,18 +9,24 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mlops_console.core.alerts import Severity
-from mlops_console.core.deployments import ServerHealth
+from mlops_console.core.deployments import Freeze, RevisionState
+from mlops_console.core.dora import Dora
 from mlops_console.core.drift import Prediction
 from mlops_console.core.models import ModelRef
-from mlops_console.store import alerts, deployments, models, runs, series
-from mlops_console.store.predictions import PredictionLog
+from mlops_console.core.text import latency
+from mlops_console.core.traffic import Traffic
+from mlops_console.store import alerts, deployments, models, runs, series, server_processes
 from mlops_console.store.workspace import Workspace
-from mlops_console.tui.screens.overview.painting import needs, overview_rows
-from mlops_console.tui.screens.overview.reading import Overview, read_overview
+from mlops_console.tui.screens.overview.painting import dora_rows, needs, overview_rows
+from mlops_console.tui.screens.overview.reading import Overview, read_dora, read_overview
 from mlops_console.tui.widgets.chart_paint import plain
+from tests.delivery.helpers import advance
+from tests.traffic import log_rows
 from tests.tui.helpers import console, screen_text, until
+from tests.tui.rollouts import add_canary, add_waiting, spread, tell_arms, tell_traffic
 from tests.tui.seed import HOSTILE, seed
 
+WEEK = 7 * 86_400.0
 EMPTY = Overview("p", (), (), (), (), 0, False, None)
 
 
@@ -37,7 +43,8 @@ class TestRows:
             "fraud:3  revision 2  deploy",
             "by ana",
             "✓ ready",
-            "predictions/min",
+            "– req/s",
+            "p50 –  p95 –  errors –",
             "▲ drifted",
             "3 of 7",
             "Needs you 2",
@@ -55,9 +62,9 @@ class TestRows:
     ) -> None:
         seed(workspace)
         now = time.time()
-        first = [Prediction(now - passed, 1, {}, 0)]
-        later = [Prediction(now - 1, 1, {}, 0)] * (39 + (passed > 60))
-        PredictionLog(workspace.predictions_path).append("staging", first + later)
+        first = [Prediction(now - passed, 1, {}, {})]
+        later = [Prediction(now - 1, 1, {}, {})] * (39 + (passed > 60))
+        log_rows(workspace, "staging", first + later)
         card = next(card for card in overview(workspace).cards if card.environment.name == "staging")
         assert abs(card.per_minute - rate) <= 0.1 * rate
 
@@ -91,7 +98,8 @@ class TestRows:
     def test_a_server_that_stands_still_needs_a_person_once(self, workspace: Workspace) -> None:
         seed(workspace)
         with workspace.store.write() as tx:
-            deployments.report_server(tx, "production", ServerHealth.FAILED, None, "port 8100 is in use")
+            server_processes.forget(tx, "production")
+            deployments.set_error(tx, "production", "port 8100 is in use")
         assert any("port 8100 is in use" in alert.message for alert in needs(overview(workspace)))
         with workspace.store.write() as tx:
             alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "port 8100 is in use")
@@ -103,11 +111,78 @@ class TestRows:
         with workspace.store.write() as tx:
             version = models.get(tx, ModelRef("fraud", 2))
             revision = deployments.add_revision(tx, "production", version, kind="deploy", actor="bo", reason="")
-            deployments.mark_failed(tx, "production", revision.revision, "its file is damaged")
+            states = RevisionState.LOADING, RevisionState.FAILED
+            advance(tx, "production", revision.revision, *states, reason="its file is damaged")
         text = plain(overview_rows(overview(workspace), "production", time.time(), 100, height))
         assert "✗ failed fraud:2 r3" in text
         assert "fraud:2 could not be loaded: its file is damaged" in text or height == 14
         assert "fraud:3" in text
+
+    def test_traffic_is_added_up_over_the_processes(self, workspace: Workspace) -> None:
+        seed(workspace)
+        for slot in (0, 1):
+            tell_traffic(workspace, slot, Traffic(600, 6 * slot, spread(0.001, 600)), seconds=60.0)
+        text = plain(overview_rows(overview(workspace), "production", time.time(), 100, 30))
+        assert "20 req/s" in text
+        assert "p50 1.01 ms  p95 1.01 ms  errors 0.5%" in text
+        assert "✓ ready 2 of 2" in text
+
+    def test_a_freeze_and_what_waits_are_told_with_the_key(self, workspace: Workspace) -> None:
+        seed(workspace)
+        add_waiting(workspace, approvals=2)
+        with workspace.store.write() as tx:
+            deployments.set_freeze(tx, "production", Freeze(time.time(), "bo", "black friday"))
+        for height in (21, 40):
+            text = plain(overview_rows(overview(workspace), "production", time.time(), 100, height))
+            assert "❅ frozen by bo: black friday" in text
+            assert "◔ waiting fraud:2 r3  0/2  A approve" in text
+            assert "2 approvals; ana asked for it: faster" in text or height == 21
+        small = plain(overview_rows(overview(workspace), "production", time.time(), 100, 12))
+        assert "❅ frozen" in small
+        assert "◔ waiting fraud:2 r3" in small
+
+    def test_a_canary_is_told_beside_the_live_version(self, workspace: Workspace) -> None:
+        seed(workspace)
+        number = add_canary(workspace, steps=(0.1, 1.0), hold=60.0, min_requests=20)
+        arms = {number: Traffic(12, 3, spread(0.002, 12)), 2: Traffic(90, 0, spread(0.001, 90))}
+        tell_arms(workspace, arms)
+        text = plain(overview_rows(overview(workspace), "production", time.time(), 100, 30))
+        assert "◑ canary 10% fraud:2 r3" in text
+        assert "/1m00s" in text
+        canary, live = (latency(arms[revision].quantile(0.5)) for revision in (number, 2))
+        assert f"12/20 req 25.0% err {canary} live 0.0% {live}" in text
+
+    def test_a_canary_without_traffic_has_no_figures(self, workspace: Workspace) -> None:
+        seed(workspace)
+        add_canary(workspace, steps=(0.1, 1.0), hold=60.0, min_requests=20)
+        text = plain(overview_rows(overview(workspace), "production", time.time(), 100, 30))
+        assert "0/20 req – err – live – –" in text
+
+    def test_broken_glass_stays_in_sight(self, workspace: Workspace) -> None:
+        seed(workspace)
+        with workspace.store.write() as tx:
+            version = models.get(tx, ModelRef("fraud", 2))
+            made = deployments.add_revision(
+                tx, "production", version, kind="deploy", actor="ana", reason="", break_glass="the shop is down"
+            )
+            advance(tx, "production", made.revision, RevisionState.LOADING, RevisionState.LIVE)
+        assert "⚠ broken glass" in plain(overview_rows(overview(workspace), "production", time.time(), 100, 30))
+
+    def test_how_well_is_delivered_gives_way_where_there_is_little_room(self, workspace: Workspace) -> None:
+        seed(workspace)
+        dora = read_dora(workspace, "production").dora
+        found = replace(overview(workspace), dora=dora)
+        roomy, low = (plain(overview_rows(found, "production", time.time(), 100, height)) for height in (40, 21))
+        assert "Deployments to production 2 in 90 days" in roomy
+        for part in ("0.2 a week", "s lead time", "0% of 2 changes failed", "– to recover", "0% rework"):
+            assert part in roomy, part
+        assert "in 90 days" not in low
+        assert "Needs you" in low
+
+    @given(st.integers(0, 120))
+    def test_the_figures_of_delivery_fit_any_width(self, width: int) -> None:
+        nothing = Dora("[b]x", 0.0, WEEK, 0, 0.0, None, 0, 0, 0, 0, 0, None, None, 0, None)
+        assert all(sum(cell_len(ink.text) for ink in row) == width for row in dora_rows(nothing, width))
 
     def test_an_empty_store_teaches_the_first_step(self) -> None:
         text = plain(overview_rows(EMPTY, "", 0.0, 78, 21))

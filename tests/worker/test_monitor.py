@@ -3,21 +3,20 @@
 import time
 
 from mlops_console.core.config import parse_config
-from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.drift import Prediction
 from mlops_console.core.jobs import MONITOR
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.store import datasets, deployments, jobs, models
-from mlops_console.store.identity import current_process
-from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.monitor import Monitor
+from tests.delivery.helpers import add_live, add_server
+from tests.traffic import log_rows
 
 CONFIG = parse_config('[project]\nname = "x"\n[monitor]\nevery = "1ms"\nwindow = "1h"\n')
 
 
 def deploy(workspace: Workspace) -> ModelVersion:
-    """A live version with reference data, without a server."""
+    """A live version with reference data, and a server that says it is ready."""
     with workspace.store.write() as tx:
         data = datasets.add_version(
             tx, "train", sha256="0" * 64, rows=9, columns=1, schema={}, profile={}, sample="0" * 64
@@ -33,9 +32,7 @@ def deploy(workspace: Workspace) -> ModelVersion:
             reference=(data.dataset, data.version),
         )
         deployments.ensure_environment(tx, "production", "m", "127.0.0.1", 8100)
-        deployments.add_revision(tx, "production", version, kind="deploy", actor="ada", reason="")
-        deployments.mark_live(tx, "production", 1)
-        deployments.report_server(tx, "production", ServerHealth.READY, current_process())
+        add_server(tx, "production", add_live(tx, "production", version).revision)
     return version
 
 
@@ -48,8 +45,8 @@ def test_new_traffic_is_checked_once(workspace: Workspace) -> None:
     deploy(workspace)
     Monitor(workspace).look(CONFIG)
     assert queued(workspace) == []  # nothing was answered yet
-    rows = [Prediction(time.time(), 1, {"x": 1.0}, 0.0)] * 100
-    PredictionLog(workspace.predictions_path).append("production", rows)
+    rows = [Prediction(time.time(), 1, {"x": 1.0}, {"predict": 0.0})] * 100
+    log_rows(workspace, "production", rows)
     monitor = Monitor(workspace)
     monitor.look(None)
     monitor.look(parse_config('[project]\nname = "x"'))

@@ -296,22 +296,17 @@ def test_the_greatest_priority_goes_first_and_none_before_its_time(project: Proj
     assert project.job(later).state is JobState.STOPPED
 
 
-def test_deployments_of_one_model_exclude_each_other_and_a_rollback_waits_for_no_other_environment(
-    project: Project,
-) -> None:
-    jobs_ = [
-        ("deploy", "staging", {"model_ref": "fraud:7"}),
-        ("deploy", "production", {"model_ref": "fraud@champion"}),
-        ("deploy", "other", {"model_ref": "churn:7"}),
-        ("rollback", "production", {}),
-    ]
+def test_deployments_of_one_environment_wait_for_each_other(project: Project) -> None:
     queue = Queue(project.workspace)
-    found = []
-    for action, subject, request in jobs_:
-        job_id = enqueue(project, action, subject, **request)
-        found.append(queue._lanes(project.job(job_id)))
-    staging, production, other, rollback = found
-    assert staging & production
-    assert not staging & other
-    assert rollback & production
-    assert not rollback & staging
+
+    def lanes(action: str, environment: str) -> set[tuple[str, str]]:
+        return queue._lanes(project.job(enqueue(project, action, environment)))
+
+    deploy = lanes("deploy", "production")
+    rollback = lanes("rollback", "production")
+    assert deploy & lanes("deploy", "production")
+    assert deploy & lanes("roll_out", "production")  # the one that had its approvals
+    assert not deploy & lanes("deploy", "staging")
+    assert not rollback & deploy  # it may be what ends it
+    assert rollback & lanes("rollback", "production")
+    assert rollback & queue._waits_for(project.job(enqueue(project, "deploy", "production")))

@@ -8,25 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from mlops_console.core.deployments import Environment, RevisionState, ServerHealth
+from mlops_console.core.deployments import Environment, RevisionState, ServerHealth, ServerSettings, TargetSettings
 from mlops_console.core.models import ModelRef, Signature
 from mlops_console.store import alerts, deployments, models
-from mlops_console.store.identity import identify
+from mlops_console.store.identity import identify, process_state
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+from mlops_console.worker import servers as servers_module
 from mlops_console.worker.servers import Servers
+from tests.delivery.helpers import advance
 
 STAND_IN = """
 import pathlib, sys, time
-from mlops_console.core.deployments import ServerHealth
-from mlops_console.store import deployments
+from mlops_console.core.deployments import ServerHealth, ServerProcess
+from mlops_console.store import deployments, server_processes
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import open_workspace
 workspace = open_workspace(pathlib.Path(sys.argv[1]))
+environment, slot, own = sys.argv[2], int(sys.argv[3]), current_process()
 if (workspace.root / "broken").exists():
     sys.exit("the port is taken")
 with workspace.store.write() as tx:
-    deployments.report_server(tx, sys.argv[2], ServerHealth.READY, current_process())
+    server_processes.started(tx, environment, slot, own)
+    epoch = deployments.epoch(tx, environment)
+    server_processes.follows(tx, environment, ServerProcess(slot, own, ServerHealth.READY, 0.0, epoch))
 while not (workspace.root / "leave").exists():
     time.sleep(0.01)
 """
@@ -44,6 +49,7 @@ def servers(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1)
         version = models.get(tx, ModelRef("fraud", 1))
         deployments.add_revision(tx, "production", version, kind="deploy", actor="a", reason="")
+        advance(tx, "production", 1, RevisionState.LOADING)
     servers = Servers(workspace, "stand_in")
     yield servers
     servers.stop()
@@ -64,8 +70,8 @@ def look_until(servers: Servers, predicate: Callable[[Environment], bool]) -> En
 
 
 def pid(environment: Environment) -> int:
-    assert environment.process is not None
-    return environment.process.pid
+    [server] = environment.processes
+    return server.process.pid
 
 
 def is_ready(environment: Environment) -> bool:
@@ -87,7 +93,7 @@ def test_a_server_is_started_and_stopped_in_good_order(servers: Servers) -> None
     with servers.workspace.store.read() as db:
         stopped = deployments.environment(db, "production")
     assert stopped is not None
-    assert (stopped.health, stopped.process, stopped.desired is not None) == (ServerHealth.STOPPED, None, True)
+    assert (stopped.processes, stopped.candidate is not None) == ((), True)
 
 
 def test_a_server_that_is_killed_comes_back_with_an_alert_in_between(servers: Servers) -> None:
@@ -111,12 +117,14 @@ def test_a_server_that_can_not_start_is_tried_again_at_growing_intervals(servers
 
 def test_a_revision_that_ends_its_server_again_and_again_is_given_up(servers: Servers) -> None:
     with servers.workspace.store.write() as tx:
-        deployments.mark_live(tx, "production", 1)
+        advance(tx, "production", 1, RevisionState.LIVE)
         version = models.get(tx, ModelRef("fraud", 1))
         deployments.add_revision(tx, "production", version, kind="deploy", actor="a", reason="")
+        advance(tx, "production", 2, RevisionState.LOADING)
     (servers.workspace.root / "broken").touch()
-    found = look_until(servers, lambda found: found.desired is not None and found.desired.revision == 1)
+    found = look_until(servers, lambda found: found.candidate is None)
     assert found.health is ServerHealth.FAILED
+    assert found.live is not None
     (servers.workspace.root / "broken").unlink()
     with servers.workspace.store.read() as db:
         given_up = deployments.revision(db, "production", 2)
@@ -131,7 +139,7 @@ def test_a_server_that_ends_by_itself_is_started_again_without_an_alert(servers:
     first = pid(look_until(servers, is_ready))
     leave = servers.workspace.root / "leave"
     leave.touch()
-    look_until(servers, lambda found: pid(found) != first)
+    look_until(servers, lambda found: len(found.processes) == 1 and pid(found) != first)
     leave.unlink()
     look_until(servers, is_ready)
     assert open_alerts(servers) == []
@@ -150,13 +158,73 @@ def test_the_next_worker_adopts_a_living_server(servers: Servers) -> None:
 def test_a_server_that_nothing_is_wanted_of_any_more_is_stopped(servers: Servers) -> None:
     look_until(servers, is_ready)
     with servers.workspace.store.write() as tx:
-        deployments.mark_failed(tx, "production", 1, "it does not load")
+        advance(tx, "production", 1, RevisionState.FAILED, reason="it does not load")
     found = look_until(servers, lambda _: servers.is_idle)
-    assert found.health is ServerHealth.STOPPED
+    assert (found.health, found.processes) == (ServerHealth.NONE, ())
 
 
 def test_stopping_takes_over_what_a_killed_worker_left(servers: Servers) -> None:
-    first = pid(look_until(servers, is_ready))
+    [first] = look_until(servers, is_ready).processes
     assert client.stop_worker(servers.workspace)
-    with pytest.raises(ProcessLookupError):
-        identify(first)
+    assert process_state(first.process) == "dead"
+
+
+def set_workers(servers: Servers, count: int) -> None:
+    with servers.workspace.store.write() as tx:
+        settings = ServerSettings(workers=count)
+        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1, settings)
+
+
+def are_ready(count: int) -> Callable[[Environment], bool]:
+    return lambda found: len(found.ready) == len(found.processes) == count
+
+
+def test_as_many_processes_as_the_environment_has_workers(servers: Servers) -> None:
+    set_workers(servers, 3)
+    found = look_until(servers, are_ready(3))
+    assert [server.slot for server in found.processes] == [0, 1, 2]
+    assert len({server.process.pid for server in found.processes}) == 3
+    set_workers(servers, 1)
+    fewer = look_until(servers, are_ready(1))
+    assert fewer.processes == found.processes[:1]
+
+
+def test_one_of_several_that_is_killed_comes_back_and_the_others_stay(servers: Servers) -> None:
+    set_workers(servers, 2)
+    first, second = look_until(servers, are_ready(2)).processes
+    os.kill(second.process.pid, signal.SIGKILL)
+    look_until(servers, lambda found: second.process not in [server.process for server in found.processes])
+    found = look_until(servers, are_ready(2))
+    assert found.processes[0] == first
+    assert found.processes[1].process != second.process
+    assert found.error is None  # the environment answered all the time
+
+
+def test_an_environment_of_another_target_gets_no_server(servers: Servers) -> None:
+    with servers.workspace.store.write() as tx:
+        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1, target=TargetSettings("true"))
+    servers.look()
+    assert servers.is_idle
+
+
+def test_a_live_version_that_crashes_for_ever_is_given_up_until_something_changes(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers_module, "_LONGEST_PAUSE", 0.0)
+    with servers.workspace.store.write() as tx:
+        advance(tx, "production", 1, RevisionState.LIVE)
+    broken = servers.workspace.root / "broken"
+    broken.touch()
+    found = look_until(servers, lambda found: "is not started again" in (found.error or ""))
+    assert found.error == (
+        "The server of production ended with exit code 1: the port is taken. It has crashed 8 times in a row and is "
+        "not started again. 'mlops-console rollback production' goes back to the version that was live before."
+    )
+    broken.unlink()
+    for _ in range(20):
+        servers.look()
+    with servers.workspace.store.read() as db:
+        assert deployments.environment(db, "production") == found
+    with servers.workspace.store.write() as tx:
+        deployments.touch(tx, "production")
+    look_until(servers, is_ready)

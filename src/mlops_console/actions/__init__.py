@@ -20,8 +20,16 @@ _TABLE = {
     "sweep": "mlops_console.actions.sweep",
     "deploy": "mlops_console.actions.deploy",
     "rollback": "mlops_console.actions.rollback",
+    "roll_out": "mlops_console.actions.roll_out",
+    "approve": "mlops_console.actions.approve",
+    "promote": "mlops_console.actions.promote",
+    "abort": "mlops_console.actions.abort",
+    "freeze": "mlops_console.actions.freeze",
+    "unfreeze": "mlops_console.actions.unfreeze",
+    "set_token": "mlops_console.actions.set_token",
     "check_drift": "mlops_console.actions.check_drift",
     "set_alias": "mlops_console.actions.set_alias",
+    "compile_model": "mlops_console.actions.compile_model",
     "stop_job": "mlops_console.actions.stop_job",
     "stop_run": "mlops_console.actions.stop_run",
     "delete_runs": "mlops_console.actions.delete_runs",
@@ -32,6 +40,7 @@ _TABLE = {
     "importance": "mlops_console.actions.importance",
     "set_trigger": "mlops_console.actions.set_trigger",
     "fire_trigger": "mlops_console.actions.fire_trigger",
+    "import_feedback": "mlops_console.actions.import_feedback",
 }
 _NAMES_ITS_RUN = {"sweep": "sweep"}  # the field of the run that the plan names anew, each time that it is asked for
 

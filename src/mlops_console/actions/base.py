@@ -87,7 +87,7 @@ class Action(Generic[R]):
             `worker` action may be performed again for the same job id, if the worker died in the middle: it must then
             finish what was begun.
         queued: what else is to be written when the job is queued, in the same transaction, given the job's id.
-        queues: a `caller` action that queues a job, whose id is `job` in its result: it needs a worker.
+        queues: a `caller` action that may queue a job, whose id is `job` in its result (or None): it needs a worker.
     """
 
     name: str

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -11,8 +12,9 @@ from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.text import duration, safe_line, size
 from mlops_console.pipelines import sweep
-from mlops_console.store import trash
+from mlops_console.store import protection, trash
 from mlops_console.store.objects import SETTLED
+from mlops_console.store.protection import Protected
 from mlops_console.store.workspace import Workspace
 from mlops_console.tracking.recover import take_in_left_behind
 
@@ -31,13 +33,11 @@ def _plan(workspace: Workspace, request: PurgeRuns) -> Plan:
     with workspace.store.read() as db:
         found = trash.contents(db, before)
         needed = trash.needed_objects(db, without=before)
+        needed_versions = protection.protected(db)
     freed = sum(path.stat().st_size for path in workspace.objects.unneeded(needed))
     option = f" --older-than {request.older_than:g}s" if request.older_than else ""
     notes = [f"Files that nothing needs go as well, once they are {duration(SETTLED)} old."]
-    if found.kept:
-        names = ", ".join(safe_line(name, 40) for name in found.kept[:_NAMED])
-        more = f" and {len(found.kept) - _NAMED:,} more" if len(found.kept) > _NAMED else ""
-        notes.append(f"{len(found.kept):,} stay, as model versions came from them: {names}{more}.")
+    notes += _kept(found, needed_versions)
     return Plan(
         action="purge_runs",
         subject="trash",
@@ -49,6 +49,19 @@ def _plan(workspace: Workspace, request: PurgeRuns) -> Plan:
         ),
         notes=tuple(notes),
     )
+
+
+def _kept(found: trash.Trash, needed: Sequence[Protected]) -> Iterator[str]:
+    """What stays, and why."""
+    if found.kept:
+        both = zip(found.kept[:_NAMED], found.versions, strict=False)
+        names = ", ".join(f"{safe_line(name, 40)} ({safe_line(versions, 80)})" for name, versions in both)
+        more = f" and {len(found.kept) - _NAMED:,} more" if len(found.kept) > _NAMED else ""
+        yield f"{len(found.kept):,} stay, as model versions came from them: {names}{more}."
+    for version in needed[:_NAMED]:
+        yield f"{version.ref} stays, with all that it was made of: it {version.why}."
+    if len(needed) > _NAMED:
+        yield f"{len(needed) - _NAMED:,} more versions stay, as environments serve them or may go back to them."
 
 
 def _runs(n: int) -> str:

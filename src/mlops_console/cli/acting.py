@@ -8,6 +8,7 @@ import typer
 from mlops_console import actions
 from mlops_console.cli import shapes
 from mlops_console.cli.output import show, show_error, show_json, show_table
+from mlops_console.cli.replay import show_replay
 from mlops_console.core import text
 from mlops_console.core.errors import JobError, MlopsError, RefusedError
 from mlops_console.core.jobs import Job, JobState, Turn
@@ -48,6 +49,27 @@ def act(
     _end(error_of(job, wait=wait), as_json=as_json)
 
 
+def act_at_once(workspace: Workspace, name: str, request: Mapping[str, Any], *, dry_run: bool, as_json: bool) -> None:
+    """Plan an action that its caller performs and, unless it is a dry run, perform it. What came of it is shown.
+
+    Raises:
+        RefusedError: the plan was refused.
+        MlopsError: it failed.
+    """
+    if dry_run:
+        plan = actions.plan(workspace, name, request)
+        show_plan(plan, as_json=as_json)
+        _end(RefusedError(plan.refused, plan.hint) if plan.refused is not None else None, as_json=as_json)
+        return
+    execution = client.execute(workspace, name, request)
+    if as_json:
+        show_json({**(execution.result or {}), "state": "succeeded", "plan": shapes.plan(execution.plan)})
+        return
+    show(f"Done: {execution.plan.title[:1].lower()}{execution.plan.title[1:]}.")
+    for note in execution.plan.notes:
+        show(f"  • {note}")
+
+
 def _document(workspace: Workspace, job: Job, plan: Plan) -> dict[str, Any]:
     with workspace.store.read() as db:
         run, revision = runs.of_job(db, job.id), deployments.revision_of_job(db, job.id)
@@ -68,6 +90,11 @@ def _sentence(job: Job, *, again: bool = False) -> str:
             return f"Job {job.id} ({job.action} {job.subject}), which is {job.state}, is to do the same already."
         case JobState.QUEUED | JobState.RUNNING:
             return f"Job {job.id} ({job.action} {job.subject}) is {job.state}: 'mlops-console job show {job.id}'."
+        case JobState.SUCCEEDED if is_waiting(job):
+            where = f"{job.result['environment']} {job.result['revision']}"
+            return (
+                f"Revision {job.result['revision']} waits for approval by another person: mlops-console approve {where}"
+            )
         case JobState.SUCCEEDED:
             made = "  ".join(f"{key} {value}" for key, value in job.result.items() if value is not None)
             took = text.duration((job.ended_at or 0) - (job.started_at or 0))
@@ -76,12 +103,22 @@ def _sentence(job: Job, *, again: bool = False) -> str:
             return f"Job {job.id} ({job.action} {job.subject}) {job.state}."
 
 
+def is_waiting(job: Job) -> bool:
+    """Whether a deployment has ended for now because it needs approvals."""
+    return job.state is JobState.SUCCEEDED and job.result.get("revision_state") == "waiting"
+
+
 def error_of(job: Job, *, wait: bool = True) -> MlopsError | None:
     """Why a job did not succeed; `wait`: its end was waited for."""
     if wait and not job.state.is_final:
         return JobError(
             f"Job {job.id} is still queued: the worker was stopped, or could not start.",
             "'mlops-console worker start' starts one; .mlops/worker.log tells why it ended.",
+        )
+    if is_waiting(job):
+        return RefusedError(
+            f"Revision {job.result['revision']} of {job.result['environment']} waits for approval.",
+            f"Another person gives it: mlops-console approve {job.result['environment']} {job.result['revision']}.",
         )
     if job.state is JobState.REFUSED:
         return RefusedError(job.error or f"Job {job.id} was refused.")
@@ -124,6 +161,9 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
         show_table(
             ("GATE", "FIGURE", ""), [(g.gate, g.figure, "✓ passed" if g.passed else "✗ failed") for g in plan.gates]
         )
+    if plan.replay:
+        show("\nREPLAY")
+        show_replay(plan.replay)
     for note in plan.notes:
         show(f"  • {note}")
     show("\nNothing was changed." + (f" To do it: {plan.command}" if plan.refused is None else ""))

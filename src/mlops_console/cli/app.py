@@ -25,12 +25,12 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "status": ("status",),
     "train": ("train",),
     "sweep": ("sweep",),
-    "delivery": ("deploy", "rollback", "history"),
+    "delivery": ("deploy", "rollback", "approve", "promote", "abort", "freeze", "unfreeze"),
+    "history": ("history",),
+    "why": ("why",),
     "archive": ("backup", "restore"),
-    **{
-        noun: (noun,)
-        for noun in ("run", "experiment", "model", "dataset", "drift", "job", "trigger", "worker", "ledger")
-    },
+    **{noun: (noun,) for noun in ("run", "experiment", "model", "dataset", "drift", "feedback")},
+    **{noun: (noun,) for noun in ("job", "trigger", "token", "worker", "ledger")},
 }
 _WITH_VALUE = ("--workspace", "-w", "--theme")
 

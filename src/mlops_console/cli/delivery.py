@@ -1,17 +1,11 @@
-"""`deploy`, `rollback` and `history`."""
+"""`deploy`, `rollback`, and what people do to a deployment on its way: `approve`, `promote`, `abort`."""
 
 from typing import Annotated, Any
 
 import typer
 
-from mlops_console.cli import shapes
-from mlops_console.cli.acting import act
+from mlops_console.cli.acting import act, act_at_once
 from mlops_console.cli.options import DryRunOption, JsonOption, ReasonOption, WaitOption, WorkspaceOption, opened
-from mlops_console.cli.output import show, show_json, show_table
-from mlops_console.core import text
-from mlops_console.core.errors import ConfigError, NotFoundError
-from mlops_console.store import deployments
-from mlops_console.store.workspace import Workspace
 
 EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 
@@ -19,20 +13,35 @@ EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 def add_to(app: typer.Typer) -> None:
     app.command("deploy")(deploy)
     app.command("rollback")(rollback)
-    app.command("history")(history)
+    app.command("approve")(approve)
+    app.command("promote")(promote)
+    app.command("abort")(abort)
+    app.command("freeze")(freeze)
+    app.command("unfreeze")(unfreeze)
 
 
 def deploy(
     model_ref: Annotated[str, typer.Argument(metavar="MODEL_REF", help="fraud:7 or fraud@champion")],
     environment: EnvironmentArgument,
     reason: ReasonOption = "",
+    break_glass: Annotated[
+        str | None,
+        typer.Option("--break-glass", metavar="REASON", help="Pass by gates, approvals and a freeze; marked for ever."),
+    ] = None,
+    if_busy: Annotated[
+        str, typer.Option("--if-busy", metavar="wait|refuse", help="Where another deployment is under way there.")
+    ] = "wait",
     wait: WaitOption = False,
     dry_run: DryRunOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve a model version in an environment, if its gates pass."""
-    request = {"model_ref": model_ref, "environment": environment, "reason": reason}
+    request: dict[str, Any] = {"model_ref": model_ref, "environment": environment, "reason": reason}
+    if break_glass is not None:
+        request["break_glass"] = break_glass
+    if if_busy != "wait":
+        request["if_busy"] = if_busy
     act(opened(workspace), "deploy", request, wait=wait, dry_run=dry_run, as_json=as_json)
 
 
@@ -52,47 +61,68 @@ def rollback(
     act(opened(workspace), "rollback", request, wait=wait, dry_run=dry_run, as_json=as_json)
 
 
-def history(environment: EnvironmentArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """The revisions of an environment, newest first."""
-    found = opened(workspace)
-    with found.store.read() as db:
-        known = deployments.environment(db, environment) is not None
-        revisions = deployments.revisions(db, environment)
-    if not known:
-        _require_configured(found, environment)
-    if as_json:
-        show_json({"revisions": [shapes.revision(r) for r in revisions]})
-        return
-    if not revisions:
-        show(f"Nothing was ever deployed to {environment}: 'mlops-console deploy MODEL:VERSION {environment}' does it.")
-        return
-    show_table(
-        ("REV", "MODEL", "KIND", "STATE", "BY", "WHEN", "REASON"),
-        [
-            (
-                r.revision,
-                r.model_ref,
-                _kind(r.kind, r.restores),
-                r.state,
-                r.actor,
-                text.clock(r.created_at),
-                r.error or r.reason,
-            )
-            for r in revisions
-        ],
-        right=("REV",),
-    )
+def approve(
+    environment: EnvironmentArgument,
+    revision: Annotated[int | None, typer.Argument(help="By default the newest that waits.")] = None,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Approve a deployment that another person asked for."""
+    request: dict[str, Any] = {"environment": environment, "reason": reason}
+    if revision is not None:
+        request["revision"] = revision
+    act_at_once(opened(workspace), "approve", request, dry_run=dry_run, as_json=as_json)
 
 
-def _kind(kind: str, restores: int | None) -> str:
-    return kind if restores is None else f"{kind} to {restores}"
+def promote(
+    environment: EnvironmentArgument,
+    full: Annotated[bool, typer.Option("--full", help="All the traffic at once.")] = False,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a canary its next share of the traffic now."""
+    request = {"environment": environment, "full": full, "reason": reason}
+    act_at_once(opened(workspace), "promote", request, dry_run=dry_run, as_json=as_json)
 
 
-def _require_configured(workspace: Workspace, environment: str) -> None:
-    try:
-        names = list(workspace.config().environments)
-    except ConfigError:
-        names = []
-    if environment not in names:
-        known = f"Known are: {', '.join(names)}." if names else "mlops.toml names none: add [environments.NAME]."
-        raise NotFoundError(f"There is no environment {environment!r}.", known)
+def abort(
+    environment: EnvironmentArgument,
+    revision: Annotated[int | None, typer.Argument(help="By default the newest that is on its way.")] = None,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a deployment that is not live yet; what is live goes on."""
+    request: dict[str, Any] = {"environment": environment, "reason": reason}
+    if revision is not None:
+        request["revision"] = revision
+    act_at_once(opened(workspace), "abort", request, dry_run=dry_run, as_json=as_json)
+
+
+def freeze(
+    environment: EnvironmentArgument,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is shown to all.")],
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let no deployment change an environment; a rollback stays possible."""
+    request = {"environment": environment, "reason": reason}
+    act_at_once(opened(workspace), "freeze", request, dry_run=dry_run, as_json=as_json)
+
+
+def unfreeze(
+    environment: EnvironmentArgument,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let deployments change an environment again."""
+    request = {"environment": environment, "reason": reason}
+    act_at_once(opened(workspace), "unfreeze", request, dry_run=dry_run, as_json=as_json)

@@ -13,6 +13,7 @@ from mlops_console.core import text
 from mlops_console.core.errors import UsageError
 from mlops_console.core.jobs import Job
 from mlops_console.store import jobs
+from mlops_console.store.logs import target_log
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
 
@@ -49,7 +50,8 @@ def list_jobs(
 @app.command("show")
 def show_job(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """All that is known of a job."""
-    found = _get(opened(workspace), job)
+    place = opened(workspace)
+    found = _get(place, job)
     document = shapes.job(found)
     if as_json:
         show_json(document)
@@ -60,6 +62,8 @@ def show_job(job: JobArgument, workspace: WorkspaceOption = None, as_json: JsonO
         if told[name] not in (None, "", {}):
             value = told[name]
             show(f"  {name:<14}{json.dumps(value) if isinstance(value, dict) else value}")
+    if (place.root / target_log(job)).is_file():
+        show(f"  {'log':<14}{target_log(job)}")
 
 
 @app.command("cancel")

@@ -1,23 +1,29 @@
-"""`model list|show|diff|alias`."""
+"""`model list|show|alias|compile`, and what its other modules add."""
 
 from typing import Annotated
 
 import typer
 
 from mlops_console.cli import shapes
-from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
+from mlops_console.cli.acting import act
+from mlops_console.cli.model_card import card
+from mlops_console.cli.model_diff import diff
+from mlops_console.cli.model_options import RefArgument
+from mlops_console.cli.model_package import package_model
+from mlops_console.cli.options import DryRunOption, JsonOption, WaitOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
 from mlops_console.core.deployments import Environment
 from mlops_console.core.errors import UsageError
-from mlops_console.core.models import ModelRef, ModelVersion
+from mlops_console.core.models import ModelRef, ModelVersion, served_form
 from mlops_console.core.runs import Run
-from mlops_console.store import deployments, models, runs
+from mlops_console.store import compiled, deployments, models, runs
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
 
 app = typer.Typer(help="Models: versions, differences, aliases.", no_args_is_help=True)
-RefArgument = Annotated[str, typer.Argument(metavar="MODEL_REF", help="fraud:7 or fraud@champion")]
+app.command("diff")(diff)
+app.command("card")(card)
 
 
 @app.command("list")
@@ -61,9 +67,12 @@ def list_models(
 @app.command("show")
 def show_model(ref: RefArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """All that is known of a version."""
-    version, origin, live_in = _load(opened(workspace), ref)
+    found = opened(workspace)
+    version, origin, live_in = _load(found, ref)
+    with found.store.read() as db:
+        form = compiled.get(db, version.model, version.version)
     if as_json:
-        show_json(shapes.model_version(version, origin, live_in))
+        show_json({**shapes.model_version(version, origin, live_in), "compiled": shapes.compiled_model(form)})
         return
     show(f"{version.ref}  {version.estimator}  {text.size(version.size)}")
     facts = (
@@ -73,6 +82,7 @@ def show_model(ref: RefArgument, workspace: WorkspaceOption = None, as_json: Jso
         ("run", f"{origin.name} ({origin.id})" if origin else "–"),
         ("sha256", version.sha256),
         ("task", version.signature.task),
+        ("serves", "{}: {}".format(*served_form(form))),
         ("reference", f"{version.reference.dataset}:{version.reference.version}" if version.reference else "–"),
     )
     for name, value in facts:
@@ -82,18 +92,6 @@ def show_model(ref: RefArgument, workspace: WorkspaceOption = None, as_json: Jso
         show_table(
             ("METRIC", "VALUE"), [(m.name, text.number(m.last)) for m in origin.metrics.values()], right=("VALUE",)
         )
-
-
-@app.command("diff")
-def diff(a: RefArgument, b: RefArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Two versions side by side: params and metrics that differ."""
-    found = opened(workspace)
-    (left, left_run, _), (right, right_run, _) = _load(found, a), _load(found, b)
-    rows = [*_differing(_params(left_run), _params(right_run)), *_differing(_metrics(left_run), _metrics(right_run))]
-    if as_json:
-        show_json({"a": left.ref, "b": right.ref, "differences": [{"name": n, "a": x, "b": y} for n, x, y in rows]})
-        return
-    show_table(("", left.ref, right.ref), rows, right=(left.ref, right.ref))
 
 
 @app.command("alias")
@@ -116,6 +114,21 @@ def alias(
         show(f"{parsed.model}@{name} is no more." if remove else f"{parsed.model}@{name} is {ref} now.")
 
 
+@app.command("compile")
+def compile_model(
+    ref: RefArgument,
+    wait: WaitOption = False,
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compile a version to ONNX, and compare that with scikit-learn. New versions are compiled by themselves."""
+    act(opened(workspace), "compile_model", {"model_ref": ref}, wait=wait, dry_run=dry_run, as_json=as_json)
+
+
+app.command("package")(package_model)
+
+
 def _load(workspace: Workspace, ref: str) -> tuple[ModelVersion, Run | None, list[str]]:
     parsed = ModelRef.parse(ref)
     with workspace.store.read() as db:
@@ -129,17 +142,8 @@ def _live_in(environments: list[Environment], version: ModelVersion) -> list[str
     return [found.name for found in environments if found.live and found.live.model_ref == version.ref]
 
 
-def _params(run: Run | None) -> dict[str, str]:
-    return {name: text.param(value) for name, value in run.params.items()} if run else {}
-
-
 def _metrics(run: Run | None) -> dict[str, str]:
     return {name: text.number(summary.last) for name, summary in run.metrics.items()} if run else {}
-
-
-def _differing(left: dict[str, str], right: dict[str, str]) -> list[tuple[str, str, str]]:
-    names = sorted(left.keys() | right.keys())
-    return [(n, left.get(n, "–"), right.get(n, "–")) for n in names if left.get(n) != right.get(n)]
 
 
 def _figures(run: Run | None) -> str:

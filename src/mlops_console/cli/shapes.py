@@ -9,8 +9,9 @@ from mlops_console.core.deployments import Environment, Revision
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.jobs import Job
 from mlops_console.core.ledger import LedgerEntry
-from mlops_console.core.models import ModelVersion
+from mlops_console.core.models import CompiledModel, ModelVersion, served_form
 from mlops_console.core.plans import Difference, Plan
+from mlops_console.core.replay import ReplayReport
 from mlops_console.core.runs import Artifact, Run, StageRun
 from mlops_console.core.triggers import Trigger, TriggerState, upcoming
 
@@ -74,6 +75,22 @@ def run_details(
             for i in inputs
         ],
         "models": [version.ref for version in versions],
+    }
+
+
+def compiled_model(found: CompiledModel | None) -> dict[str, Any]:
+    """`compiled` of `model show --json`: the form that servers answer with, and why."""
+    form, why = served_form(found)
+    return {
+        "serves": form,
+        "why": why,
+        "state": found.state if found else None,
+        "at": found.created_at if found else None,
+        "size": found.size if found else None,
+        "sha256": found.sha256 if found else None,
+        "rows": found.rows if found else 0,
+        "worst_difference": found.worst_difference if found else None,
+        "worst": found.worst if found else None,
     }
 
 
@@ -210,7 +227,12 @@ def plan(found: Plan) -> dict[str, Any]:
         "notes": list(found.notes),
         "refused": found.refused,
         "hint": found.hint,
+        "replay": None if found.replay is None else _replay(found.replay),
     }
+
+
+def _replay(found: ReplayReport) -> dict[str, Any]:
+    return found.as_json() | {"latency_ratio": found.latency_ratio}
 
 
 def drift_report(found: DriftReport) -> dict[str, Any]:

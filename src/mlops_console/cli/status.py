@@ -8,9 +8,12 @@ import typer
 from mlops_console.cli import shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.cli.status_at import show_status_at
+from mlops_console.cli.status_dora import show_dora
 from mlops_console.core import text
 from mlops_console.core.deployments import Environment
 from mlops_console.core.drift import DriftReport, DriftVerdict
+from mlops_console.core.errors import UsageError
 from mlops_console.core.moments import moment
 from mlops_console.store import alerts, deployments, drift, jobs, models, runs
 from mlops_console.store.database import Connection
@@ -25,13 +28,21 @@ def add_to(app: typer.Typer) -> None:
 
 def status(
     at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="ISO date and time in the past.")] = None,
+    dora: Annotated[bool, typer.Option("--dora", help="DORA's five figures of each environment.")] = False,
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", min=1, max=36_500, help="With --dora: how many, up to now.")
+    ] = 90,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What is live where, and why; jobs; alerts."""
+    if at is not None and dora:
+        raise UsageError("--at is a moment, and --dora is about a period.", "Give one of them.")
     found = opened(workspace)
     if at is not None:
-        _status_at(found, moment(at, "--at"), as_json=as_json)
+        show_status_at(found, moment(at, "--at"), as_json=as_json)
+    elif dora:
+        show_dora(found, days, as_json=as_json)
     elif as_json:
         show_json(_document(found))
     else:
@@ -121,23 +132,3 @@ def _document(workspace: Workspace) -> dict[str, Any]:
             "jobs": [shapes.job(j) for j in jobs.open_jobs(db)],
             "alerts": [shapes.alert(a) for a in alerts.open_alerts(db)],
         }
-
-
-def _status_at(workspace: Workspace, at: float, *, as_json: bool) -> None:
-    with workspace.store.read() as db:
-        found = [(e, deployments.live_at(db, e.name, at)) for e in deployments.environments(db)]
-    if as_json:
-        rows = [{"name": e.name, **(shapes.revision(live) if live else {"revision": None})} for e, live in found]
-        show_json({"at": at, "environments": rows})
-        return
-    show(f"What was live at {text.clock(at)}:")
-    show_table(
-        ("NAME", "LIVE", "REV", "SINCE", "BY", "REASON"),
-        [
-            (e.name, live.model_ref, live.revision, text.clock(live.live_at), live.actor, live.reason)
-            if live
-            else (e.name, "nothing", "", "", "", "")
-            for e, live in found
-        ],
-        right=("REV",),
-    )

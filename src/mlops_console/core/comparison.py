@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mlops_console.core.markdown import inline
 from mlops_console.core.runs import Run, SeriesSummary
-from mlops_console.core.text import duration, number, param, safe_line
+from mlops_console.core.text import duration, number, param
 
 Goal = Literal["maximize", "minimize"]
 
@@ -60,7 +61,6 @@ _MORE_IS_BETTER = frozenset(
     ]
 )
 _NO_FIGURE_OF_MERIT = frozenset(("std", "system", "time"))
-_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|`*[_~"} | {"&": "&amp;", "<": "&lt;"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,13 +282,13 @@ def document(found: Comparison) -> dict[str, Any]:
 
 def to_markdown(found: Comparison, everything: bool = True) -> str:
     """A table for GitHub and its like, the best figures bold; without `everything` only the params that differ."""
-    rows = [["", *(_markdown(name) for _, name in found.runs)]]
+    rows = [["", *(inline(name) for _, name in found.runs)]]
     for kind, lines in _parts(found, everything):
         for line in lines:
-            cells = [_markdown(entry.text) for entry in line.entries]
+            cells = [inline(entry.text) for entry in line.entries]
             marked = [f"**{cell}**" if at in line.best else cell for at, cell in enumerate(cells)]
             note = f" ({line.figure})" if kind == "metric" else ""
-            rows.append([_markdown(line.name) + note, *marked])
+            rows.append([inline(line.name) + note, *marked])
     ruler = [["---", *("---" for _ in found.runs)]]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows[:1] + ruler + rows[1:])
 
@@ -315,7 +315,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def _markdown(text: str) -> str:
-    return safe_line(text).translate(_MARKDOWN)

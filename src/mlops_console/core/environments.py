@@ -1,6 +1,8 @@
 """The settings of an environment in mlops.toml."""
 
 import itertools
+import re
+import shlex
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -22,7 +24,7 @@ class Rollout(Table):
     steps: tuple[Percent, ...] = ("5%", "25%", "100%")
     hold: Span = "10m"
     sticky: HeaderName | None = None
-    min_requests: int = Field(default=100, ge=1)
+    min_requests: int = Field(default=100, ge=0)
     level: float = Field(default=0.01, gt=0, lt=1)
     max_errors: float = Field(default=0.01, ge=0, le=1)
     max_latency: float = Field(default=1.5, ge=1)
@@ -68,13 +70,34 @@ class PredictionLogConfig(Table):
     private: tuple[str, ...] = ()
 
 
+PLACEHOLDERS = ("model", "version", "path", "sha256", "port")
+PLACEHOLDER = re.compile(r"(?<![${])\{([a-z0-9_]+)\}(?!\})")  # not ${NAME} of a shell, nor {{NAME}} of a template
+
+
+def _is_command(command: str) -> str:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ValueError(f"it can't be taken apart into words: {str(error)[:1].lower()}{str(error)[1:]}") from None
+    if not words:
+        raise ValueError("a command has at least one word")
+    unknown = [name for word in words for name in PLACEHOLDER.findall(word) if name not in PLACEHOLDERS]
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise ValueError(f"{{{unknown[0]}}} is no placeholder; there are {known}")
+    return command
+
+
+Command = Annotated[Text, AfterValidator(_is_command)]
+
+
 class Target(Table):
     """Where a model serves that no server of our own does: commands with {model} {version} {path} {sha256} {port}."""
 
     kind: Literal["command"] = "command"
-    deploy: Text = Field(min_length=1)
-    rollback: Text | None = None
-    status: Text | None = None
+    deploy: Command
+    rollback: Command | None = None
+    status: Command | None = None
     timeout: Annotated[Span, AfterValidator(is_some_time)] = "10m"
 
 
@@ -102,3 +125,9 @@ class EnvironmentConfig(Table):
     tls: Tls | None = None
     log: PredictionLogConfig = PredictionLogConfig()
     target: Target | None = None
+
+    @model_validator(mode="after")
+    def _has_no_traffic_to_share(self) -> Self:
+        if self.target is not None and self.strategy != "swap":
+            raise ValueError('with a target strategy must be "swap": only our own servers can share the traffic')
+        return self

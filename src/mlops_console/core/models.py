@@ -47,6 +47,12 @@ class Column:
     dtype: str  # numpy's name: "float64", "int64", "bool", "object" for text
     kind: ColumnKind
     nullable: bool = False
+    categories: tuple[str, ...] = ()  # of a text, those that training knew; none if that is not known, or of too many
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """A column as the store has it. One from before categories were kept has none."""
+        return cls(**{**stored, "categories": tuple(stored.get("categories", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +96,37 @@ class ModelVersion:
     @property
     def ref(self) -> str:
         return f"{self.model}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledModel:
+    """What came of compiling a version to ONNX and comparing that form with scikit-learn.
+
+    Attributes:
+        state: `agrees`: the ONNX form may serve; `differs`: it was made and answers otherwise; `unsupported`: there is
+            none, or none whose answers could be vouched for.
+        sha256: the ONNX file in the object store; only of one that agrees.
+        rows: on which both were asked.
+        worst_difference: the greatest of all rows: of probabilities, or of a regressor's answers, absolute where the
+            answer is below 1 and relative above.
+        worst: the row of it, with both answers.
+        reason: one sentence where it does not agree.
+    """
+
+    state: Literal["agrees", "differs", "unsupported"]
+    created_at: float
+    sha256: str | None = None
+    size: int | None = None
+    rows: int = 0
+    worst_difference: float | None = None
+    worst: Mapping[str, Any] | None = None
+    reason: str = ""
+
+
+def served_form(found: CompiledModel | None) -> tuple[Literal["ONNX", "scikit-learn"], str]:
+    """The form of a version that a server answers with, and why."""
+    if found is None:
+        return "scikit-learn", "It is not compiled yet."
+    if found.state == "agrees":
+        return "ONNX", f"Its answers agree with scikit-learn's on {found.rows:,} rows."
+    return "scikit-learn", found.reason

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlops_console.core.replay import ReplayReport
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -75,3 +77,4 @@ class Plan:
     refused: str | None = None
     hint: str = ""  # what to do next where it is refused
     settles: Mapping[str, Any] = field(default_factory=dict)
+    replay: ReplayReport | None = None

@@ -83,6 +83,16 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86_400}d{whole % 86_400 // 3600}h"
 
 
+def latency(seconds: float | None) -> str:
+    """A short time of a machine: `0.84 ms`, `12 ms`, `1.2 s`."""
+    if seconds is None:
+        return "–"
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    milliseconds = 1000 * seconds
+    return f"{milliseconds:.2f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"
+
+
 def age(at: float | None, now: float | None = None) -> str:
     """How long ago: now, 42s ago, 5m ago, 3h ago, 2d ago; "–" for never."""
     if at is None:

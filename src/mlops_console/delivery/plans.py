@@ -6,56 +6,92 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mlops_console.core.config import Model
-from mlops_console.core.deployments import Revision, RevisionState, ServerHealth
+from mlops_console.core.deployments import LOOPBACK, Revision, TargetSettings, address
+from mlops_console.core.environments import EnvironmentConfig
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.models import ModelRef, ModelVersion
-from mlops_console.core.plans import Change, Difference, Plan
+from mlops_console.core.plans import Change, Difference, GateResult, Plan
 from mlops_console.core.text import param
+from mlops_console.delivery.figures import replay_report
+from mlops_console.delivery.measure.ensure import ensure
+from mlops_console.delivery.measure.measured import NOTHING_MEASURED, Measured
+from mlops_console.delivery.settings import target_settings
 from mlops_console.delivery.situation import (
     Candidate,
     Situation,
     advice,
     candidate_for,
     check_gates,
+    frozen,
     left_by_rollback,
     look,
     refusal,
     rollback_target,
     settings_of,
+    under_way,
 )
-from mlops_console.store import deployments, models
-from mlops_console.store.identity import process_state
+from mlops_console.delivery.targets import change_refused, command_of
+from mlops_console.store import deployments, models, tokens
 from mlops_console.store.workspace import Workspace
 
 _PROBE = 0.2  # seconds that another program may take to answer on the port
 
 
-def plan_deploy(workspace: Workspace, model_ref: str, environment: str, reason: str = "") -> Plan:
-    """What deploying a version would change. It is refused where a gate does not pass.
+def plan_deploy(
+    workspace: Workspace,
+    model_ref: str,
+    environment: str,
+    reason: str = "",
+    break_glass: str | None = None,
+    when_busy: str = "wait",
+) -> Plan:
+    """What deploying a version would change. It is refused where a gate does not pass, unless glass is broken.
 
     Raises:
         UsageError, NotFoundError, ConfigError: the request makes no sense.
     """
     config = workspace.config()
     settings = settings_of(config, environment)
+    measured = NOTHING_MEASURED
+    if break_glass is None:
+        measured = ensure(workspace, config, environment, model_ref, replay=True)
     with workspace.store.read() as db:
         version = candidate_for(db, settings, environment, model_ref)
         situation = look(db, environment, version)
-        gates = check_gates(db, settings, situation)
+        gates = check_gates(db, settings, situation, measured)
+        replay = replay_report(db, situation.candidate.version, measured)
+        held = tokens.tokens(db, environment)
+    refused = None
+    if break_glass is None:
+        refused = refusal(version.ref, environment, gates) or frozen(situation)
+    if refused is None and when_busy == "refuse":
+        refused = under_way(situation)
+    target = target_settings(settings)
+    if refused is None:
+        refused = change_refused(situation.environment, target)
+    if refused is None and target is None and settings.host not in LOOPBACK and not held:
+        refused = f"{environment} would listen on {settings.host}, where other machines can ask it without a token."
     command = ["mlops-console", "deploy", version.ref, environment]
+    command += ["--break-glass", break_glass] if break_glass is not None else []
+    command += ["--if-busy", when_busy] if when_busy != "wait" else []
     return Plan(
         "deploy",
         environment,
         f"Deploy {version.ref} to {environment}",
         shlex.join(command + (["--reason", reason] if reason else [])),
-        changes=tuple(_changes(situation, settings.host, settings.port)),
+        changes=tuple(_changes(situation, address(settings.host, settings.port, settings.tls is not None))),
         metrics=tuple(_metrics(situation, config.model(version.model))),
         params=tuple(_params(situation)),
         gates=gates,
-        notes=tuple(_notes(situation, settings.host, settings.port)),
-        refused=refusal(version.ref, environment, gates),
-        hint=advice(version.ref, settings, gates),
+        notes=(
+            *_ways(situation, settings, break_glass),
+            *_notes(situation, settings.host, settings.port, "deploy", target),
+            *_unreplayed(situation, measured),
+        ),
+        refused=refused,
+        hint=_hint(situation, settings, version.ref, gates) if refused is not None else "",
         settles={"model_ref": version.ref},
+        replay=replay,
     )
 
 
@@ -81,15 +117,48 @@ def plan_rollback(workspace: Workspace, environment: str, to: int | None = None,
         environment,
         title,
         shlex.join(command + (["--reason", reason] if reason else [])),
-        changes=tuple(_changes(situation, known.host, known.port)),
+        changes=tuple(_changes(situation, known.url)),
         metrics=tuple(_metrics(situation, _model_settings(workspace, target.model))),
         params=tuple(_params(situation)),
         notes=(
             *((_undo_note(situation, target),) if undoes else ()),
-            *_notes(situation, known.host, known.port),
+            *_notes(situation, known.host, known.port, "rollback", known.target),
         ),
         settles={"to": target.revision},
     )
+
+
+def _hint(situation: Situation, settings: EnvironmentConfig, ref: str, gates: tuple[GateResult, ...]) -> str:
+    """What to do about a refusal."""
+    name = situation.name
+    if steps := advice(ref, settings, gates):
+        return steps
+    if frozen(situation) is not None:
+        return f"'mlops-console unfreeze {name}' ends it; a rollback is possible all the same."
+    if settings.host not in LOOPBACK:
+        return f"'mlops-console token create {name} NAME' makes a token."
+    return f"'mlops-console history {name}' shows it."
+
+
+def _ways(situation: Situation, settings: EnvironmentConfig, break_glass: str | None) -> Iterator[str]:
+    """How it goes live."""
+    if break_glass is not None:
+        yield "Glass is broken: gates, approvals and a freeze are passed by, and the ledger marks it for ever."
+    elif settings.approvals:
+        people = "another person's approval" if settings.approvals == 1 else f"{settings.approvals} others' approvals"
+        yield f"It waits for {people}, for {settings.approval_expiry} at most."
+    if settings.strategy == "canary" and situation.live:
+        steps = ", ".join(settings.rollout.steps)
+        yield f"It goes live as a canary: {steps} of the traffic, each but the last held for {settings.rollout.hold}."
+    elif settings.strategy == "shadow" and situation.live:
+        yield f"For {settings.rollout.hold} it answers a copy of the traffic only; then it goes live."
+
+
+def _unreplayed(situation: Situation, measured: Measured) -> Iterator[str]:
+    """Why no replay is shown, where the live version has traffic."""
+    problem = measured.problems.get(("replay", situation.candidate.version.ref))
+    if problem is not None and situation.live:
+        yield f"No replay: {problem}."
 
 
 def _undo_note(situation: Situation, target: Revision) -> str:
@@ -111,11 +180,11 @@ def _model_settings(workspace: Workspace, model: str) -> Model:
         return Model()
 
 
-def _changes(situation: Situation, host: str, port: int) -> Iterator[Change]:
+def _changes(situation: Situation, after: str) -> Iterator[Change]:
     live, candidate, known = situation.live, situation.candidate.version, situation.environment
     yield Change("model", live.model_ref if live else "", candidate.ref)
     yield Change("revision", str(live.revision) if live else "", str(situation.next_revision))
-    before, after = known.url if known else "", f"http://{host}:{port}"
+    before = known.url if known else ""
     if before != after:
         yield Change("address", before, after)
 
@@ -153,19 +222,28 @@ def _origins(candidate: Candidate | None) -> dict[str, str]:
     return found | {name: param(value) for name, value in params}
 
 
-def _notes(situation: Situation, host: str, port: int) -> Iterator[str]:
-    live, newest = situation.live, situation.revisions[0] if situation.revisions else None
+def _what_becomes_of(busy: Revision, kind: str) -> str:
+    return (
+        "it is aborted." if kind == "rollback" else f"this one waits until revision {busy.revision} is live or ended."
+    )
+
+
+def _notes(situation: Situation, host: str, port: int, kind: str, target: TargetSettings | None) -> Iterator[str]:
+    live = situation.live
     candidate = situation.candidate.version
     if live and live.model_ref == candidate.ref:
         yield (
             f"{candidate.ref} is live in {situation.name} already, as revision {live.revision}: "
             f"this makes revision {situation.next_revision} of the same version."
         )
-    if newest and newest.state is RevisionState.LOADING:
-        yield f"Revision {newest.revision} ({newest.model_ref}) is still loading: this one takes its place."
+    busy = next((r for r in situation.revisions if r.state.is_under_way), None)
+    if busy is not None:
+        yield f"Revision {busy.revision} ({busy.model_ref}) is {busy.state}: {_what_becomes_of(busy, kind)}"
     if situation.live_candidate:
         yield from _signature_notes(situation.live_candidate.version, candidate)
-    if _taken_by_another(situation, host, port):
+    if target is not None:
+        yield f"It runs, with a target of yours: {command_of(target, kind)}"
+    elif _taken_by_another(situation, host, port):
         yield f"Port {port} of {host} is in use by another program: the server can't start before it is free."
 
 
@@ -182,10 +260,8 @@ def _signature_notes(live: ModelVersion, candidate: ModelVersion) -> Iterator[st
 
 def _taken_by_another(situation: Situation, host: str, port: int) -> bool:
     known = situation.environment
-    if known and known.port == port and known.health in (ServerHealth.READY, ServerHealth.STARTING):
-        alive = known.process is not None and process_state(known.process) != "dead"
-        if alive:
-            return False
+    if known and (known.host, known.port) == (host, port) and known.processes:
+        return False
     try:
         with socket.create_connection((host, port), timeout=_PROBE):
             return True

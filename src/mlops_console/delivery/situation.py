@@ -10,10 +10,14 @@ from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import Run
-from mlops_console.core.text import did_you_mean
-from mlops_console.delivery.gates import evaluate, evaluate_required, parse_gate, required_gate
+from mlops_console.core.text import clock, did_you_mean
+from mlops_console.delivery.figures import candidate_figure, live_figure
+from mlops_console.delivery.gates import Gate, evaluate_required, judge, parse_gate, required_gate
+from mlops_console.delivery.measure.measured import NOTHING_MEASURED, Measured
 from mlops_console.store import deployments, models, runs
 from mlops_console.store.database import Connection
+
+_BEFORE = (RevisionState.PLANNED, RevisionState.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,13 @@ def candidate_for(db: Connection, settings: EnvironmentConfig, environment: str,
     return version
 
 
-def check_gates(db: Connection, settings: EnvironmentConfig, situation: Situation) -> tuple[GateResult, ...]:
+def check_gates(
+    db: Connection, settings: EnvironmentConfig, situation: Situation, measured: Measured = NOTHING_MEASURED
+) -> tuple[GateResult, ...]:
     """Every gate of the environment, each evaluated.
+
+    Args:
+        measured: as `delivery.measure.ensure` gives it. A gate on what is not in there does not pass.
 
     Raises:
         ConfigError: a gate can't be read.
@@ -105,9 +114,17 @@ def check_gates(db: Connection, settings: EnvironmentConfig, situation: Situatio
     if settings.requires:
         revisions = deployments.revisions(db, settings.requires)
         results.append(evaluate_required(settings.requires, situation.candidate.version.ref, revisions))
-    live = situation.live_candidate.metrics if situation.live_candidate else None
     gates = [parse_gate(text) for text in settings.gates]
-    return (*results, *(evaluate(gate, situation.candidate.metrics, live) for gate in gates))
+    return (*results, *(_check(db, gate, situation, measured) for gate in gates))
+
+
+def _check(db: Connection, gate: Gate, situation: Situation, measured: Measured) -> GateResult:
+    candidate, live = situation.candidate, situation.live_candidate
+    found = candidate_figure(
+        db, gate.subject, candidate.version, candidate.metrics, live.version if live else None, measured
+    )
+    beside = live_figure(db, gate.subject, live.version, live.metrics, measured) if live and gate.is_relative else None
+    return judge(gate, found, beside)
 
 
 def refusal(ref: str, environment: str, gates: Sequence[GateResult]) -> str | None:
@@ -130,6 +147,22 @@ def advice(ref: str, settings: EnvironmentConfig, gates: Sequence[GateResult]) -
     if failed:
         steps.append("Train a better version, or change the gate in mlops.toml.")
     return " ".join(steps)
+
+
+def frozen(situation: Situation) -> str | None:
+    """Why nothing may be deployed, as one sentence; None where it may."""
+    freeze = situation.environment.freeze if situation.environment else None
+    if freeze is None:
+        return None
+    return f"{situation.name} is frozen by {freeze.actor} since {clock(freeze.at)}: {freeze.reason}"
+
+
+def under_way(situation: Situation) -> str | None:
+    """What is on its way there already, as one sentence; None if nothing is."""
+    found = next((r for r in situation.revisions if r.state.is_under_way or r.state in _BEFORE), None)
+    if found is None:
+        return None
+    return f"Revision {found.revision} ({found.model_ref}) of {situation.name} is {found.state} already."
 
 
 def left_by_rollback(revisions: Sequence[Revision]) -> Revision | None:

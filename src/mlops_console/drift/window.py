@@ -1,5 +1,6 @@
 """Windows of live data, as columns."""
 
+import logging
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_ROWS = 100_000  # of a window that are compared; of a larger one, an even sample over its time
+
+logger = logging.getLogger(__name__)
 
 
 def read_window(
@@ -30,6 +33,8 @@ def read_window(
             rows += 1
             for name, values in columns.items():
                 values.append(row.inputs.get(name))
+    if log.damaged:
+        logger.warning("%d requests in the prediction log are damaged: they are not compared.", log.damaged)
     return {c.name: _to_array(columns[c.name], numeric=c.kind == "numeric") for c in signature.inputs}, rows
 
 

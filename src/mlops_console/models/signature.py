@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlops_console.core.datasets import DatasetVersion, dtype_name, kind_of
 from mlops_console.core.errors import ModelError, UsageError
 from mlops_console.core.models import Column, Signature
+from mlops_console.models.categories import of_encoders, of_profile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,8 @@ def infer(model: Any, example: "pd.DataFrame | None" = None, reference: DatasetV
 
     Columns are those that the model was fitted with, in its order, where it knows their names; else the example's.
     Types come from the example, else from the reference, else they are float64. A column is nullable where the example
-    or the reference has a missing value in it.
+    or the reference has a missing value in it. The categories of a text are those of the model's encoder, else of the
+    reference.
 
     Args:
         model: with `predict`.
@@ -27,7 +29,10 @@ def infer(model: Any, example: "pd.DataFrame | None" = None, reference: DatasetV
         UsageError: the example does not have the columns that the model takes.
         ModelError: the model has several outputs.
     """
-    columns = tuple(_column(name, example, reference) for name in input_names(model, example, reference))
+    known = of_encoders(model)
+    columns = tuple(
+        _column(name, example, reference, known.get(name, ())) for name in input_names(model, example, reference)
+    )
     task, classes = _task(model)
     return Signature(columns, task, classes, probabilities=task == "classification" and hasattr(model, "predict_proba"))
 
@@ -62,18 +67,22 @@ def input_names(model: Any, example: "pd.DataFrame | None", reference: DatasetVe
     return [f"x{number}" for number in range(count)]
 
 
-def _column(name: str, example: "pd.DataFrame | None", reference: DatasetVersion | None) -> Column:
+def _column(
+    name: str, example: "pd.DataFrame | None", reference: DatasetVersion | None, categories: tuple[str, ...]
+) -> Column:
+    """`categories` are those of the model's encoder; where it has none the reference tells."""
     dtype, nullable = "float64", False
     known = reference.schema.get(name) if reference else None
     if reference is not None and known is not None:
         dtype, nullable = known, bool(reference.profile[name]["missing"])
+        categories = categories or of_profile(reference.profile[name])
     if example is not None:
         shown = dtype_name(example[name].dtype)
         nullable = nullable or bool(example[name].isna().any())
         # A head of 20, 31, 42 says int64 where the data have fractions or gaps further down.
         if not (shown.startswith(("int", "uint")) and known is not None and known.startswith("float")):
             dtype = shown
-    return Column(name, dtype, kind_of(dtype), nullable)
+    return Column(name, dtype, kind_of(dtype), nullable, categories if dtype == "object" else ())
 
 
 def _task(model: Any) -> tuple[Literal["classification", "regression"], tuple[Any, ...]]:

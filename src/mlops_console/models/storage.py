@@ -15,7 +15,8 @@ from mlops_console.core.models import NAME, ModelVersion, Signature
 from mlops_console.models.packages import loaded_packages
 from mlops_console.models.signature import infer
 from mlops_console.models.trees import CHECKED, check_trees
-from mlops_console.store import models
+from mlops_console.store import compiled, models
+from mlops_console.store.identity import actor
 from mlops_console.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class PreparedModel:
     packages: dict[str, str] = field(default_factory=loaded_packages)
 
     def store(self, workspace: Workspace, *, run_id: str | None, description: str = "") -> ModelVersion:
-        """Store it as the next version.
+        """Store it as the next version, and queue the job that compiles it.
 
         Raises:
             StoreError, OSError: the store can't be written.
@@ -57,7 +58,7 @@ class PreparedModel:
         sha256 = workspace.objects.put_bytes(self.content)
         example = None if self.example is None else workspace.objects.put_bytes(self.example)
         with workspace.store.write() as tx:
-            return models.add_version(
+            version = models.add_version(
                 tx,
                 self.name,
                 sha256=sha256,
@@ -70,6 +71,8 @@ class PreparedModel:
                 description=description,
                 packages=self.packages,
             )
+            compiled.queue(tx, version.model, version.version, actor())
+        return version
 
 
 def save_model(
@@ -141,9 +144,19 @@ def load_model(workspace: Workspace, version: ModelVersion, trusted_types: Itera
     Raises:
         ModelError: the file is missing or damaged, is no skops file (a pickle is never loaded), or holds other types.
     """
+    return load_content(_read(workspace, version), version, trusted_types)
+
+
+def load_content(content: bytes, version: ModelVersion, trusted_types: Iterable[str] = ()) -> Any:
+    """As `load_model`, from the content of the version's file."""
     from skops import io as skops_io
 
-    content = _read(workspace, version)
+    if not _is_skops(content):
+        raise ModelError(
+            f"The file of {version.ref} is no skops file; a pickle is never loaded, as it could run any code.",
+            "Store the model anew with run.log_model.",
+        )
+    trusted_types = tuple(trusted_types)
     trusted = [*trusted_types, *CHECKED, *_HARMLESS]
     try:
         found = skops_io.get_untrusted_types(data=content)
@@ -166,15 +179,9 @@ def load_model(workspace: Workspace, version: ModelVersion, trusted_types: Itera
 
 def _read(workspace: Workspace, version: ModelVersion) -> bytes:
     try:
-        content = workspace.objects.read_checked(version.sha256)
+        return workspace.objects.read_checked(version.sha256)
     except StoreError as error:
         raise ModelError(f"The file of {version.ref} is missing or damaged. {error.message}", error.hint) from None
-    if not _is_skops(content):
-        raise ModelError(
-            f"The file of {version.ref} is no skops file; a pickle is never loaded, as it could run any code.",
-            "Store the model anew with run.log_model.",
-        )
-    return content
 
 
 def _is_skops(content: bytes) -> bool:

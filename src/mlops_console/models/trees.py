@@ -21,14 +21,14 @@ def check_trees(model: Any, what: str) -> None:
     Raises:
         ModelError: an index points outside; `what` names the model in the message.
     """
-    for owner, tree in _trees(model):
+    for owner, tree in trees_in(model):
         kind = f"{type(tree).__module__}.{type(tree).__qualname__}"
         problem = _check_tree(owner, tree) if kind == TREE else _check_predictor(owner, tree)
         if problem:
             raise ModelError(f"{what} is damaged or made to do harm: {problem}.", "Store the model anew.")
 
 
-def _trees(model: Any) -> Iterator[tuple[Any, Any]]:
+def trees_in(model: Any) -> Iterator[tuple[Any, Any]]:
     """Each tree with the outermost estimator that hands its rows down to it unchecked."""
     import numpy as np
 

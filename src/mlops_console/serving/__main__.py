@@ -18,11 +18,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="mlops_console.serving", description="Serve the model of an environment.")
     parser.add_argument("workspace", type=Path)
     parser.add_argument("environment")
+    parser.add_argument("number", type=int, nargs="?", default=0, help="of this process, among those on one port")
     arguments = parser.parse_args()
     sys.setswitchinterval(_SWITCH)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     try:
-        serve(open_workspace(arguments.workspace), arguments.environment)
+        serve(open_workspace(arguments.workspace), arguments.environment, arguments.number)
     except MlopsError as error:
         logging.getLogger(__name__).error("%s", error)
         return error.exit_code

@@ -3,18 +3,19 @@
 Whatever the protocol, rows arrive here as JSON values by column, and leave as a `Batch` that the model can take.
 """
 
-import math
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from mlops_console.core.models import Column, Signature
 from mlops_console.core.text import safe_line, shorten
-from mlops_console.serving.errors import WrongInputError
+from mlops_console.serving.errors import TooLargeError, WrongInputError
+from mlops_console.serving.values import IsClean, Kind, all_finite, checked, cleaner, kind_of
+from mlops_console.serving.wording import columns_are, quoted, show
 
-_SHOWN = 40  # characters of a wrong value, and names of a long list
+MOST_CELLS = 10_000_000  # of a batch: a few bytes may leave out any number of nullable columns in any number of rows
+_KEPT = 64  # signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,168 +26,154 @@ class Batch:
     columns: Mapping[str, list[Any]]
 
 
-def from_columns(signature: Signature, columns: Mapping[str, Any]) -> Batch:
-    """Check lists of values by column name.
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the check of a request needs of a signature, prepared once, as requests of one row come by the thousands."""
 
-    Raises:
-        WrongInputError: the message names the column, and the row of a wrong value.
+    signature: Signature
+    columns: tuple[tuple[Column, IsClean], ...]
+    names: list[str]
+    kinds: Mapping[str, Kind]  # by name
+    categories: tuple[tuple[str, frozenset[str | None]], ...]  # of the columns whose categories are known
+    all_float: bool
+
+    @classmethod
+    def of(cls, signature: Signature) -> Self:
+        return cls(
+            signature,
+            tuple((column, cleaner(column)) for column in signature.inputs),
+            [column.name for column in signature.inputs],
+            {column.name: kind_of(column) for column in signature.inputs},
+            tuple((c.name, frozenset((*c.categories, None))) for c in signature.inputs if c.categories),
+            all(column.dtype.startswith("float") for column in signature.inputs),
+        )
+
+    def from_columns(self, given: Mapping[str, Any]) -> Batch:
+        """Check lists of values by column name. A nullable column may be left out.
+
+        Raises:
+            WrongInputError: the message names the column, and the row of a wrong value.
+            TooLargeError: there are too many rows.
+        """
+        if given.keys() != self.kinds.keys():
+            self._check_names(given)
+        rows: int | None = None
+        for column, _ in self.columns:
+            values = given.get(column.name)
+            if values is None and column.name not in given:
+                continue
+            if not isinstance(values, list):
+                name = quoted(column.name)
+                raise WrongInputError(f"Column {name} is {show(values)}, but a list of values is expected.")
+            if rows is not None and len(values) != rows:
+                name = quoted(column.name)
+                raise WrongInputError(f"Column {name} has {len(values)} values, but the one before it has {rows}.")
+            rows = len(values)
+        return self._batch(rows or 0, given)
+
+    def from_records(self, records: Sequence[Any]) -> Batch:
+        """Check rows that are objects with a value by column name. A nullable column may be left out of a row."""
+        self._check_size(len(records))
+        keys = self.kinds.keys()
+        whole = True
+        for row, record in enumerate(records):
+            if not isinstance(record, dict):
+                raise WrongInputError(f"Row {row} is {show(record)}, but an object with a value by column is expected.")
+            if record.keys() != keys:
+                self._check_names(record, f" in row {row}")
+                whole = False
+        if whole:
+            return self._batch(len(records), {name: [record[name] for record in records] for name in self.names})
+        return self._batch(len(records), {name: [record.get(name) for record in records] for name in self.names})
+
+    def from_rows(self, rows: Sequence[Any], names: Sequence[Any] | None = None) -> Batch:
+        """Check rows that are lists of values, in the order of `names`, or else of the signature."""
+        given = self.names if names is None else self.checked_order(names)
+        if len(rows) == 1:
+            values = rows[0]
+            if not isinstance(values, list) or len(values) != len(given):
+                raise _wrong_row(0, values, len(given))
+            if self.all_float and given is self.names and all_finite(values):
+                return Batch(1, {name: [value] for name, value in zip(given, values, strict=True)})
+            return self._batch(1, {name: [value] for name, value in zip(given, values, strict=True)})
+        for row, values in enumerate(rows):
+            if not isinstance(values, list) or len(values) != len(given):
+                raise _wrong_row(row, values, len(given))
+        columns = map(list, zip(*rows, strict=True)) if rows else ([] for _ in given)
+        return self._batch(len(rows), dict(zip(given, columns, strict=True)))
+
+    def from_any(self, content: list[Any]) -> Batch:
+        """Check rows that are objects, lists, or, where the model takes one column, bare values."""
+        first = content[0] if content else None
+        if isinstance(first, dict):
+            return self.from_records(content)
+        if content and len(self.names) == 1 and not isinstance(first, list):
+            return self._batch(len(content), {self.names[0]: content})
+        return self.from_rows(content)
+
+    def _batch(self, rows: int, given: Mapping[str, list[Any]]) -> Batch:
+        """The values of columns that are known to be of one length."""
+        if not rows:
+            raise WrongInputError("The request has no rows.")
+        self._check_size(rows)
+        found: dict[str, list[Any]] = {}
+        for column, is_clean in self.columns:
+            values = given.get(column.name)
+            if values is None:
+                values = [None] * rows
+            found[column.name] = values if is_clean(values) else checked(column, values)
+        return Batch(rows, found)
+
+    def _check_size(self, rows: int) -> None:
+        if rows * len(self.names) > MOST_CELLS:
+            raise TooLargeError(f"{rows:,} rows of {len(self.names)} columns are too many; send fewer rows a request.")
+
+    def _check_names(self, given: Mapping[str, Any], where: str = "") -> None:
+        missing = [c.name for c in self.signature.inputs if c.name not in given and not c.nullable]
+        if missing:
+            needs = "it" if len(missing) == 1 else "them"
+            raise WrongInputError(f"{columns_are(missing)} missing{where}, but the model needs {needs}.")
+        unknown = [name for name in given if name not in self.kinds]
+        if unknown:
+            expected = shorten(", ".join(self.names), 400)
+            raise WrongInputError(f"{columns_are(unknown)} unknown{where}; expected are: {safe_line(expected)}.")
+
+    def checked_order(self, names: Sequence[Any]) -> list[str]:
+        """The columns as a request orders them; the very list of the signature where that is the same."""
+        if names == self.names:
+            return self.names
+        for name in names:
+            if not isinstance(name, str):
+                raise WrongInputError(f"A column is called {show(name)}, but a text is expected.")
+        twice = next((name for name, count in Counter(names).items() if count > 1), None)
+        if twice is not None:
+            raise WrongInputError(f"Column {quoted(twice)} is given twice.")
+        self._check_names(dict.fromkeys(names))
+        return list(names)
+
+
+_prepared: dict[int, Inputs] = {}
+
+
+def prepared(signature: Signature) -> Inputs:
+    """The signature's `Inputs`, kept for the next request.
+
+    They are found by identity, as the hash of a signature takes longer than the check of a row. What is kept holds its
+    signature, so that no other one can have the same id.
     """
-    _check_names(signature, columns)
-    checked: dict[str, list[Any]] = {}
-    rows: int | None = None
-    for column in signature.inputs:
-        values = columns.get(column.name)
-        if values is None and column.name not in columns:
-            continue
-        if not isinstance(values, list):
-            raise WrongInputError(f"Column {_name(column)} is {_show(values)}, but a list of values is expected.")
-        if rows is not None and len(values) != rows:
-            raise WrongInputError(f"Column {_name(column)} has {len(values)} values, but the one before it has {rows}.")
-        rows = len(values)
-        checked[column.name] = check_column(column, values)
-    if not rows:
-        raise WrongInputError("The request has no rows.")
-    return Batch(rows, {c.name: checked.get(c.name, [None] * rows) for c in signature.inputs})
+    found = _prepared.get(id(signature))
+    if found is None:
+        if len(_prepared) >= _KEPT:
+            _prepared.clear()
+        found = _prepared[id(signature)] = Inputs.of(signature)
+    return found
 
 
 def from_records(signature: Signature, records: Sequence[Any]) -> Batch:
-    """Check rows that are objects with a value by column name. A nullable column may be left out of a row."""
-    columns: dict[str, list[Any]] = {column.name: [] for column in signature.inputs}
-    nullable = {column.name for column in signature.inputs if column.nullable}
-    for row, record in enumerate(records):
-        if not isinstance(record, dict):
-            raise WrongInputError(f"Row {row} is {_show(record)}, but an object with a value by column is expected.")
-        if record.keys() != columns.keys():
-            _check_names(signature, record, f" in row {row}")
-        for name, values in columns.items():
-            values.append(record.get(name) if name in nullable else record[name])
-    return from_columns(signature, columns)
+    """`Inputs.from_records` for a signature."""
+    return prepared(signature).from_records(records)
 
 
-def from_rows(signature: Signature, rows: Sequence[Any], names: Sequence[Any] | None = None) -> Batch:
-    """Check rows that are lists of values, in the order of `names`, or else of the signature."""
-    given = [column.name for column in signature.inputs] if names is None else list(names)
-    for name in given:
-        if not isinstance(name, str):
-            raise WrongInputError(f"A column is called {_show(name)}, but a text is expected.")
-    twice = next((name for name, count in Counter(given).items() if count > 1), None)
-    if twice is not None:
-        raise WrongInputError(f"Column {_quoted(twice)} is given twice.")
-    for row, values in enumerate(rows):
-        if not isinstance(values, list) or len(values) != len(given):
-            found = f"{len(values)} values" if isinstance(values, list) else _show(values)
-            raise WrongInputError(f"Row {row} is {found}, but {len(given)} values are expected.")
-    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in given]
-    return from_columns(signature, dict(zip(given, columns, strict=True)))
-
-
-def check_column(column: Column, values: list[Any]) -> list[Any]:
-    """The values of one column as the model takes them: NaN becomes None, 3.0 becomes 3 in a column of whole numbers.
-
-    Raises:
-        WrongInputError: a value is of the wrong type, not finite, or missing where the column is not nullable.
-    """
-    if _is_clean(column.dtype, values):
-        return values
-    return [_check(column, row, value) for row, value in enumerate(values)]
-
-
-def _is_clean(dtype: str, values: list[Any]) -> bool:
-    """Whether all values are right as they are: the usual case, without a step in Python for each."""
-    types = set(map(type, values))
-    if dtype.startswith("float"):
-        try:
-            return types <= {int, float} and all(map(math.isfinite, values))
-        except OverflowError:
-            return False
-    if dtype.startswith(("int", "uint")):
-        low, high = _bounds(dtype)
-        return types == {int} and low <= min(values) and max(values) <= high
-    return types == ({bool} if dtype == "bool" else {str})
-
-
-def _check(column: Column, row: int, value: Any) -> Any:
-    if value is None or value != value:
-        if column.nullable:
-            return None
-        raise WrongInputError(f"Column {_name(column)}, row {row}: no value, but {_expected(column)} is expected.")
-    checked = _convert(column.dtype, value)
-    if checked is None:
-        raise WrongInputError(
-            f"Column {_name(column)}, row {row}: {_show(value)}, but {_expected(column)} is expected."
-        )
-    return checked
-
-
-def _convert(dtype: str, value: Any) -> Any:
-    """The value as this dtype, or None where it is none."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if dtype.startswith("float"):
-        return value if number and abs(value) <= sys.float_info.max else None
-    if dtype.startswith(("int", "uint")):
-        if not number or (isinstance(value, float) and not value.is_integer()):
-            return None
-        low, high = _bounds(dtype)
-        return int(value) if low <= value <= high else None
-    if dtype == "bool":
-        return bool(value) if isinstance(value, bool) or (number and value in (0, 1)) else None
-    return value if isinstance(value, str) else None
-
-
-def _bounds(dtype: str) -> tuple[int, int]:
-    bits = int(dtype.lstrip("uint") or 64)
-    return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-
-
-def _expected(column: Column) -> str:
-    if column.dtype.startswith("float"):
-        return "a finite number"
-    if column.dtype.startswith(("int", "uint")):
-        return f"a whole number ({column.dtype})"
-    return "true or false" if column.dtype == "bool" else "a text"
-
-
-def _check_names(signature: Signature, given: Mapping[str, Any], where: str = "") -> None:
-    known = {column.name for column in signature.inputs}
-    missing = [c.name for c in signature.inputs if c.name not in given and not c.nullable]
-    if missing:
-        raise WrongInputError(f"{_columns(missing)} missing{where}, but the model needs {_all(len(missing))}.")
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        expected = shorten(", ".join(column.name for column in signature.inputs), 400)
-        raise WrongInputError(f"{_columns(unknown)} unknown{where}; expected are: {safe_line(expected)}.")
-
-
-def _columns(names: Sequence[str]) -> str:
-    shown = ", ".join(_quoted(name) for name in names[:5])
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"Columns {shown}{more} are" if len(names) > 1 else f"Column {shown} is"
-
-
-def _all(count: int) -> str:
-    return "it" if count == 1 else "them"
-
-
-def _name(column: Column) -> str:
-    return _quoted(column.name)
-
-
-def _quoted(name: str) -> str:
-    return f"'{safe_line(shorten(name, _SHOWN))}'"
-
-
-def _show(value: Any) -> str:
-    """A foreign JSON value, short enough for a sentence."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case str():
-            return f"the text {_quoted(value)}"
-        case int() | float():
-            return "an infinite number" if abs(value) == math.inf else f"the number {shorten(repr(value), _SHOWN)}"
-        case list():
-            return "a list"
-        case _:
-            return "an object"
+def _wrong_row(row: int, values: Any, width: int) -> WrongInputError:
+    found = f"{len(values)} values" if isinstance(values, list) else show(values)
+    return WrongInputError(f"Row {row} is {found}, but {width} values are expected.")

@@ -1,71 +1,135 @@
 """A loaded model version: rows in, predictions out."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import ModelError
 from mlops_console.core.models import Column, ModelVersion
 from mlops_console.core.text import safe_line
+from mlops_console.models.nameless import without_names
 from mlops_console.serving.errors import WrongInputError
 from mlops_console.serving.inputs import Batch
+from mlops_console.serving.unseen import unseen, unseen_words
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mlops_console.models.compiled import Compiled
+
 # What scikit-learn raises for rows that fit the signature, but that this very model can't take: an unknown category, …
 _REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
+
+_LIKELIEST = frozenset(
+    {"LogisticRegression", "DecisionTreeClassifier", "ExtraTreesClassifier", "RandomForestClassifier", "GaussianNB"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version with its estimator in memory."""
+    """A version in memory: its estimator, or its compiled form, which answers the same.
+
+    `load_estimator` gives what answers the rows that the compiled form was not compared on.
+    """
 
     version: ModelVersion
-    estimator: Any
+    estimator: Any = None
+    compiled: "Compiled | None" = None
+    load_estimator: "Callable[[], Loaded] | None" = None
+
+    @property
+    def is_compiled(self) -> bool:
+        return self.compiled is not None
 
     def predict(self, batch: Batch) -> dict[str, "NDArray[Any]"]:
         """Arrays by output name: `predict` of shape (rows,) and, for a classifier that has them, `predict_proba` of
         shape (rows, classes).
 
         Raises:
-            WrongInputError: the estimator does not take these rows.
+            WrongInputError: the model does not take these rows.
+            UncoveredRowsError: the compiled form was not compared on such rows.
         """
-        import numpy as np
-
         try:
-            rows = self._to_rows(batch)
-            outputs = {"predict": np.asarray(self.estimator.predict(rows))}
-            if self.version.signature.probabilities:
-                outputs["predict_proba"] = np.asarray(self.estimator.predict_proba(rows))
+            if self.compiled is not None:
+                return self.compiled.predict(batch.columns, batch.rows)
+            return self._predict(batch)
         except _REFUSALS as error:
             reason = safe_line(str(error).strip().split("\n")[0], 300).rstrip(".")
-            raise WrongInputError(f"{self.version.ref} can't predict these rows: {reason}.") from None
-        return outputs
+            told = unseen_words(unseen(self.version.signature, batch))
+            raise WrongInputError(f"{self.version.ref} can't predict these rows: {reason}.{told}") from None
+
+    def predict_uncovered(self, batch: Batch) -> dict[str, "NDArray[Any]"]:
+        """As `predict`, by the estimator itself; the first call loads it."""
+        assert self.load_estimator is not None, "only a compiled form leaves rows uncovered"
+        return self.load_estimator().predict(batch)
+
+    def _predict(self, batch: Batch) -> dict[str, "NDArray[Any]"]:
+        import numpy as np
+
+        rows = self._to_rows(batch)
+        if not self.version.signature.probabilities:
+            return {"predict": np.asarray(self.estimator.predict(rows))}
+        chances = np.asarray(self.estimator.predict_proba(rows))
+        if _chooses_likeliest(self.estimator):
+            return {"predict": self.estimator.classes_[chances.argmax(axis=1)], "predict_proba": chances}
+        return {"predict": np.asarray(self.estimator.predict(rows)), "predict_proba": chances}
+
+    def take_arrays(self, example: Batch) -> None:
+        """From now on give the estimator arrays, where it answers the same to them."""
+        import numpy as np
+
+        if self.estimator is None or self._needs_frame or not self._is_named:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            before = self._predict(example)
+
+            def agrees() -> bool:
+                try:
+                    after = self._predict(example)
+                except _REFUSALS:
+                    return False
+                return all(np.array_equal(before[name], after[name]) for name in before)
+
+            without_names(self.estimator, agrees)
+
+    @property
+    def _is_named(self) -> bool:
+        return hasattr(self.estimator, "feature_names_in_")
+
+    @property
+    def _needs_frame(self) -> bool:
+        """Whether its columns are of several types, so that no array holds them all as they are."""
+        dtypes = {column.dtype for column in self.version.signature.inputs}
+        return len(dtypes) != 1 or not dtypes.pop().startswith(("float", "int", "uint"))
 
     def _to_rows(self, batch: Batch) -> Any:
         """A DataFrame, or an array where the estimator was fitted without names: as `models.storage` checks it."""
         import numpy as np
-        import pandas as pd
 
         columns = self.version.signature.inputs
         arrays = [_to_array(column, batch.columns[column.name]) for column in columns]
-        named = hasattr(self.estimator, "feature_names_in_")
+        named = self._is_named
         if len({array.dtype for array in arrays}) == 1 and arrays[0].dtype != object:
             table = np.column_stack(arrays)
-            return pd.DataFrame(table, columns=[column.name for column in columns], copy=False) if named else table
+            if not named:
+                return table
+            import pandas as pd
+
+            return pd.DataFrame(table, columns=[column.name for column in columns], copy=False)
+        import pandas as pd
+
         frame = pd.DataFrame({column.name: array for column, array in zip(columns, arrays, strict=True)}, copy=False)
         return frame if named else frame.to_numpy()
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What answers requests: a loaded version, by order of a revision."""
-
-    revision: int
-    loaded: Loaded
+def _chooses_likeliest(estimator: Any) -> bool:
+    """Whether its `predict` is no more than the class of the highest probability: then one call answers both."""
+    if type(estimator).__module__ == "sklearn.pipeline":
+        return _chooses_likeliest(estimator.steps[-1][1])
+    return type(estimator).__module__.startswith("sklearn.") and type(estimator).__name__ in _LIKELIEST
 
 
 def test_with_example(loaded: Loaded, example: Batch) -> None:

@@ -1,110 +1,182 @@
-"""Served rows on their way to `predictions.db`: queued in memory, written by a thread, never waited for."""
+"""Answered requests on their way to `predictions.db`: queued in memory, written by a thread, never waited for."""
 
+import json
 import logging
-import queue
+import random
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlops_console.core.drift import Prediction
+import orjson
+
 from mlops_console.core.errors import StoreError
 from mlops_console.serving.inputs import Batch
-from mlops_console.serving.model import outputs_by_row
-from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.predictions import EncodedRequest, PredictionLog
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_ROWS = 100_000  # that may wait; beyond it rows are left out of the log, not requests refused
-_BATCH = 5_000  # rows a transaction
-_PAUSE = 0.1  # seconds between two transactions
+MOST_ROWS = 100_000  # that may wait; beyond it requests are left out of the log, not refused
+# Requests that are encoded without a pause in which others get their turn: few, for their sake, but more where many
+# wait, as each pause costs a busy process milliseconds. Two sizes only, so that SQLite has the statements prepared.
+_AT_ONCE, _MOST_AT_ONCE = 250, 1_000
+_MANY = 4_000  # requests that wait
+_ROWS_AT_ONCE = 5_000
+_PAUSE = 0.05  # seconds between two looks at what waits
+_TIDY_EVERY = 300.0  # seconds, and
+_TIDY_SHARE = 10  # at the latest when one of so many parts of the most that is kept has been written
 _TELL_EVERY = 60.0  # seconds between two warnings
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answered:
+class Answered(NamedTuple):
+    """A request that was answered. `at`: seconds since the epoch; `model_ref`: as in fraud:7; `latency`: seconds."""
+
     at: float
+    request_id: str
     revision: int
+    model_ref: str
+    latency: float
     batch: Batch
     outputs: dict[str, "NDArray[Any]"]
 
 
 class PredictionWriter:
-    """Takes answered rows from any thread; call `start` once, and `close` to write what still waits."""
+    """Takes answered requests from any thread; call `start` once, and `close` to write what still waits.
 
-    def __init__(self, log: PredictionLog, environment: str) -> None:
+    Args:
+        sample: the share of the requests that is kept, from 0 to 1.
+        keep: seconds.
+        keep_size: bytes, of all environments together.
+        private: columns that are never stored.
+    """
+
+    def __init__(
+        self,
+        log: PredictionLog,
+        environment: str,
+        *,
+        sample: float = 1.0,
+        keep: float = 30 * 86_400.0,
+        keep_size: int = 2_000_000_000,
+        private: Iterable[str] = (),
+    ) -> None:
         self._log = log
         self._environment = environment
-        self._queue: queue.SimpleQueue[_Answered | None] = queue.SimpleQueue()
+        self._sample = sample
+        self._keep = keep
+        self._most_bytes = keep_size
+        self._private = frozenset(private)
+        self._queue: deque[Answered] = deque()
         self._lock = threading.Lock()
-        self._waiting = 0
-        self._left_out = 0
-        self._told_at = 0.0
+        self._waiting = 0  # rows
+        self._left_out = 0  # rows
+        self._told_at = -_TELL_EVERY
+        self._tidied_at = -_TIDY_EVERY
+        self._written = 0  # characters since then
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, revision: int, batch: Batch, outputs: dict[str, "NDArray[Any]"]) -> None:
-        """Queue rows. Where too many wait already they are left out."""
+    def put(self, answered: Answered) -> None:
+        """Queue a request, if it is one of the sample. Where too much waits already it is left out."""
+        if self._sample < 1 and random.random() >= self._sample:
+            return
+        rows = answered.batch.rows
         with self._lock:
-            if self._waiting + batch.rows > MOST_ROWS:
-                self._left_out += batch.rows
+            if self._waiting + rows > MOST_ROWS:
+                self._left_out += rows
                 return
-            self._waiting += batch.rows
-        self._queue.put(_Answered(time.time(), revision, batch, outputs))
+            self._waiting += rows
+        if self._private:
+            answered = _without(answered, self._private)
+        self._queue.append(answered)
 
     def close(self) -> None:
         """Write what waits and end."""
-        self._queue.put(None)
+        self._closing.set()
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
         ending = False
         while not ending:
-            answered, ending = self._gather()
-            if answered:
-                self._write(answered)
-            if not ending:
-                time.sleep(_PAUSE)
+            ending = self._closing.wait(_PAUSE)
+            self._write_waiting()
+            if not ending and self._is_untidy():
+                self._tidy()
+        self._log.close()
 
-    def _gather(self) -> tuple[list[_Answered], bool]:
-        """Wait for the first, then take what is there, up to one transaction's worth; whether it is the end."""
-        found: list[_Answered] = []
+    def _write_waiting(self) -> None:
+        while part := self._take():
+            problem = ""
+            try:
+                encoded = [_encode(answered) for answered in part]
+                self._log.append(self._environment, encoded)
+                self._written += sum(len(request.inputs) + len(request.outputs) for request in encoded)
+            except StoreError as error:
+                problem = str(error)
+            rows = sum(answered.batch.rows for answered in part)
+            with self._lock:
+                self._waiting -= rows
+                self._left_out += rows if problem else 0
+            self._tell(problem)
+
+    def _take(self) -> list[Answered]:
+        """The next requests, as many as one statement writes."""
+        found: list[Answered] = []
+        most = _MOST_AT_ONCE if len(self._queue) > _MANY else _AT_ONCE
         rows = 0
-        item = self._queue.get()
-        while item is not None:
-            found.append(item)
-            rows += item.batch.rows
-            if rows >= _BATCH or self._queue.empty():
-                return found, False
-            item = self._queue.get()
-        return found, True
+        while self._queue and len(found) < most and rows < _ROWS_AT_ONCE:
+            found.append(self._queue.popleft())
+            rows += found[-1].batch.rows
+        return found
 
-    def _write(self, answered: list[_Answered]) -> None:
-        rows = [row for item in answered for row in _to_rows(item)]
-        problem = ""
-        try:
-            self._log.append(self._environment, rows)
-        except StoreError as error:
-            problem = str(error)
-        with self._lock:
-            self._waiting -= len(rows)
-            self._left_out += len(rows) if problem else 0
-            left_out = self._left_out
-        if left_out and time.monotonic() - self._told_at > _TELL_EVERY:
+    def _tell(self, problem: str) -> None:
+        if self._left_out and time.monotonic() - self._told_at > _TELL_EVERY:
             self._told_at = time.monotonic()
-            logger.warning("%d served rows are not in the prediction log. %s", left_out, problem or "Too many waited.")
+            reason = problem or "Too many waited."
+            logger.warning("%d served rows are not in the prediction log. %s", self._left_out, reason)
+
+    def _is_untidy(self) -> bool:
+        return time.monotonic() - self._tidied_at >= _TIDY_EVERY or self._written * _TIDY_SHARE > self._most_bytes
+
+    def _tidy(self) -> None:
+        """Delete what is too old or too much, a little at a time, and write in between what has come meanwhile."""
+        self._tidied_at, self._written = time.monotonic(), 0
+        try:
+            while self._log.prune(self._environment, time.time() - self._keep, self._most_bytes):
+                if self._closing.is_set():
+                    return
+                self._write_waiting()
+        except StoreError as error:
+            logger.warning("The prediction log is not tidied. %s", error)
 
 
-def _to_rows(item: _Answered) -> list[Prediction]:
-    names = list(item.batch.columns)
-    rows = zip(*item.batch.columns.values(), strict=True)
-    outputs = outputs_by_row(item.outputs, item.batch.rows)
-    return [
-        Prediction(item.at, item.revision, dict(zip(names, values, strict=True)), output)
-        for values, output in zip(rows, outputs, strict=True)
-    ]
+def _without(answered: Answered, private: frozenset[str]) -> Answered:
+    columns = {name: values for name, values in answered.batch.columns.items() if name not in private}
+    return answered._replace(batch=Batch(answered.batch.rows, columns))
+
+
+def _encode(answered: Answered) -> EncodedRequest:
+    at, request_id, revision, model_ref, latency, batch, outputs = answered
+    inputs = _json(batch.columns)
+    return EncodedRequest(request_id, at, revision, model_ref, latency, batch.rows, inputs, _json(outputs))
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(content, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    except orjson.JSONEncodeError:  # a whole number of more than 64 bits, or half a surrogate pair
+        return json.dumps(content, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What is called for a value that JSON does not have: an array of texts, of objects, or in pieces."""
+    import numpy as np
+
+    return value.tolist() if isinstance(value, np.ndarray) else str(value)

@@ -1,26 +1,36 @@
-"""One model server: its socket, its threads and its end."""
+"""One process of a model server: its socket, its event loop and its end."""
 
+import asyncio
 import logging
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
-from mlops_console.core.deployments import Environment, RevisionState, ServerHealth
-from mlops_console.core.errors import MlopsError, NotFoundError
-from mlops_console.serving.app import make_app
+from mlops_console.core.deployments import LOOPBACK, Environment, RevisionState
+from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError
+from mlops_console.core.models import Signature
+from mlops_console.serving import metrics
+from mlops_console.serving.application import Application
+from mlops_console.serving.connection import http_config
+from mlops_console.serving.feedback import parse_feedback
+from mlops_console.serving.follow import Follower
+from mlops_console.serving.json_body import read_json
+from mlops_console.serving.metrics import Metrics
 from mlops_console.serving.prediction_log import PredictionWriter
-from mlops_console.serving.reconcile import Reconciler
-from mlops_console.serving.slot import Slot
-from mlops_console.store import deployments
+from mlops_console.serving.routing import Slot
+from mlops_console.serving.stats import Stats
+from mlops_console.serving.tokens import Gatekeeper
+from mlops_console.store import deployments, drift, server_processes, tokens
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 
 _BACKLOG = 2048
-_KEEP_ALIVE = 75  # seconds that an idle connection stays open
-_DRAIN = 15  # seconds for the requests under way when the server is stopped
+_THREADS = 4  # a slow prediction of one version must not hold up those of another
 
 logger = logging.getLogger(__name__)
 
@@ -29,72 +39,118 @@ class PortTakenError(MlopsError):
     """The environment's port can't be listened on."""
 
 
-class LostTrackError(MlopsError):
-    """The thread that follows the store has failed."""
+def serve(workspace: Workspace, name: str, number: int = 0) -> None:
+    """Serve an environment until SIGTERM or SIGINT, or until it gets another address; requests under way are answered.
 
-
-def serve(workspace: Workspace, name: str) -> None:
-    """Serve an environment until SIGTERM or SIGINT, or until it gets another port; requests under way are answered.
+    Args:
+        number: of this process, among those that share the port.
 
     Raises:
         NotFoundError: nothing was ever deployed there.
+        RefusedError: other machines could ask it, and nobody would need a token.
         PortTakenError: another program has the port; the store says so too.
-        LostTrackError: an error that nobody expected has ended it.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, _leave)
     with workspace.store.read() as db:
         environment = deployments.environment(db, name)
+        held = tokens.tokens(db, name)
     if environment is None:
         raise NotFoundError(f"Nothing was ever deployed to {name!r}.", f"'mlops-console deploy MODEL {name}' does it.")
-    listener = _listen(workspace, environment)
+    if environment.host not in LOOPBACK and not held:
+        raise RefusedError(
+            f"{name} would listen on {environment.host}, where other machines can ask it without a token.",
+            f"'mlops-console token create {name} NAME' makes one.",
+        )
+    listener = _listen(workspace, environment, number)
+    own = current_process()
     with workspace.store.write() as tx:
-        deployments.report_server(tx, name, ServerHealth.STARTING, current_process())
+        server_processes.started(tx, name, number, own)
     try:
-        _run(workspace, environment, listener)
+        with asyncio.Runner(loop_factory=uvicorn.Config(app="").get_loop_factory()) as runner:
+            runner.run(_run(workspace, environment, number, listener))
     finally:
         with workspace.store.write() as tx:
-            known = deployments.environment(tx, name)
-            deployments.report_server(tx, name, ServerHealth.STOPPED, None, known.error if known else None)
+            server_processes.ended(tx, name, number, own.pid)
 
 
-def _run(workspace: Workspace, environment: Environment, listener: socket.socket) -> None:
-    slot = Slot(environment.name)
-    log = PredictionWriter(PredictionLog(workspace.predictions_path), environment.name)
-    config = uvicorn.Config(
-        make_app(slot, log),
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=_DRAIN,
+async def _run(workspace: Workspace, environment: Environment, number: int, listener: socket.socket) -> None:
+    slot, stats = Slot(environment.name), Stats()
+    settings = environment.settings
+    with workspace.store.read() as db:
+        gatekeeper = Gatekeeper(tokens.tokens(db, environment.name))
+    predictions = PredictionLog(workspace.predictions_path)
+    log = PredictionWriter(
+        predictions,
+        environment.name,
+        sample=settings.sample,
+        keep=settings.keep,
+        keep_size=settings.keep_size,
+        private=settings.private,
+    )
+    alone = all(process.slot == number for process in environment.processes)
+    counters = Metrics(workspace.home / "metrics" / environment.name, alone)
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="predict")
+
+    def facts() -> bytes:
+        with workspace.store.read() as db:
+            report = drift.standing(db, environment.name)
+        routing = slot.routing
+        served = []
+        if routing is not None:
+            share = routing.share if routing.candidate is not None else 0.0
+            served = [(routing.live.revision, 1 - share, routing.live.engine.version)]
+            if routing.candidate is not None:
+                served.append((routing.candidate.revision, share, routing.candidate.engine.version))
+        return metrics.page(environment.name, served, report)
+
+    def feedback(signature: Signature, body: bytes) -> dict[str, Any]:
+        labels = parse_feedback(signature, read_json(body))
+        return {"labels": len(labels), "known": predictions.add_labels(labels)}
+
+    application = Application(slot, log, stats, counters, gatekeeper, settings, facts, feedback)
+    config = http_config(
+        application,
+        settings.certificate and str(workspace.root / settings.certificate),
+        settings.key and str(workspace.root / settings.key),
     )
     server = uvicorn.Server(config)
+    follower = Follower(workspace, number, slot, stats, gatekeeper, pool, environment)
+    log.start()
+    try:
+        await _serve_together(server, follower, listener)
+    finally:
+        log.close()
+        pool.shutdown(wait=False, cancel_futures=True)
 
-    def leave() -> None:
+
+async def _serve_together(server: uvicorn.Server, follower: Follower, listener: socket.socket) -> None:
+    """Answer and follow; when either ends, so does the other."""
+
+    def leave(_: "asyncio.Task[None]") -> None:
         server.should_exit = True
 
-    reconciler = Reconciler(workspace, slot, (environment.host, environment.port), leave)
-    log.start()
-    reconciler.start()
+    following = asyncio.create_task(follower.run())
+    following.add_done_callback(leave)
     try:
-        server.run(sockets=[listener])
+        await server.serve([listener])
     finally:
-        reconciler.stop()
-        log.close()
-    if reconciler.failed:
-        raise LostTrackError(f"The server of {environment.name} could no longer follow the store.", "Its log says why.")
+        follower.stop()
+        await following
 
 
-def _listen(workspace: Workspace, environment: Environment) -> socket.socket:
-    """The listening socket. From now on connections wait instead of being refused, while the model is loaded."""
+def _listen(workspace: Workspace, environment: Environment, number: int) -> socket.socket:
+    """The listening socket. From now on connections wait instead of being refused, while the model is loaded.
+
+    Several processes share a port by SO_REUSEPORT, which would let another program share it too: the first one of them
+    looks whether it is free.
+    """
+    shared = environment.settings.workers > 1
+    siblings = [process for process in environment.processes if process.slot != number]
     try:
-        family, _, _, _, address = socket.getaddrinfo(environment.host, environment.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        if shared and not siblings:
+            _bound(environment, shared=False).close()
+        listener = _bound(environment, shared)
         listener.listen(_BACKLOG)
     except OSError as error:
         raise _report_taken(workspace, environment, error) from None
@@ -102,13 +158,27 @@ def _listen(workspace: Workspace, environment: Environment) -> socket.socket:
     return listener
 
 
+def _bound(environment: Environment, shared: bool) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(environment.host, environment.port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 def _report_taken(workspace: Workspace, environment: Environment, error: OSError) -> PortTakenError:
     sentence = f"Port {environment.port} of {environment.host} can't be listened on: {error.strerror}."
     with workspace.store.write() as tx:
-        wanted = environment.desired
-        if wanted and wanted.state is RevisionState.LOADING:
-            deployments.mark_failed(tx, environment.name, wanted.revision, sentence)
-        deployments.report_server(tx, environment.name, ServerHealth.FAILED, None, sentence)
+        wanted = environment.candidate
+        if wanted is not None and environment.live is None:
+            deployments.advance(tx, environment.name, wanted.revision, RevisionState.FAILED, "server", sentence)
+        deployments.set_error(tx, environment.name, sentence)
     return PortTakenError(
         sentence, f"End the program that has it, or give environments.{environment.name} another port in mlops.toml."
     )

@@ -10,13 +10,12 @@ import time
 import zlib
 from pathlib import Path
 
-from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus
-from mlops_console.store import deployments, jobs, runs, stages
+from mlops_console.store import deployments, jobs, ledger, runs, server_processes, stages
 from mlops_console.store.database import Store, backup
-from mlops_console.store.identity import process_state
+from mlops_console.store.identity import actor, process_state
 from mlops_console.store.location import HOME
 from mlops_console.store.workspace import Workspace, open_workspace
 
@@ -78,7 +77,8 @@ def restore(root: Path, source: Path) -> Path | None:
         home.chmod(0o700)
     except OSError as error:
         raise StoreError(f"{root} can't be written: {error.strerror}.", "Free some space or check the mount.") from None
-    open_workspace(root)
+    with open_workspace(root).store.write() as tx:
+        ledger.append(tx, actor(), "restore", str(root.name), "succeeded", {"from": source.name})
     return before
 
 
@@ -141,7 +141,7 @@ def _forget_processes(store: Store) -> None:
                 if run is not None:
                     stages.end_run(tx, run.id, RunStatus.LOST)
         for environment in deployments.environments(tx):
-            deployments.report_server(tx, environment.name, ServerHealth.STOPPED, None)
+            server_processes.forget(tx, environment.name)
 
 
 def _set_aside(home: Path) -> Path | None:

@@ -10,11 +10,14 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from mlops_console.core.errors import StoreError, UsageError
-from mlops_console.store import migrations
+from mlops_console.store import ledger_head, migrations
+from mlops_console.store.ledger_head import Writer
 
 Connection = sqlite3.Connection  # for the signatures of those who may not import sqlite3 themselves
+C = TypeVar("C", bound=sqlite3.Connection)
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
 _READ_CACHE = 8_192  # KiB of pages that a thread which reads may keep
@@ -37,6 +40,7 @@ class Store:
         """One transaction that holds the write lock from its beginning."""
         with explained(self.path):
             tx = self._writer()
+            tx.head = None
             tx.execute("BEGIN IMMEDIATE")
             try:
                 yield tx
@@ -45,6 +49,8 @@ class Store:
                 if tx.in_transaction:  # a full disk may have ended it already
                     tx.execute("ROLLBACK")
                 raise
+        if tx.head is not None:
+            ledger_head.keep(self.path, tx, tx.head)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -95,17 +101,17 @@ class Store:
     def _make(self) -> None:
         """Make the store aside and move it into place whole: of many processes that try, the first one wins."""
         aside = self.path.with_name(f".{self.path.name}.{os.getpid()}-{threading.get_ident()}")
-        with contextlib.closing(_connect(aside.as_uri())) as db:
+        with contextlib.closing(_connect(aside.as_uri(), Connection)) as db:
             db.execute("PRAGMA journal_mode=WAL")
             migrations.migrate(db)
         with contextlib.suppress(FileExistsError):
             os.link(aside, self.path)
         aside.unlink()
 
-    def _writer(self) -> sqlite3.Connection:
-        writer: sqlite3.Connection | None = getattr(self._threads, "writer", None)
+    def _writer(self) -> Writer:
+        writer: Writer | None = getattr(self._threads, "writer", None)
         if writer is None:
-            writer = _connect(f"{self.path.as_uri()}")
+            writer = _connect(self.path.as_uri(), Writer)
             writer.execute("PRAGMA synchronous=NORMAL")
             writer.execute("PRAGMA foreign_keys=ON")
             self._threads.writer = writer
@@ -114,7 +120,8 @@ class Store:
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._threads, "reader", None)
         if reader is None:
-            reader = _connect(f"{self.path.as_uri()}?mode=ro{'&immutable=1' if self._is_on_a_read_only_disk() else ''}")
+            uri = f"{self.path.as_uri()}?mode=ro{'&immutable=1' if self._is_on_a_read_only_disk() else ''}"
+            reader = _connect(uri, Connection)
             reader.execute("PRAGMA query_only=ON")
             reader.execute(f"PRAGMA cache_size={-_READ_CACHE}")
             reader.create_function("regexp", 2, _regexp, deterministic=True)
@@ -137,15 +144,15 @@ def backup(source: Path, target: Path) -> None:
     partial.unlink(missing_ok=True)
     with (
         explained(source),
-        contextlib.closing(_connect(f"{source.as_uri()}?mode=ro")) as old,
-        contextlib.closing(_connect(partial.as_uri())) as new,
+        contextlib.closing(_connect(f"{source.as_uri()}?mode=ro", Connection)) as old,
+        contextlib.closing(_connect(partial.as_uri(), Connection)) as new,
     ):
         old.backup(new)
     partial.replace(target)
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    db = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+def _connect(uri: str, kind: type[C]) -> C:
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, factory=kind)
     db.row_factory = sqlite3.Row
     return db
 

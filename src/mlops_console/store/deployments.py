@@ -1,16 +1,31 @@
-"""Environments, revisions, and what the model servers say of themselves."""
+"""Environments and their revisions: what serves where, what is on its way, and how each came to its state."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
+from functools import lru_cache
 
-from mlops_console.core.deployments import Environment, Revision, RevisionState, ServerHealth
+from mlops_console.core.deployments import (
+    MOVES,
+    Approval,
+    Environment,
+    Freeze,
+    Revision,
+    RevisionChange,
+    RevisionState,
+    RolloutPlan,
+    ServerHealth,
+    ServerProcess,
+    ServerSettings,
+    TargetSettings,
+)
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.plans import GateResult
-from mlops_console.core.runs import ProcessIdentity
+from mlops_console.store import server_processes
 from mlops_console.store.changes import Topic, announce
-from mlops_console.store.identity import process_state
 
 _SELECT = """
     SELECT v.*, mv.version AS version, m.name AS model FROM revisions v
@@ -18,14 +33,34 @@ _SELECT = """
 """
 
 
-def ensure_environment(tx: sqlite3.Connection, name: str, model: str, host: str, port: int) -> None:
-    """Make an environment known, or bring its settings up to date."""
+def ensure_environment(
+    tx: sqlite3.Connection,
+    name: str,
+    model: str,
+    host: str,
+    port: int,
+    settings: ServerSettings | None = None,
+    target: TargetSettings | None = None,
+) -> None:
+    """Make an environment known, or bring its settings up to date.
+
+    Args:
+        target: None where our own servers serve.
+    """
+    settled = json.dumps(asdict(settings or ServerSettings()))
     tx.execute(
-        "INSERT INTO environments (name, model, host, port) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET model = excluded.model, host = excluded.host, port = excluded.port",
-        (name, model, host, port),
+        "INSERT INTO environments (name, model, host, port, settings, target) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET model = excluded.model, host = excluded.host, port = excluded.port, "
+        "settings = excluded.settings, target = excluded.target",
+        (name, model, host, port, settled, json.dumps(asdict(target)) if target else ""),
     )
-    announce(tx, Topic.ENVIRONMENTS, name)
+    touch(tx, name)
+
+
+def touch(tx: sqlite3.Connection, environment: str) -> None:
+    """Something has changed that the server processes follow."""
+    tx.execute("UPDATE environments SET epoch = epoch + 1 WHERE name = ?", (environment,))
+    announce(tx, Topic.ENVIRONMENTS, environment)
 
 
 def add_revision(
@@ -39,13 +74,19 @@ def add_revision(
     restores: int | None = None,
     job_id: int | None = None,
     gates: Iterable[GateResult] = (),
+    rollout: RolloutPlan | None = None,
+    approvals: int = 0,
+    expires_at: float | None = None,
+    break_glass: str | None = None,
 ) -> Revision:
-    """Append the next revision, in state `loading`, and make it the one that the server should serve."""
+    """Append the next revision, in state `planned`."""
     last = tx.execute("SELECT coalesce(max(revision), 0) FROM revisions WHERE environment = ?", (environment,))
     number = int(last.fetchone()[0]) + 1
+    now = time.time()
     tx.execute(
         "INSERT INTO revisions (environment, revision, model_version_key, kind, state, actor, reason, created_at, "
-        "restores, job_id) SELECT ?, ?, mv.key, ?, 'loading', ?, ?, ?, ?, ? FROM model_versions mv "
+        "restores, job_id, rollout, approvals, expires_at, break_glass) "
+        "SELECT ?, ?, mv.key, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, ? FROM model_versions mv "
         "JOIN models m ON m.key = mv.model_key WHERE m.name = ? AND mv.version = ?",
         (
             environment,
@@ -53,90 +94,112 @@ def add_revision(
             kind,
             actor,
             reason,
-            time.time(),
+            now,
             restores,
             job_id,
+            json.dumps(asdict(rollout or RolloutPlan())),
+            approvals,
+            expires_at,
+            break_glass,
             version.model,
             version.version,
         ),
     )
-    tx.executemany(
-        "INSERT INTO gate_results (environment, revision, position, gate, passed, figure) VALUES (?, ?, ?, ?, ?, ?)",
-        [(environment, number, i, gate.gate, gate.passed, gate.figure) for i, gate in enumerate(gates)],
-    )
-    tx.execute(
-        "UPDATE revisions SET state = 'failed', ended_at = ?, error = ? WHERE environment = ? AND revision < ? "
-        "AND state = 'loading'",
-        (time.time(), f"revision {number} came before it was loaded", environment, number),
-    )
-    tx.execute("UPDATE environments SET desired = ?, error = NULL WHERE name = ?", (number, environment))
+    _record(tx, environment, number, RevisionState.PLANNED, actor, reason)
+    set_gates(tx, environment, number, gates)
     announce(tx, Topic.ENVIRONMENTS, environment)
     return revision(tx, environment, number)
 
 
-def mark_live(tx: sqlite3.Connection, environment: str, number: int) -> bool:
-    """The server serves this revision now: the one before it is retired. Whether it was still wanted."""
-    now = time.time()
-    wanted = tx.execute(
-        "SELECT 1 FROM revisions WHERE environment = ? AND revision = ? AND state IN ('loading', 'live')",
-        (environment, number),
+def set_gates(tx: sqlite3.Connection, environment: str, number: int, gates: Iterable[GateResult]) -> None:
+    """Keep what the gates said, in the place of what they said before."""
+    tx.execute("DELETE FROM gate_results WHERE environment = ? AND revision = ?", (environment, number))
+    tx.executemany(
+        "INSERT INTO gate_results (environment, revision, position, gate, passed, figure) VALUES (?, ?, ?, ?, ?, ?)",
+        [(environment, number, i, gate.gate, gate.passed, gate.figure) for i, gate in enumerate(gates)],
+    )
+
+
+def advance(
+    tx: sqlite3.Connection, environment: str, number: int, state: RevisionState, actor: str, reason: str = ""
+) -> bool:
+    """Bring a revision to its next state; whether that could still follow from the one that it is in.
+
+    `loading` makes it the one that the servers prepare. A canary begins with its first step. Going live retires the
+    revision that was, and aborts all others that are not over: what was asked for or approved beside another live
+    version is to be asked for anew.
+    """
+    row = tx.execute(
+        "SELECT state FROM revisions WHERE environment = ? AND revision = ?", (environment, number)
     ).fetchone()
-    if wanted is None:
+    if row is None or state not in MOVES[RevisionState(row["state"])]:
         return False
+    now = time.time()
+    if state is RevisionState.LIVE:
+        _make_way(tx, environment, number, actor)
+    failed = state in (RevisionState.FAILED, RevisionState.ABORTED)
     tx.execute(
-        "UPDATE revisions SET state = 'retired', ended_at = ? WHERE environment = ? AND revision <> ? "
-        "AND state = 'live'",
-        (now, environment, number),
+        "UPDATE revisions SET state = ?, live_at = iif(? = 'live', ?, live_at), ended_at = iif(?, ?, ended_at), "
+        "error = iif(?, ?, error) WHERE environment = ? AND revision = ?",
+        (state, state, now, state.is_final, now, failed, reason, environment, number),
     )
-    tx.execute(
-        "UPDATE revisions SET state = 'live', live_at = coalesce(live_at, ?) WHERE environment = ? AND revision = ?",
-        (now, environment, number),
-    )
-    tx.execute(
-        "UPDATE environments SET observed = ?, health = 'ready', error = NULL WHERE name = ?",
-        (number, environment),
-    )
-    announce(tx, Topic.ENVIRONMENTS, environment)
+    _record(tx, environment, number, state, actor, reason)
+    if state is RevisionState.CANARY:
+        _give_share(tx, environment, number, 0)
+    elif state is RevisionState.LOADING:
+        tx.execute(
+            "UPDATE environments SET candidate = ?, share = 0, error = NULL WHERE name = ?", (number, environment)
+        )
+    elif state is RevisionState.LIVE or state.is_final:
+        tx.execute(
+            "UPDATE environments SET candidate = NULL, share = 0, error = iif(?, NULL, error) "
+            "WHERE name = ? AND candidate = ?",
+            (state is RevisionState.LIVE, environment, number),
+        )
+    touch(tx, environment)
     return True
 
 
-def mark_failed(tx: sqlite3.Connection, environment: str, number: int, error: str) -> bool:
-    """A revision could not be loaded: the last live one is wanted again. Whether it was still loading."""
-    failed = tx.execute(
-        "UPDATE revisions SET state = 'failed', ended_at = ?, error = ? WHERE environment = ? AND revision = ? "
-        "AND state = 'loading'",
-        (time.time(), error, environment, number),
-    ).rowcount
+def set_step(tx: sqlite3.Connection, environment: str, number: int, step: int, actor: str, reason: str) -> bool:
+    """Give a canary the share of its next step; whether it still is one."""
+    found = revision(tx, environment, number)
+    if found.state is not RevisionState.CANARY:
+        return False
+    _give_share(tx, environment, number, step)
+    _record(tx, environment, number, RevisionState.CANARY, actor, reason)
+    touch(tx, environment)
+    return True
+
+
+def give_to_job(tx: sqlite3.Connection, environment: str, number: int, job_id: int) -> None:
+    """From now on this job brings the revision on its way."""
+    tx.execute("UPDATE revisions SET job_id = ? WHERE environment = ? AND revision = ?", (job_id, environment, number))
+
+
+def approve(tx: sqlite3.Connection, environment: str, number: int, actor: str, reason: str) -> int:
+    """Add a person's approval; how many there are."""
     tx.execute(
-        "UPDATE environments SET desired = (SELECT v.revision FROM revisions v WHERE v.environment = name "
-        "AND v.state = 'live') WHERE name = ? AND desired = ?",
-        (environment, number),
+        "INSERT INTO approvals (environment, revision, actor, at, reason) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET at = excluded.at, reason = excluded.reason",
+        (environment, number, actor, time.time(), reason),
     )
     announce(tx, Topic.ENVIRONMENTS, environment)
-    return bool(failed)
+    return len(approvals(tx, environment, number))
 
 
-def report_server(
-    tx: sqlite3.Connection,
-    environment: str,
-    health: ServerHealth,
-    process: ProcessIdentity | None,
-    error: str | None = None,
-) -> None:
-    """What the worker or the server itself knows of the server process."""
-    columns = (None, None, None, None)
-    if process is not None:
-        columns = (process.pid, process.started, process.boot_id, process.host)  # type: ignore[assignment]
+def set_freeze(tx: sqlite3.Connection, environment: str, freeze: Freeze | None) -> None:
+    """Freeze an environment, or unfreeze it with None."""
     tx.execute(
-        "UPDATE environments SET health = ?, error = ?, heartbeat_at = ?, pid = ?, process_started = ?, boot_id = ?, "
-        "process_host = ?, observed = iif(? = 'ready', observed, NULL) WHERE name = ?",
-        (health, error, time.time(), *columns, health, environment),
+        "UPDATE environments SET frozen_at = ?, frozen_by = ?, frozen_reason = ? WHERE name = ?",
+        (*((freeze.at, freeze.actor, freeze.reason) if freeze else (None, None, None)), environment),
     )
     announce(tx, Topic.ENVIRONMENTS, environment)
 
 
-def heartbeat(tx: sqlite3.Connection, environment: str) -> None:
-    tx.execute("UPDATE environments SET heartbeat_at = ? WHERE name = ?", (time.time(), environment))
+def set_error(tx: sqlite3.Connection, environment: str, error: str | None) -> None:
+    """Why nothing serves there, as the worker or a server process knows it."""
+    tx.execute("UPDATE environments SET error = ? WHERE name = ?", (error, environment))
+    announce(tx, Topic.ENVIRONMENTS, environment)
 
 
 def environments(db: sqlite3.Connection) -> list[Environment]:
@@ -147,6 +210,12 @@ def environments(db: sqlite3.Connection) -> list[Environment]:
 def environment(db: sqlite3.Connection, name: str) -> Environment | None:
     row = db.execute("SELECT * FROM environments WHERE name = ?", (name,)).fetchone()
     return _environment(db, row) if row else None
+
+
+def epoch(db: sqlite3.Connection, environment: str) -> int:
+    """The number of an environment's newest change; -1 for one that is not known. Cheap."""
+    row = db.execute("SELECT epoch FROM environments WHERE name = ?", (environment,)).fetchone()
+    return -1 if row is None else int(row[0])
 
 
 def revisions(db: sqlite3.Connection, environment: str, limit: int = 1000) -> list[Revision]:
@@ -169,9 +238,30 @@ def revision(db: sqlite3.Connection, environment: str, number: int) -> Revision:
     return _revision(row)
 
 
+def waiting(db: sqlite3.Connection) -> list[Revision]:
+    """The revisions of all environments that wait for approvals."""
+    return [_revision(row) for row in db.execute(f"{_SELECT} WHERE v.state = 'waiting'")]
+
+
 def revision_of_job(db: sqlite3.Connection, job_id: int) -> Revision | None:
     row = db.execute(f"{_SELECT} WHERE v.job_id = ?", (job_id,)).fetchone()
     return _revision(row) if row else None
+
+
+def changes(db: sqlite3.Connection, environment: str, number: int) -> list[RevisionChange]:
+    """The life of a revision, oldest first."""
+    rows = db.execute(
+        "SELECT * FROM revision_changes WHERE environment = ? AND revision = ? ORDER BY position", (environment, number)
+    )
+    return [RevisionChange(RevisionState(row["state"]), row["at"], row["actor"], row["reason"]) for row in rows]
+
+
+def approvals(db: sqlite3.Connection, environment: str, number: int) -> list[Approval]:
+    """Who has approved a revision, oldest first."""
+    rows = db.execute(
+        "SELECT * FROM approvals WHERE environment = ? AND revision = ? ORDER BY at", (environment, number)
+    )
+    return [Approval(row["actor"], row["at"], row["reason"]) for row in rows]
 
 
 def gate_results(db: sqlite3.Connection, environment: str, number: int) -> list[GateResult]:
@@ -192,28 +282,78 @@ def live_at(db: sqlite3.Connection, environment: str, at: float) -> Revision | N
     return _revision(row) if row else None
 
 
+def _make_way(tx: sqlite3.Connection, environment: str, number: int, actor: str) -> None:
+    rows = tx.execute(
+        "SELECT revision, state FROM revisions WHERE environment = ? AND revision <> ? "
+        "AND state NOT IN ('retired', 'failed', 'aborted')",
+        (environment, number),
+    ).fetchall()
+    for row in rows:
+        if row["state"] == RevisionState.LIVE:
+            advance(tx, environment, row["revision"], RevisionState.RETIRED, actor, f"revision {number} took its place")
+        else:
+            reason = f"revision {number} went live before it"
+            advance(tx, environment, row["revision"], RevisionState.ABORTED, actor, reason)
+
+
+def _give_share(tx: sqlite3.Connection, environment: str, number: int, step: int) -> None:
+    tx.execute(
+        "UPDATE revisions SET step = ?, step_at = ? WHERE environment = ? AND revision = ?",
+        (step, time.time(), environment, number),
+    )
+    tx.execute(
+        "UPDATE environments SET share = ? WHERE name = ?", (revision(tx, environment, number).share, environment)
+    )
+
+
+def _record(
+    tx: sqlite3.Connection, environment: str, number: int, state: RevisionState, actor: str, reason: str
+) -> None:
+    tx.execute(
+        "INSERT INTO revision_changes SELECT ?1, ?2, (SELECT count(*) FROM revision_changes WHERE environment = ?1 "
+        "AND revision = ?2), ?3, ?4, ?5, ?6",
+        (environment, number, state, time.time(), actor, reason),
+    )
+
+
 def _environment(db: sqlite3.Connection, row: sqlite3.Row) -> Environment:
-    process = None
-    if row["pid"] is not None:
-        process = ProcessIdentity(row["pid"], row["process_started"], row["boot_id"], row["process_host"])
-    desired = revision(db, row["name"], row["desired"]) if row["desired"] is not None else None
-    live = db.execute(f"{_SELECT} WHERE v.environment = ? AND v.state = 'live'", (row["name"],)).fetchone()
-    health = ServerHealth(row["health"])
-    if health in (ServerHealth.READY, ServerHealth.STARTING) and process and process_state(process) == "dead":
-        health = ServerHealth.STOPPED  # it was killed, or the machine was, and nobody could say so
+    name = row["name"]
+    found = db.execute(
+        f"{_SELECT} WHERE v.environment = ? AND (v.state = 'live' OR v.revision = ?)", (name, row["candidate"])
+    ).fetchall()
+    by_state = {entry.state is RevisionState.LIVE: entry for entry in map(_revision, found)}
+    live, candidate = by_state.get(True), by_state.get(False)
+    processes = server_processes.alive(db, name)
+    target = TargetSettings(**json.loads(row["target"])) if row["target"] else None
     return Environment(
-        row["name"],
+        name,
         row["model"],
         row["port"],
         row["host"],
-        desired,
-        row["observed"],
-        health,
+        ServerSettings.read(json.loads(row["settings"])),
+        row["epoch"],
+        live,
+        candidate,
+        Freeze(row["frozen_at"], row["frozen_by"], row["frozen_reason"]) if row["frozen_at"] is not None else None,
         row["error"],
-        process,
-        row["heartbeat_at"],
-        _revision(live) if live else None,
+        _health(processes, row["error"], live, target),
+        processes,
+        target,
     )
+
+
+def _health(
+    processes: Iterable[ServerProcess], error: str | None, live: Revision | None, target: TargetSettings | None
+) -> ServerHealth:
+    found = {process.health for process in processes}
+    if target is not None:
+        return ServerHealth.FAILED if error else ServerHealth.READY if live else ServerHealth.NONE
+    for health in (ServerHealth.READY, ServerHealth.STARTING, ServerHealth.FAILED):
+        if health in found:
+            return health
+    if error:
+        return ServerHealth.FAILED
+    return ServerHealth.STOPPED if live else ServerHealth.NONE
 
 
 def _revision(row: sqlite3.Row) -> Revision:
@@ -232,4 +372,16 @@ def _revision(row: sqlite3.Row) -> Revision:
         row["restores"],
         row["error"],
         row["job_id"],
+        _rollout(row["rollout"]),
+        row["step"],
+        row["step_at"],
+        row["approvals"],
+        row["expires_at"],
+        row["break_glass"],
     )
+
+
+@lru_cache(maxsize=256)
+def _rollout(text: str) -> RolloutPlan:
+    """Kept, as most revisions of an environment have the same one, and a rollback's plan reads them all."""
+    return RolloutPlan.read(json.loads(text))

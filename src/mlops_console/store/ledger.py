@@ -3,11 +3,14 @@
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlops_console.core.ledger import GENESIS, LedgerEntry, entry_hash
+from mlops_console.core.ledger import EMPTY, Head, LedgerEntry, Verification, entry_hash, strict, verify
+from mlops_console.store import ledger_head
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.database import Store
+from mlops_console.store.ledger_head import Writer
 
 
 def append(
@@ -19,17 +22,25 @@ def append(
     detail: Mapping[str, Any] | None = None,
 ) -> int:
     """Add one entry to the chain, in the transaction of what it tells of; its number."""
-    last = tx.execute("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
-    seq, prev_hash = (last["seq"] + 1, last["hash"]) if last else (1, GENESIS)
+    before = head(tx)
+    seq, prev_hash = before.seq + 1, before.hash
     at = time.time()
-    text = json.dumps(dict(detail or {}), sort_keys=True, default=str)
+    text = json.dumps(strict(detail or {}), sort_keys=True, default=str)
     digest = entry_hash(seq, at, actor, action, subject, outcome, json.loads(text), prev_hash)
     tx.execute(
         "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (seq, at, actor, action, subject, outcome, text, prev_hash, digest),
     )
     announce(tx, Topic.LEDGER, seq)
+    if isinstance(tx, Writer):
+        tx.head = Head(seq, digest)
     return seq
+
+
+def head(db: sqlite3.Connection) -> Head:
+    """The number and the hash of the newest entry."""
+    row = db.execute("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
+    return Head(row["seq"], row["hash"]) if row else EMPTY
 
 
 def entries(db: sqlite3.Connection, limit: int = 1000, offset: int = 0) -> list[LedgerEntry]:
@@ -42,28 +53,34 @@ def count(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT count(*) FROM ledger").fetchone()[0])
 
 
+def chain(db: sqlite3.Connection) -> Iterator[LedgerEntry]:
+    """All entries, oldest first, a few at a time."""
+    for row in db.execute("SELECT * FROM ledger ORDER BY seq"):
+        yield _entry(row)
+
+
+def verification(store: Store, noted: Mapping[str, Head]) -> Verification:
+    """Check the chain, also against the head that is kept beside the store.
+
+    Args:
+        noted: other heads, by where they were kept.
+
+    Raises:
+        StoreError: what is kept beside the store is no head.
+    """
+    kept = ledger_head.read(store.path)  # before the entries: it must not know of one that has come since
+    heads = {**({ledger_head.NAME: kept} if kept else {}), **noted}
+    with store.read() as db:
+        return verify(chain(db), heads)
+
+
 def first_broken(db: sqlite3.Connection) -> int | None:
     """The number of the first entry that does not follow from those before it; None if the chain is whole.
 
-    It can't tell a chain that was written anew from its first changed entry, nor one whose end was cut off.
+    What this can't tell, a head that was noted elsewhere can: see `core.ledger.verify`.
     """
-    expected, prev_hash = 1, GENESIS
-    for row in db.execute("SELECT * FROM ledger ORDER BY seq"):
-        entry = _entry(row)
-        digest = entry_hash(
-            entry.seq,
-            entry.at,
-            entry.actor,
-            entry.action,
-            entry.subject,
-            entry.outcome,
-            entry.detail,
-            prev_hash,
-        )
-        if entry.seq != expected or entry.prev_hash != prev_hash or entry.hash != digest:
-            return expected
-        expected, prev_hash = expected + 1, entry.hash
-    return None
+    broken = verify(chain(db)).broken
+    return broken.seq if broken else None
 
 
 def _entry(row: sqlite3.Row) -> LedgerEntry:

@@ -22,6 +22,16 @@ def output_log(run_id: str) -> Path:
     return Path(HOME, "logs", run_id, "output.log")
 
 
+def target_log(job: int | str) -> Path:
+    """Where the commands of a job print that deploy to a target; relative to the workspace."""
+    return Path(HOME, "logs", str(job), "target.log")
+
+
+def probe_log(environment: str) -> Path:
+    """Where a target's status command prints when the worker asks it; relative to the workspace."""
+    return Path(HOME, "logs", f"target-{environment}.log")
+
+
 def tail(path: Path, limit: int = 512_000) -> LogTail | None:
     """The last `limit` bytes of a log as lines, a half line at their beginning left out; None if there is no file.
 

@@ -123,6 +123,14 @@ def set_alias(tx: sqlite3.Connection, model: str, alias: str, version: int | Non
     announce(tx, Topic.MODELS, model)
 
 
+def aliases(db: sqlite3.Connection, model: str) -> dict[str, int]:
+    """The aliases of a model, with the versions that they point at."""
+    rows = db.execute(
+        "SELECT a.alias, a.version FROM aliases a JOIN models m ON m.key = a.model_key WHERE m.name = ?", (model,)
+    )
+    return {row["alias"]: row["version"] for row in rows}
+
+
 def check_known(db: sqlite3.Connection, model: str) -> None:
     """Raise `NotFoundError` if no version of a model was ever stored."""
     names = model_names(db)
@@ -164,5 +172,5 @@ def _version(row: sqlite3.Row) -> ModelVersion:
 
 
 def _signature(data: dict[str, Any]) -> Signature:
-    inputs = tuple(Column(**column) for column in data["inputs"])
+    inputs = tuple(Column.of(column) for column in data["inputs"])
     return Signature(inputs, data["task"], tuple(data["classes"]), data["probabilities"])

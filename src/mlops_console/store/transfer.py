@@ -13,8 +13,9 @@ from typing import Any
 from mlops_console.core.datasets import DatasetVersion
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.core.runs import ProcessIdentity
-from mlops_console.store import artifacts, chunks, datasets, models, runs, series, stage_cache
+from mlops_console.store import artifacts, chunks, compiled, datasets, models, runs, series, stage_cache
 from mlops_console.store.chunks import Columns
+from mlops_console.store.identity import actor
 from mlops_console.store.workspace import Workspace
 
 News = dict[str, Any]
@@ -155,7 +156,7 @@ def conclude(tx: sqlite3.Connection, run_id: str, end: News) -> None:
     """Record an end in the home store, once: model versions get their numbers here."""
     for told in end["models"]:
         reference = told["reference"] and datasets.find(tx, *told["reference"])
-        models.add_version(
+        version = models.add_version(
             tx,
             told["model"],
             sha256=told["sha256"],
@@ -168,6 +169,7 @@ def conclude(tx: sqlite3.Connection, run_id: str, end: News) -> None:
             description=told["description"],
             packages=told["packages"],
         )
+        compiled.queue(tx, version.model, version.version, actor())
     if end["packages"]:
         origin = runs.get(tx, run_id).provenance
         runs.set_provenance(tx, run_id, replace(origin, packages={**origin.packages, **end["packages"]}))
@@ -210,5 +212,5 @@ def _model(db: sqlite3.Connection, version: ModelVersion) -> News:
 
 def _signature(text: str) -> Signature:
     told = json.loads(text)
-    inputs = tuple(Column(**column) for column in told["inputs"])
+    inputs = tuple(Column.of(column) for column in told["inputs"])
     return Signature(inputs, told["task"], tuple(told["classes"]), told["probabilities"])

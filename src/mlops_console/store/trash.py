@@ -18,17 +18,28 @@ _PURGED = f"r.deleted_at IS NOT NULL AND r.deleted_at <= ? AND NOT {_VERSIONED}"
 
 @dataclass(frozen=True, slots=True)
 class Trash:
-    """What a purge would do: the keys and ids of the runs that go, and the names of those that stay."""
+    """What a purge would do: the keys and ids of the runs that go, the names of those that stay, and the versions that
+    came from each of these."""
 
     runs: tuple[tuple[int, str], ...]
     kept: tuple[str, ...]
+    versions: tuple[str, ...] = ()
 
 
 def contents(db: sqlite3.Connection, before: float) -> Trash:
     """The runs that were deleted before a moment (seconds since the epoch)."""
     runs = db.execute(f"SELECT r.key, r.id FROM runs r WHERE {_PURGED} ORDER BY r.key", (before,)).fetchall()
-    kept = db.execute(f"SELECT r.name FROM runs r WHERE r.deleted_at <= ? AND {_VERSIONED} ORDER BY r.name", (before,))
-    return Trash(tuple((row["key"], row["id"]) for row in runs), tuple(row["name"] for row in kept))
+    kept = db.execute(
+        "SELECT r.name, group_concat(m.name || ':' || v.version, ', ') AS versions FROM runs r "
+        "JOIN model_versions v ON v.run_key = r.key JOIN models m ON m.key = v.model_key "
+        "WHERE r.deleted_at <= ? GROUP BY r.key ORDER BY r.name",
+        (before,),
+    ).fetchall()
+    return Trash(
+        tuple((row["key"], row["id"]) for row in runs),
+        tuple(row["name"] for row in kept),
+        tuple(row["versions"] for row in kept),
+    )
 
 
 def condemn(tx: sqlite3.Connection, key: int, before: float) -> bool:
@@ -81,7 +92,8 @@ def needed_objects(db: sqlite3.Connection, without: float = -1.0) -> set[str]:
         f"WHERE c.run_key NOT IN (SELECT r.key FROM runs r WHERE {_PURGED}) "
         "UNION SELECT sha256 FROM model_versions "
         "UNION SELECT input_example FROM model_versions WHERE input_example IS NOT NULL "
-        "UNION SELECT sample FROM dataset_versions WHERE sample IS NOT NULL",
+        "UNION SELECT sample FROM dataset_versions WHERE sample IS NOT NULL "
+        "UNION SELECT sha256 FROM compiled_models WHERE sha256 IS NOT NULL",
         (without, without),
     )
     return {row[0] for row in rows}

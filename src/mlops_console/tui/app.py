@@ -21,6 +21,7 @@ from mlops_console.tui.recovery import Recovery
 from mlops_console.tui.screens.main import MainScreen
 from mlops_console.tui.telling import LOG, LOG_NAME
 from mlops_console.tui.themes import ThemeProblem
+from mlops_console.tui.warming import Warming
 from mlops_console.tui.watching import Watcher
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class ConsoleApp(ActingApp, inherit_bindings=False):
             Feed(workspace, self.post_message),
             Watcher(workspace, self.post_message),
             Recovery(workspace),
+            Warming(workspace),
         )
         self._told = set()
         self._on_a_terminal = os.isatty(_KEYBOARD)  # one that is gone says no later on

@@ -71,6 +71,42 @@ class ActingApp(TellingApp, inherit_bindings=False):
 
         self._flow(flows.rollback(self, self.main.view.selection, argument))
 
+    def action_why(self, argument: str = "") -> None:
+        from mlops_console.tui import delivery_flows
+
+        reading = delivery_flows.why(self, self.main.view.selection, argument)
+        self.run_worker(reading, name="why", group="flow", exclusive=True, exit_on_error=False)
+
+    def action_approve(self, argument: str = "") -> None:
+        from mlops_console.tui import delivery_flows
+
+        self._flow(delivery_flows.approve(self, self.main.view.selection, argument))
+
+    def action_promote(self, argument: str = "") -> None:
+        from mlops_console.tui import delivery_flows
+
+        self._flow(delivery_flows.promote(self, self.main.view.selection, argument))
+
+    def action_promote_all(self, argument: str = "") -> None:
+        from mlops_console.tui import delivery_flows
+
+        self._flow(delivery_flows.promote(self, self.main.view.selection, argument, full=True))
+
+    def action_abort(self, argument: str = "") -> None:
+        from mlops_console.tui import delivery_flows
+
+        self._flow(delivery_flows.abort(self, self.main.view.selection, argument))
+
+    def action_freeze(self, argument: str = "") -> None:
+        from mlops_console.tui import delivery_flows
+
+        self._flow(delivery_flows.freeze(self, self.main.view.selection, argument))
+
+    def action_unfreeze(self, argument: str = "") -> None:
+        from mlops_console.tui import delivery_flows
+
+        self._flow(delivery_flows.unfreeze(self, self.main.view.selection, argument))
+
     def action_stop(self, argument: str = "") -> None:
         from mlops_console.tui import flows
 

@@ -10,6 +10,7 @@ ASIDE = ("datasets", "triggers", "sweeps")  # views without: no more tabs fit in
 LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", *ASIDE)
 CHARTS = ("runs",)  # the views with a chart that can be zoomed
 LOGS = ("runs", "pipelines", "jobs")  # the views with a log
+_DELIVERY = ("overview", "deployments")  # the views with a selected environment and what is on its way there
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,18 @@ COMMANDS: tuple[Command, ...] = (
             footer=("overview", "runs", "models", "deployments", "sweeps"), argument="[MODEL_REF] [ENVIRONMENT]"),
     Command("rollback", "Rollback", "r", "app.rollback", "Go back to what an environment served before", acts=True,
             footer=("overview", "models", "deployments", "drift"), argument="[ENVIRONMENT]"),
+    Command("approve", "Approve", "A", "app.approve", "Approve what waits for it in the environment", scope=_DELIVERY,
+            acts=True, footer=("deployments",), argument="[ENVIRONMENT] [REVISION]"),
+    Command("promote", "Promote", "p", "app.promote", "Give the canary its next share of the traffic now",
+            scope=_DELIVERY, acts=True, footer=("deployments",), argument="[ENVIRONMENT] [--full]"),
+    Command("promote-all", "Promote all", "P", "app.promote_all", "Give the canary all of the traffic now",
+            scope=_DELIVERY, acts=True, argument="[ENVIRONMENT]"),
+    Command("abort", "Abort", "X", "app.abort", "End what is on its way in the environment; what is live goes on",
+            scope=_DELIVERY, acts=True, footer=("deployments",), argument="[ENVIRONMENT] [REVISION]"),
+    Command("freeze", "Freeze", "F", "app.freeze", "Let no deployment change the environment, or let them again",
+            scope=_DELIVERY, acts=True, footer=("deployments",), argument="[ENVIRONMENT] [REASON]"),
+    Command("unfreeze", "Unfreeze", "", "app.unfreeze", "Let deployments change the environment again",
+            scope=_DELIVERY, acts=True, argument="[ENVIRONMENT]"),
     Command("stop", "Stop", "x", "app.stop", "Stop the selected job or run", acts=True,
             footer=("overview", "runs", "pipelines", "jobs", "sweeps"), argument="[JOB]"),
     Command("check-drift", "Check drift", "v", "app.check_drift", "Compare live data with the reference now", acts=True,
@@ -74,6 +87,8 @@ COMMANDS: tuple[Command, ...] = (
             acts=True, argument="[start|stop]"),
     Command("environment", "Environment", "e", "next_environment", "Show the next environment",
             scope=("overview", "deployments", "drift"), footer=("deployments", "drift")),
+    Command("why", "Why", "w", "app.why", "Why this is live: its gates, approvals, version, run, params, code and data",
+            scope=_DELIVERY, footer=("deployments",), argument="[ENVIRONMENT] [REVISION]"),
     Command("logs", "Logs", "l", "app.logs", "Show the log of what is selected",
             footer=("runs", "pipelines", "jobs")),
     Command("compare", "Compare", "c", "compare", "Compare what is marked, or the best trials of a sweep, side by side",

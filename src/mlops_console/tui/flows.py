@@ -47,7 +47,9 @@ async def act(
     workspace = app.workspace
     wanted = dict(request)
     explain = (lambda reason: wanted.update(reason=reason)) if "reason" in wanted else None
-    plan = await app.push_screen_wait(PlanDialog(doing, lambda: _plan(workspace, name, wanted), explain))
+    glass = (lambda reason: wanted.update(break_glass=reason)) if name == "deploy" else None
+    dialog = PlanDialog(doing, lambda: _plan(workspace, name, wanted), explain, str(wanted.get("reason", "")), glass)
+    plan = await app.push_screen_wait(dialog)
     if plan is None:
         return
     if not await _confirmed_by_name(app, str(request.get("environment", ""))):
@@ -92,7 +94,7 @@ async def deploy(app: "ActingApp", selection: Selection, argument: str = "") -> 
     ref = words[0] if words else selection.model_ref or await _choose_version(app, selection)
     if not ref:
         return
-    name = words[1] if len(words) > 1 else selection.environment or await _choose_environment(app, f"Deploy {ref} to")
+    name = words[1] if len(words) > 1 else selection.environment or await choose_environment(app, f"Deploy {ref} to")
     if name:
         await act(app, f"Deploy {ref} to {name}", "deploy", {"model_ref": ref, "environment": name, "reason": ""})
 
@@ -100,7 +102,7 @@ async def deploy(app: "ActingApp", selection: Selection, argument: str = "") -> 
 async def rollback(app: "ActingApp", selection: Selection, argument: str = "") -> None:
     """Go back in the selected environment, else in the most important one: from anywhere it is `r`, `y`."""
     name = argument or selection.environment or app.important_environment
-    name = name or await _choose_environment(app, "Roll back which environment?")
+    name = name or await choose_environment(app, "Roll back which environment?")
     if name:
         request: dict[str, Any] = {"environment": name, "reason": ""}
         if selection.environment == name and selection.revision is not None:
@@ -122,7 +124,7 @@ async def stop(app: "ActingApp", selection: Selection, argument: str = "") -> No
 async def check_drift(app: "ActingApp", selection: Selection, argument: str = "") -> None:
     """Compare the live data of an environment with the reference."""
     name = argument or selection.environment or app.important_environment
-    name = name or await _choose_environment(app, "Check which environment?")
+    name = name or await choose_environment(app, "Check which environment?")
     if name:
         await act(app, f"Check the drift of {name}", "check_drift", {"environment": name})
 
@@ -184,7 +186,8 @@ async def _choose_version(app: "ActingApp", selection: Selection) -> str | None:
     return await app.push_screen_wait(Picker("Deploy which model version?", choices))
 
 
-async def _choose_environment(app: "ActingApp", title: str) -> str | None:
+async def choose_environment(app: "ActingApp", title: str) -> str | None:
+    """One of those that there are; None if nobody wants one, or there is none."""
     choices = await asyncio.to_thread(_environment_choices, app.workspace)
     if not choices:
         app.tell("mlops.toml names no environment: add one under [environments.NAME].", "warning")
@@ -249,9 +252,45 @@ def _is_repeat(app: "ActingApp", wanted: dict[str, Any]) -> bool:
 
 def _told(name: str, found: "Execution") -> str:
     verb = name.replace("_", " ").capitalize()
+    if name in _TOLD and found.result is not None:
+        return safe_line(_TOLD[name](found, found.result), 300)
     if found.again:
         return f"{verb}: job {found.job_id} is to do the same already. 7 shows the jobs."
     if found.job_id is not None:
         return f"{verb}: job {found.job_id} queued. 7 shows the jobs."
     said = (found.result or {}).get("message")
     return safe_line(said, 300) if said else f"{verb}: done."
+
+
+def _told_of_approval(found: "Execution", result: Mapping[str, Any]) -> str:
+    which = f"revision {result['revision']} ({result['model']}:{result['version']})"
+    if found.job_id is not None:
+        return f"Approved: {which} is rolled out, job {found.job_id}. 5 shows how far it is."
+    return f"Approved: {which} waits for more approvals."
+
+
+def _told_of_promotion(_: "Execution", result: Mapping[str, Any]) -> str:
+    return f"Promoted: {result['model']}:{result['version']} gets {result['traffic']}."
+
+
+def _told_of_end(found: "Execution", result: Mapping[str, Any]) -> str:
+    which = f"revision {result['revision']} ({result['model']}:{result['version']})"
+    return " ".join((f"Aborted: {which}.", *found.plan.notes))
+
+
+def _told_of_freeze(_: "Execution", result: Mapping[str, Any]) -> str:
+    return f"Frozen: nothing is deployed to {result['environment']} until F unfreezes it; r still rolls back."
+
+
+def _told_of_thaw(_: "Execution", result: Mapping[str, Any]) -> str:
+    return f"Unfrozen: d deploys to {result['environment']} again."
+
+
+# What comes next, where the result says more than that it was done.
+_TOLD: Mapping[str, Callable[["Execution", Mapping[str, Any]], str]] = {
+    "approve": _told_of_approval,
+    "promote": _told_of_promotion,
+    "abort": _told_of_end,
+    "freeze": _told_of_freeze,
+    "unfreeze": _told_of_thaw,
+}

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.runs import StageRun
 
 # The semantic styles: each names a theme variable (see `tui.themes`) and a component class of the grid.
@@ -40,9 +41,13 @@ _STATES = {
         State("◇", "cached", "ok"),
         State("⊘", "pruned", "muted"),
         # revisions
+        State("○", "planned", "muted"),
         State("◐", "loading", "run"),
+        State("◓", "testing", "run"),
+        State("◑", "canary", "run"),
         State("▲", "live", "ok"),
         State("▽", "retired", "muted"),
+        State("⊘", "aborted", "warn"),
         # servers and workers
         State("✓", "ready", "ok"),
         State("◐", "starting", "run"),
@@ -71,12 +76,29 @@ STEPS = {True: State("●", "runs", "run"), False: CACHED, None: State("◐", "m
 BETTER = State("▲", "better", "ok")
 WORSE = State("▼", "worse", "bad")
 ALERT = "⚠"
+FROZEN = State("❅", "frozen", "accent")
+GLASS = State("⚠", "broken glass", "bad")
+_WAITS = State("◔", "waiting", "warn")  # for people, unlike a stage that waits for its turn
 
 
 def state(word: str | StrEnum) -> State:
     """The glyph, word and style of a state; an unknown one is told by its word alone."""
     name = str(word)
     return _STATES.get(name) or State("·", name, "muted")
+
+
+def step_state(word: RevisionState) -> State:
+    """A state of a revision."""
+    return _WAITS if word is RevisionState.WAITING else state(word)
+
+
+def revision_state(revision: Revision) -> State:
+    """Its state; a canary's with its share of the traffic, and a shadow is called one."""
+    found = step_state(revision.state)
+    if revision.state is not RevisionState.CANARY:
+        return found
+    word = "shadow" if revision.rollout.strategy == "shadow" else f"{found.word} {revision.share:.0%}"
+    return State(found.glyph, word, found.style)
 
 
 def stage_state(stage: StageRun) -> State:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlops_console.core.deployments import Revision
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Each field is None or "" where the view knows none.
 
     `reference` is what `y` copies, `command` the shell command that `Y` copies. `params` are those that `t` trains
-    the pipeline with, without asking; `no_model` says why `d` has nothing to deploy.
+    the pipeline with, without asking; `no_model` says why `d` has nothing to deploy. `revision` is what `r` goes back
+    to; `chosen` the selected one, whatever its state.
     """
 
     reference: str = ""
@@ -21,6 +24,7 @@ class Selection:
     model_ref: str | None = None
     environment: str | None = None
     revision: int | None = None
+    chosen: Revision | None = None
     job_id: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     no_model: str = ""

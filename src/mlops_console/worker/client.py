@@ -64,7 +64,7 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any], turn: T
     action = actions.get(name)
     if action.runs_in == "caller":
         plan, result = actions.perform(workspace, name, request)
-        if action.queues:
+        if action.queues and result["job"] is not None:
             ensure_worker(workspace)
             return Execution(plan, result["job"], result)
         _take_over(workspace)
@@ -211,8 +211,8 @@ def _leftovers(workspace: Workspace) -> bool:
             return False
         if any(job.state is JobState.RUNNING for job in jobs.open_jobs(db)):
             return True
-        servers = [found.process for found in deployments.environments(db) if found.process is not None]
-    return any(process_state(server) == "alive" for server in servers)
+        servers = [server for found in deployments.environments(db) for server in found.processes]
+    return any(process_state(server.process) == "alive" for server in servers)
 
 
 def _start_detached(workspace: Workspace) -> None:

@@ -1,6 +1,7 @@
 """The life of a worker: it holds the lock, looks for news many times a second, and ends when nothing is left to do."""
 
 import logging
+import math
 import os
 import signal
 import threading
@@ -9,7 +10,9 @@ from pathlib import Path
 from types import FrameType
 
 from mlops_console._version import __version__
+from mlops_console.core.deployments import Environment
 from mlops_console.core.errors import MlopsError
+from mlops_console.delivery import intervene
 from mlops_console.store import deployments, jobs
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
@@ -19,6 +22,7 @@ from mlops_console.worker.monitor import Monitor
 from mlops_console.worker.queue import Queue
 from mlops_console.worker.servers import Servers
 from mlops_console.worker.settings import Settings
+from mlops_console.worker.targets import Targets
 from mlops_console.worker.triggers import Triggers
 
 log = logging.getLogger(__name__)
@@ -64,6 +68,7 @@ class _Life:
         self.settings = Settings(workspace)
         self.queue = Queue(workspace)
         self.servers = Servers(workspace)
+        self.targets = Targets(workspace)
         self.monitor = Monitor(workspace)
         self.triggers = Triggers(workspace)
         self.busy_at = time.monotonic()
@@ -106,10 +111,20 @@ class _Life:
         if self._told_to_stop():
             return self._end()
         self.monitor.look(self.settings.config)
+        self._expire()
         self.triggers.look(self.settings.config)
         self.queue.start_queued(self.settings.slots)
         self.servers.look()
+        self.targets.look()
         return self._is_over()
+
+    def _expire(self) -> None:
+        """End the deployments that nobody has approved in time."""
+        with self.workspace.store.read() as db:
+            late = [found for found in deployments.waiting(db) if (found.expires_at or math.inf) < time.time()]
+        if late:
+            with self.workspace.store.write() as tx:
+                intervene.expire(tx, time.time())
 
     def _is_gone(self) -> bool:
         """Whether somebody has removed the workspace's store from under this worker."""
@@ -133,6 +148,7 @@ class _Life:
         if not self.queue.is_idle:
             self.queue.stop_all()
             return False
+        self.targets.stop()
         self.servers.stop()
         with self.workspace.store.write() as tx:
             jobs.forget_worker(tx)
@@ -141,17 +157,24 @@ class _Life:
     def _is_over(self) -> bool:
         """Whether it was idle for long enough. A job that is queued in this very moment is seen, or finds no worker."""
         now = time.monotonic()
-        if self.stay or self.triggers.need_worker or not (self.queue.is_idle and self.servers.is_idle):
+        idle = self.queue.is_idle and self.servers.is_idle and self.targets.is_idle
+        if self.stay or self.triggers.need_worker or not idle:
             self.busy_at = now
         if now - self.busy_at < self.settings.idle:
             return False
         with self.workspace.store.write() as tx:
-            served = [found for found in deployments.environments(tx) if found.desired is not None]
-            if served or jobs.open_jobs(tx):
+            if any(_needs_worker(found) for found in deployments.environments(tx)) or jobs.open_jobs(tx):
                 return False
             jobs.forget_worker(tx)
         log.info("idle for %.0f s", now - self.busy_at)
         return True
+
+
+def _needs_worker(environment: Environment) -> bool:
+    """Whether something serves or is to serve there that a worker keeps up, or asks after."""
+    target = environment.target
+    served = environment.live is not None and (target is None or target.status is not None)
+    return served or environment.candidate is not None
 
 
 def _recover(workspace: Workspace, stop: threading.Event) -> None:

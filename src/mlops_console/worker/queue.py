@@ -148,7 +148,8 @@ class Queue:
                 continue
             lanes = self._lanes(job)
             in_process = self._place(job) == "process"
-            if job.state is not JobState.QUEUED or busy & lanes or (in_process and len(self._processes) >= slots):
+            waits = busy & self._waits_for(job)
+            if job.state is not JobState.QUEUED or waits or (in_process and len(self._processes) >= slots):
                 continue
             busy |= lanes
             self._start(job.id, in_process)
@@ -224,14 +225,16 @@ class Queue:
         return self._places.get(job.action, "worker")
 
     def _lanes(self, job: Job) -> set[Lane]:
-        """That of what it acts on; a deployment has that of its model too: two of one model don't load side by side.
+        """That of what it acts on: two deployments of one environment wait for each other, but no rollback waits for a
+        deployment, whose canary it may be to end."""
+        in_thread = self._place(job) == "worker"
+        lane = "" if in_thread and job.action != "rollback" else job.action
+        return {(lane, job.subject)}
 
-        A rollback waits for no other environment.
-        """
-        lanes = {(job.action if self._place(job) == "process" else "", job.subject)}
-        if job.action == "deploy":
-            lanes.add(("model", str(job.request.get("model_ref", "")).partition(":")[0].partition("@")[0]))
-        return lanes
+    def _waits_for(self, job: Job) -> set[Lane]:
+        """Its own lanes; and a deployment waits for a rollback, which it must not overtake."""
+        lanes = self._lanes(job)
+        return lanes | {("rollback", job.subject)} if ("", job.subject) in lanes else lanes
 
     def _log(self, job: Job) -> Path:
         return self.workspace.logs_dir / str(job.id) / "job.log"

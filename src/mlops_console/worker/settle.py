@@ -110,7 +110,9 @@ def _deployed(tx: Connection, job: Job) -> dict[str, Any]:
     revision = deployments.revision_of_job(tx, job.id)
     if revision is None:
         return {}
-    return {"model": revision.model, "version": revision.version, "revision": revision.revision}
+    found = {"model": revision.model, "version": revision.version, "revision": revision.revision}
+    gates = deployments.gate_results(tx, revision.environment, revision.revision)
+    return {**found, "gates": [[gate.gate, gate.passed, gate.figure] for gate in gates]} if gates else found
 
 
 _RUN_STATUS = {

@@ -14,7 +14,7 @@ from mlops_console._version import __version__
 SOCKET = "commands.sock"  # in `.mlops/`
 # The others wait for a terminal, or start what outlives them.
 WARM = {"status", "train", "sweep", "deploy", "rollback", "history", "run", "experiment", "model", "dataset", "drift"}
-WARM |= {"job", "trigger", "ledger"}
+WARM |= {"feedback", "job", "trigger", "ledger", "approve", "promote", "abort", "freeze", "unfreeze", "token", "why"}
 
 
 def identity() -> str:

@@ -60,6 +60,7 @@ CREATE TABLE approvals (
 ) STRICT, WITHOUT ROWID;
 
 -- `epoch` counts the changes that server processes follow; each of them writes the one that it has followed.
+ALTER TABLE environments ADD COLUMN target TEXT NOT NULL DEFAULT ''; -- its commands as JSON; '' is our own servers
 ALTER TABLE environments ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE environments ADD COLUMN candidate INTEGER;
 ALTER TABLE environments ADD COLUMN share REAL NOT NULL DEFAULT 0;
@@ -87,6 +88,9 @@ CREATE TABLE server_processes (
 INSERT INTO server_processes (environment, slot, pid, process_started, boot_id, process_host, health, heartbeat_at)
 SELECT name, 0, pid, process_started, boot_id, process_host, 'starting', coalesce(heartbeat_at, 0) FROM environments
 WHERE pid IS NOT NULL AND process_started IS NOT NULL AND boot_id IS NOT NULL AND process_host IS NOT NULL;
+UPDATE environments SET candidate = (SELECT v.revision FROM revisions v WHERE v.environment = name
+    AND v.revision = desired AND v.state = 'loading');
+ALTER TABLE environments DROP COLUMN desired;
 ALTER TABLE environments DROP COLUMN observed;
 ALTER TABLE environments DROP COLUMN health;
 ALTER TABLE environments DROP COLUMN pid;

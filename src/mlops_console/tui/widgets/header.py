@@ -118,7 +118,7 @@ class Header(Reader):
             count = len(status.alerts)
             parts.append((2, styled(f"{glyphs.ALERT} {count} alert{'s' * (count != 1)}", "warn")))
         environment = status.environment
-        shown = environment and (environment.live or environment.desired)
+        shown = environment and (environment.live or environment.candidate)
         if environment and shown:
             health = glyphs.state(environment.health)
             live = line(f"{environment.name} ", (shown.model_ref, "strong"), (f" {health.glyph}", health.style))
@@ -134,7 +134,9 @@ def read_status(workspace: "Workspace") -> StatusLoaded:
         worker = jobs.worker(db)
         open_jobs = len(jobs.open_jobs(db))
         found = tuple(alerts.open_alerts(db))
-        environments = [environment for environment in deployments.environments(db) if environment.desired]
+        environments = [
+            environment for environment in deployments.environments(db) if environment.live or environment.candidate
+        ]
     alive = worker is not None and identity.process_state(worker.process) != "dead"
     return StatusLoaded(
         worker="working" if alive and open_jobs else "idle" if alive else "off",

@@ -6,13 +6,12 @@ from rich.cells import cell_len
 from textual import events
 
 from mlops_console.core.text import safe_line
-from mlops_console.tui.screens.overview.cards import card_line, card_rows
+from mlops_console.tui.screens.overview.cards import card_height, card_line, card_rows
 from mlops_console.tui.screens.overview.reading import Card
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, beside, fit_row
 
 _GAP = 3
 _LEAST = 36
-_CARD_HEIGHT = 6
 
 
 class Cards(Painted):
@@ -47,10 +46,10 @@ class Cards(Painted):
         self._fit()
 
     def _fit(self) -> None:
-        """Cards, if a third of the terminal holds them all; else a line each, if a quarter does."""
+        """Cards, if two fifths of the terminal hold them all; else a line each, if a quarter does."""
         count, screen = len(self.cards), self.app.size.height
-        cards = -(-count // _per_row(count, self.size.width)) * _CARD_HEIGHT if count else 1
-        height = cards if cards <= max(screen // 3, 1) else min(count, max(screen // 4, 1))
+        cards = _height(self.cards, self.size.width) if count else 1
+        height = cards if cards <= max(screen * 2 // 5, 1) else min(count, max(screen // 4, 1))
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
 
@@ -60,7 +59,7 @@ class Cards(Painted):
         if not self.cards:
             text = "No environment yet: add [environments.production] to mlops.toml."
             rows = [fit_row([Ink(text, "muted")], width)]
-        elif height < _CARD_HEIGHT * -(-len(self.cards) // _per_row(len(self.cards), width)):
+        elif height < _height(self.cards, width):
             rows = self._lines(width, height)
         else:
             rows = self._card_lines(width)
@@ -94,6 +93,12 @@ class Cards(Painted):
                 used += _GAP + each
             rows += [fit_row(row, width) for row in line]
         return rows
+
+
+def _height(cards: tuple[Card, ...], width: int) -> int:
+    """Of all cards, in rows of as many as fit beside each other."""
+    a_row = _per_row(len(cards), width)
+    return sum(max(map(card_height, cards[at : at + a_row])) for at in range(0, len(cards), a_row))
 
 
 def _per_row(count: int, width: int) -> int:

@@ -6,23 +6,28 @@ from typing import Any
 
 from textual.app import ComposeResult
 
-from mlops_console.core.deployments import Revision
-from mlops_console.core.plans import GateResult
+from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.tui.screens.deployments import rows as tell
+from mlops_console.tui.screens.deployments.canary_facts import canary_facts
 from mlops_console.tui.screens.deployments.cards import Cards
 from mlops_console.tui.screens.deployments.reading import (
     Deployments,
     DeploymentsRead,
-    GatesRead,
+    Life,
+    LifeRead,
+    Standing,
+    StandingRead,
     read_deployments,
-    read_gates,
+    read_life,
+    read_standing,
 )
+from mlops_console.tui.screens.deployments.timeline import TimelinePane
 from mlops_console.tui.screens.list_view import ListView
 from mlops_console.tui.screens.overview.reading import Card
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.detail import DetailPane, Pane
-from mlops_console.tui.widgets.facts import Facts
-from mlops_console.tui.widgets.rows import Row
+from mlops_console.tui.widgets.facts import Fact, Facts
+from mlops_console.tui.widgets.rows import Column, Row
 
 _READ_EVERY = 5  # seconds; served requests are no change of the store, so nothing announces them
 
@@ -41,9 +46,10 @@ class DeploymentsView(ListView):
     def __init__(self) -> None:
         super().__init__()
         self.cards = Cards()
-        self._deployments = Deployments((), {}, False)
+        self._deployments = Deployments((), {}, False, {})
         self._told: Sequence[Row] | None = None
-        self._gates: dict[tuple[str, int], tuple[GateResult, ...]] = {}
+        self._life: tuple[Revision, Life] | None = None
+        self._standing: tuple[Revision, Standing] | None = None
         self._ticks = 0
 
     def compose(self) -> ComposeResult:
@@ -51,7 +57,12 @@ class DeploymentsView(ListView):
         yield from super().compose()
 
     def make_detail(self) -> DetailPane:
-        return DetailPane(Pane("revision", "Revision", Facts), Pane("server", "Server", Facts))
+        return DetailPane(
+            Pane("revision", "Revision", Facts),
+            Pane("timeline", "Timeline", TimelinePane),
+            Pane("canary", "Canary", Facts),
+            Pane("server", "Server", Facts),
+        )
 
     def reload(self, topics: frozenset[str]) -> None:
         self.read("deployments", read_deployments)
@@ -75,12 +86,18 @@ class DeploymentsView(ListView):
         self._tell()
         self.show_detail()
 
+    @property
+    def _history(self) -> tuple[Revision, ...]:
+        return self._deployments.history.get(self.cards.selected, ())
+
     def _tell(self) -> None:
-        history = self._deployments.history.get(self.cards.selected, ())
-        rows = tell.revision_rows(history, time.time())
+        rows = tell.revision_rows(self._history, self._deployments.given, time.time())
         if rows != self._told:
             self._told = rows
             self.show_rows(rows)
+
+    def columns(self) -> Sequence[Column]:
+        return tell.columns(self._history)
 
     @property
     def list_title(self) -> str:
@@ -116,8 +133,7 @@ class DeploymentsView(ListView):
     @property
     def selected(self) -> Revision | None:
         row = self.grid.row
-        history = self._deployments.history.get(self.cards.selected, ())
-        return next((revision for revision in history if row and str(revision.revision) == row.key), None)
+        return next((revision for revision in self._history if row and str(revision.revision) == row.key), None)
 
     # Details
 
@@ -128,29 +144,49 @@ class DeploymentsView(ListView):
         self.show_detail()
 
     def show_detail(self) -> None:
-        """Give the tab that is looked at what it shows."""
-        revision, card, detail = self.selected, self.card, self.detail
-        if detail is None or not isinstance(detail.widget, Facts):
-            return
-        now = time.time()
-        if detail.active == "server":
-            detail.show_title(card.environment.name if card else "")
-            detail.widget.show(tell.server_facts(card.environment, now) if card else ())
-        elif revision is None:
-            detail.show_title("")
-            detail.widget.show(())
-        else:
-            key = (revision.environment, revision.revision)
-            if key not in self._gates:
-                self.read("gates", lambda workspace: read_gates(workspace, *key))
-            detail.show_title(f"{revision.environment} r{revision.revision}")
-            detail.widget.show(tell.revision_facts(revision, self._gates.get(key), now))
+        """Read what the tab that is looked at needs, and draw what is known of it."""
+        revision, detail = self.selected, self.detail
+        if detail is not None and self.split.detail_visible and revision is not None:
+            if detail.active in ("revision", "canary"):
+                self.read("life", lambda workspace: read_life(workspace, revision))
+            if detail.active == "canary" and revision.state is RevisionState.CANARY:
+                self.read("standing", lambda workspace: read_standing(workspace, revision))
+        self._draw_detail()
 
-    def on_gates_read(self, event: GatesRead) -> None:
+    def _draw_detail(self) -> None:
+        revision, card, detail = self.selected, self.card, self.detail
+        if detail is None or detail.widget is None:
+            return
+        about_revision = detail.active in ("revision", "canary") and revision is not None
+        name = f"{revision.environment} r{revision.revision}" if revision and about_revision else self.cards.selected
+        detail.show_title(name)
+        widget, now = detail.widget, time.time()
+        if isinstance(widget, TimelinePane):
+            widget.show(self._history, revision.revision if revision else None)
+        elif isinstance(widget, Facts):
+            if detail.active == "server":
+                widget.show(tell.server_facts(card, now) if card else ())
+            elif revision is None:
+                widget.show(())
+            else:
+                life = self._life[1] if self._life and _same(self._life[0], revision) else None
+                widget.show(self._facts(revision, life, now))
+
+    def _facts(self, revision: Revision, life: Life | None, now: float) -> Sequence[Fact]:
+        if self.detail is None or self.detail.active == "revision":
+            return tell.revision_facts(revision, life, now)
+        standing = self._standing[1] if self._standing and _same(self._standing[0], revision) else None
+        return canary_facts(revision, life.changes if life else (), standing, now)
+
+    def on_life_read(self, event: LifeRead) -> None:
         event.stop()
-        self._gates[event.environment, event.revision] = event.gates
-        if event.gates:
-            self.show_detail()
+        self._life = event.revision, event.life
+        self._draw_detail()
+
+    def on_standing_read(self, event: StandingRead) -> None:
+        event.stop()
+        self._standing = (event.revision, event.standing) if event.standing else None
+        self._draw_detail()
 
     # For the commands of the console
 
@@ -168,6 +204,7 @@ class DeploymentsView(ListView):
             model=card.environment.model,
             environment=name,
             revision=back,
+            chosen=revision,
         )
 
     @property
@@ -175,3 +212,7 @@ class DeploymentsView(ListView):
         revision = self.selected
         inside = f" ▸ r{revision.revision}" if revision and self.split.opened else ""
         return f"{self.cards.selected}{inside}"
+
+
+def _same(one: Revision, other: Revision) -> bool:
+    return (one.environment, one.revision) == (other.environment, other.revision)

@@ -27,6 +27,7 @@ class PlanDialog(Dialog[Plan]):
         Binding("y", "confirm", "Do it", show=False),
         Binding("enter", "cancel", "Leave", show=False),
         Binding("e", "explain", "Reason", show=False),
+        Binding("B", "break_glass", "Break the glass", show=False),
         Binding("Y", "copy", "Copy command", show=False),
         Binding("j,down", "scroll(1)", "Down", show=False),
         Binding("k,up", "scroll(-1)", "Up", show=False),
@@ -34,16 +35,26 @@ class PlanDialog(Dialog[Plan]):
     DEFAULT_CSS = """
     PlanDialog VerticalScroll { height: auto; max-height: 100%; scrollbar-size: 1 1; }
     PlanDialog Static { height: auto; padding: 1 0; }
+    PlanDialog.-glass > Vertical { border: heavy $bad; border-title-color: $bad; }
     """
 
-    def __init__(self, doing: str, make: Callable[[], Plan], explain: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        doing: str,
+        make: Callable[[], Plan],
+        explain: Callable[[str], None] | None = None,
+        reason: str = "",
+        glass: Callable[[str], None] | None = None,
+    ) -> None:
         """`make` is called in a thread; `doing` says meanwhile what is being planned. `explain` takes the reason that
-        somebody gives, after which the plan is made anew; None where an action takes no reason.
+        somebody gives, after which the plan is made anew; None where an action takes no reason. `reason` is the one
+        that was given before. `glass` likewise takes why a refusal is to be passed by.
         """
         super().__init__(doing, [_LEAVE])
         self._make = make
         self._explain = explain
-        self._reason = ""
+        self._glass = glass
+        self._reason = reason
         self._doing = doing
         self._plan: Plan | None = None
         self._text = Static(styled(f"Planning: {doing}…", "muted"))
@@ -65,7 +76,8 @@ class PlanDialog(Dialog[Plan]):
         self._text.update(plan_text(plan, self._reason))
         rest = [_LEAVE, ("Y", "copy command")]
         reason = [("e", "reason")] if self._explain else []
-        self.show_keys(rest if plan.refused else [("y", "do it"), *reason, *rest])
+        glass = [("B", "break the glass")] if self._can_break(plan) else []
+        self.show_keys([*glass, *rest] if plan.refused else [("y", "do it"), *reason, *rest])
 
     def action_confirm(self) -> None:
         if self._plan is None:
@@ -86,6 +98,23 @@ class PlanDialog(Dialog[Plan]):
         self._reason = reason.strip()
         self._explain(self._reason)
         self._plan = None  # nothing can be confirmed but what is shown
+        self.run_worker(self._prepare(), name="plan", exit_on_error=False)
+
+    def _can_break(self, plan: Plan | None) -> bool:
+        return self._glass is not None and plan is not None and plan.refused is not None
+
+    def action_break_glass(self) -> None:
+        if self._can_break(self._plan):
+            why = "Why must it pass by its gates, approvals and a freeze? The ledger marks it for ever."
+            self.app.push_screen(Prompt("Break the glass", why), self._broken)
+
+    def _broken(self, why: str | None) -> None:
+        if self._glass is None or not (why or "").strip():
+            return
+        self._glass((why or "").strip())
+        self._glass = None  # it is broken only once
+        self._plan = None
+        self.add_class("-glass")
         self.run_worker(self._prepare(), name="plan", exit_on_error=False)
 
     def action_copy(self) -> None:

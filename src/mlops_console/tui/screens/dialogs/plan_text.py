@@ -8,6 +8,7 @@ from mlops_console.core.plans import Change, Difference, GateResult, Plan, Step
 from mlops_console.core.text import number, param, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.paint import line, styled, told
+from mlops_console.tui.screens.dialogs.replay_text import replay_text
 from mlops_console.tui.widgets.fit import cut
 
 _MOST = 40  # cells of a name or a value
@@ -22,6 +23,7 @@ def plan_text(plan: Plan, reason: str = "") -> Content:
         _differences("Metrics", plan.metrics),
         _differences("Params", plan.params),
         _gates(plan.gates),
+        replay_text(plan.replay) if plan.replay else None,
         Content("\n").join(line(("· ", "muted"), note) for note in plan.notes) if plan.notes else None,
         line(("reason  ", "muted"), (safe_line(reason, 500), "strong")) if reason else None,
         line(("$ ", "muted"), (plan.command, "accent")) if plan.command else None,

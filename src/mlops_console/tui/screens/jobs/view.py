@@ -35,11 +35,12 @@ class JobsLoaded(Message, bubble=False):
 
 @dataclass
 class JobDetailLoaded(Message, bubble=False):
-    """`run` and `stages` are those that the job made."""
+    """`run` and `stages` are those that the job made, `log` what a person wants to see of it."""
 
     job: Job
     run: Run | None
     stages: tuple[StageRun, ...]
+    log: Path | None
 
 
 class JobsView(ListView):
@@ -156,8 +157,7 @@ class JobsView(ListView):
         if isinstance(facts, Facts):
             facts.show(job_facts(loaded))
         if isinstance(log, LogView):
-            path = chosen_log(loaded.stages)
-            log.follow(path, _no_log(loaded.job, path))
+            log.follow(loaded.log, _no_log(loaded.job, loaded.log))
 
 
 def _no_log(job: Job, path: Path | None) -> str:
@@ -237,8 +237,13 @@ def read_jobs(workspace: "Workspace") -> JobsLoaded:
 
 def read_detail(workspace: "Workspace", job_id: int) -> JobDetailLoaded:
     """In a thread."""
-    from mlops_console.store import jobs, runs, stages
+    from mlops_console.store import deployments, jobs, runs, stages
+    from mlops_console.store.logs import target_log
 
     with workspace.store.read() as db:
         run = runs.of_job(db, job_id)
-        return JobDetailLoaded(jobs.get(db, job_id), run, tuple(stages.listing(db, run.id)) if run else ())
+        made = tuple(stages.listing(db, run.id)) if run else ()
+        revision = deployments.revision_of_job(db, job_id)
+        environment = deployments.environment(db, revision.environment) if revision else None
+        log = target_log(job_id) if environment and environment.target else chosen_log(made)
+        return JobDetailLoaded(jobs.get(db, job_id), run, made, log)

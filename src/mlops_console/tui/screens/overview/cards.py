@@ -1,33 +1,42 @@
-"""One environment as a card: what is live, since when, by whom, its health, traffic and drift."""
+"""One environment as a card: what is live, since when, by whom, its health, traffic and drift, and what is coming."""
 
-from mlops_console.core.deployments import Revision, RevisionState
+from mlops_console.core.deployments import Environment, Revision, RevisionState
 from mlops_console.core.drift import DriftReport
-from mlops_console.core.text import age, safe_line
+from mlops_console.core.text import age, duration, latency, safe_line
+from mlops_console.core.traffic import Traffic
 from mlops_console.tui import glyphs
 from mlops_console.tui.screens.overview.reading import TREND_MINUTES, Card
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, split_row
 from mlops_console.tui.widgets.sparkline import sparkline
 
-_UNSETTLED = (RevisionState.LOADING, RevisionState.WAITING, RevisionState.FAILED)
+_NOTES = 3  # lines at most for what is special
+_PLAIN = 6  # lines of a card with nothing special
+_UNDONE = (RevisionState.FAILED, RevisionState.ABORTED, RevisionState.PLANNED)
+
+
+def card_height(card: Card) -> int:
+    """How many rows `card_rows` gives."""
+    return _PLAIN + len(_notes(card, 0.0))
 
 
 def card_rows(card: Card, selected: bool, has_models: bool, now: float, width: int) -> list[Row]:
-    """Six rows of `width` cells; the selected card is the one that keys act on."""
+    """Rows of `width` cells; the selected card is the one that keys act on."""
     bar = Ink("▌ " if selected else "│ ", "accent" if selected else "axis")
-    lines = _live(card, now, width - 2) if card.live else _nothing_live(card, has_models)
+    lines = _live(card, card.live, now, width - 2) if card.live else _nothing_live(card, has_models, now)
     return [_title(card, selected, width), *(fit_row([bar, *line], width) for line in lines)]
 
 
 def card_line(card: Card, selected: bool, names: int, now: float, width: int) -> Row:
-    """The same in one row: name (in `names` cells), what is live, health, and drift where there is any."""
+    """The same in one row: name (in `names` cells), what is live, health, and what matters most besides."""
     health = glyphs.state(card.environment.health)
     inks = [
         Ink("▌ " if selected else "│ ", "accent" if selected else "axis"),
         Ink(fit(safe_line(card.environment.name), names), "strong" if selected else "text"),
     ]
-    change = _change(card)
+    frozen = [Ink(f"  {glyphs.FROZEN.text}", glyphs.FROZEN.style)] if card.environment.freeze else []
+    notes = _coming_notes(card, now)
     if card.live is None:
-        return fit_row([*inks, Ink("  "), *(change or [Ink("nothing is deployed", "muted")])], width)
+        return fit_row([*inks, Ink("  "), *(notes[0] if notes else [Ink("nothing is deployed", "muted")])], width)
     inks += [
         Ink(f"  {safe_line(card.live.model_ref)} r{card.live.revision} "),
         Ink(f" {health.text} ", health.style),
@@ -35,34 +44,42 @@ def card_line(card: Card, selected: bool, names: int, now: float, width: int) ->
     if card.report is not None:
         drifted = glyphs.state(card.report.verdict)
         inks.append(Ink(f" {drifted.text}", drifted.style))
-    if change:
-        return fit_row([*inks, Ink("  "), *change], width)
-    return fit_row([*inks, Ink(f"  {card.per_minute:,}/min  {age(card.live.live_at, now)}", "muted")], width)
+    if notes:
+        return fit_row([*inks, *frozen, Ink("  "), *notes[0]], width)
+    return fit_row([*inks, *frozen, Ink(f"  {_rate(card)}  "), Ink(age(card.live.live_at, now), "muted")], width)
 
 
 def _title(card: Card, selected: bool, width: int) -> Row:
     health = glyphs.state(card.environment.health)
     name = safe_line(card.environment.name)
     left = [Ink(f"{name} ", "strong"), Ink("─" * width, "axis")]
-    row = split_row(left, [Ink(f" {health.text}", health.style)], width)
+    row = split_row(left, [Ink(f" {health.text}{_how_many(card.environment)}", health.style)], width)
     return tuple(Ink(ink.text.replace("…", "─") if ink.role == "axis" else ink.text, ink.role) for ink in row)
 
 
-def _live(card: Card, now: float, width: int) -> list[list[Ink]]:
-    live = card.live
-    if live is None:
-        raise AssertionError("a card of something live")
+def _how_many(environment: Environment) -> str:
+    """Of several processes, how many are ready."""
+    wanted = max(environment.settings.workers, len(environment.processes))
+    return f" {len(environment.ready)} of {wanted}" if wanted > 1 and environment.processes else ""
+
+
+def _live(card: Card, live: Revision, now: float, width: int) -> list[list[Ink]]:
     restored = f" to {live.restores}" if live.restores else ""
+    glass = [Ink(f"  {glyphs.GLASS.text}", glyphs.GLASS.style)] if live.break_glass is not None else []
+    form = [Ink(f"  {card.form[0]}", "muted")] if card.form else []
     since = live.live_at or live.created_at
     return [
         [
             Ink(safe_line(live.model_ref), "strong"),
             Ink(f"  revision {live.revision}", "text"),
+            *glass,
             Ink(f"  {safe_line(live.kind)}{restored}", "muted"),
+            *form,
         ],
         [Ink("since "), Ink(age(since, now)), Ink(f" by {safe_line(live.actor)}", "muted"), *_reason(live)],
-        _server(card),
+        *_notes(card, now),
         _traffic(card, width),
+        _speed(card),
         _drift(card.report, now),
     ]
 
@@ -71,32 +88,90 @@ def _reason(live: Revision) -> list[Ink]:
     return [Ink(f": {safe_line(live.reason)}", "muted")] if live.reason else []
 
 
-def _server(card: Card) -> list[Ink]:
-    if change := _change(card):
-        return change
-    environment = card.environment
-    if environment.error:
-        return [Ink(safe_line(environment.error, 300), "bad")]
-    return [Ink(environment.url, "muted")]
+# What is special
 
 
-def _change(card: Card) -> list[Ink]:
-    """The newest revision where it is not the live one: it loads, waits or has failed; else nothing."""
+def _notes(card: Card, now: float) -> list[list[Ink]]:
+    """What a person should know of besides what is live."""
+    freeze, notes = card.environment.freeze, []
+    if freeze is not None:
+        what = Ink(f"{glyphs.FROZEN.text} ", glyphs.FROZEN.style)
+        notes.append([what, Ink(f"by {safe_line(freeze.actor)}: {safe_line(freeze.reason, 300)}", "muted")])
+    return [*notes, *_coming_notes(card, now)][:_NOTES]
+
+
+def _coming_notes(card: Card, now: float) -> list[list[Ink]]:
+    """What is on its way, what waits, and what has failed."""
+    environment, notes = card.environment, []
+    if environment.candidate is not None:
+        notes += _coming(card, environment.candidate, now)
+    for waiting in card.waiting:
+        count = f"  {waiting.given}/{waiting.revision.approvals}  "
+        notes.append([*_told(waiting.revision), Ink(count), Ink("A", "accent"), Ink(" approve", "muted")])
     newest = card.newest
-    if newest is None or newest.state not in _UNSETTLED:
-        return []
-    state = glyphs.state(newest.state)
-    told = [Ink(f"{state.text} ", state.style), Ink(f"{safe_line(newest.model_ref)} r{newest.revision}")]
-    return [*told, Ink(f": {safe_line(newest.error, 300)}", "muted")] if newest.error else told
+    if newest is not None and newest.state in _UNDONE and environment.candidate is None:
+        why = [Ink(f": {safe_line(newest.error, 300)}", "muted")] if newest.error else []
+        notes.append([*_told(newest), *why])
+    elif environment.error:
+        notes.append([Ink(safe_line(environment.error, 300), "bad")])
+    return notes
+
+
+def _told(revision: Revision) -> list[Ink]:
+    state = glyphs.revision_state(revision)
+    return [Ink(f"{state.text} ", state.style), Ink(f"{safe_line(revision.model_ref)} r{revision.revision}")]
+
+
+def _coming(card: Card, candidate: Revision, now: float) -> list[list[Ink]]:
+    """The candidate's state, and how a canary stands."""
+    if card.canary is None:
+        return [_told(candidate)]
+    plan = candidate.rollout
+    held = max(min(now - (candidate.step_at or now), plan.hold), 0.0)
+    seen, live = card.canary.canary, card.canary.live
+    wants = f"/{plan.min_requests}" if seen.requests < plan.min_requests else ""
+    return [
+        [*_told(candidate), Ink(f" {duration(held)}/{duration(plan.hold)}", "muted")],
+        [
+            Ink(f"{seen.requests:,}{wants} req {errors(seen)} err {latency(seen.quantile(0.5))}"),
+            Ink(f" live {errors(live)} {latency(live.quantile(0.5))}", "muted"),
+        ],
+    ]
+
+
+# Figures
+
+
+def errors(traffic: Traffic) -> str:
+    """The share of answers that were errors; "–" without any."""
+    return f"{traffic.error_rate:.1%}" if traffic.requests else "–"
+
+
+def _rate(card: Card) -> str:
+    if card.recent is None:
+        return "– req/s"
+    rate = card.recent.per_second
+    return f"{rate:,.0f} req/s" if rate >= 10 else f"{max(rate, 0.1):.1f} req/s"
 
 
 def _traffic(card: Card, width: int) -> list[Ink]:
-    if not card.traffic:
-        return [Ink(f"no traffic in the last {TREND_MINUTES} minutes", "muted")]
-    figure, unit = f"{card.per_minute:,} ", "predictions/min  "
-    room = max(width - len(figure) - len(unit), 0)
+    if not any(card.traffic) and card.recent is None:
+        return [Ink(f"– no traffic in the last {TREND_MINUTES} minutes", "muted")]
+    figure = f"{_rate(card)}  "
+    room = max(width - len(figure), 0)
     line = sparkline(card.traffic[-room:] if room else (), room, low=0)
-    return [Ink(figure), Ink(unit, "muted"), Ink(line, "series-1")]
+    return [Ink(figure), Ink(line, "series-1")]
+
+
+def _speed(card: Card) -> list[Ink]:
+    """Of the last minute."""
+    seen = card.recent.traffic if card.recent else Traffic()
+    failing = "bad" if seen.errors else "text"
+    return [
+        Ink("p50 ", "muted"), Ink(latency(seen.quantile(0.5))),
+        Ink("  p95 ", "muted"), Ink(latency(seen.quantile(0.95))),
+        Ink("  errors ", "muted"), Ink(errors(seen), failing),
+    ]  # fmt: skip
 
 
 def _drift(report: DriftReport | None, now: float) -> list[Ink]:
@@ -113,10 +188,11 @@ def _drift(report: DriftReport | None, now: float) -> list[Ink]:
     return [Ink(state.text, state.style), when, Ink(some)]
 
 
-def _nothing_live(card: Card, has_models: bool) -> list[list[Ink]]:
+def _nothing_live(card: Card, has_models: bool, now: float) -> list[list[Ink]]:
     key, what = ("d", "deploys a version") if has_models else ("t", "trains a model to deploy")
     lines = [
-        _change(card) or [Ink("nothing is deployed", "muted")],
+        *_notes(card, now),
+        [Ink("nothing is deployed", "muted")],
         [Ink(card.environment.url, "muted")],
         [Ink(key, "accent"), Ink(f" {what}", "muted")],
     ]

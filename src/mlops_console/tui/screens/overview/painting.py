@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
@@ -13,17 +14,21 @@ from mlops_console.core.text import age, duration, number, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.glyphs import State
 from mlops_console.tui.screens.overview.cards import card_line, card_rows
-from mlops_console.tui.screens.overview.reading import RATE_SECONDS, Card, Overview, Trend
+from mlops_console.tui.screens.overview.reading import DORA_DAYS, RATE_SECONDS, Card, Overview, Trend
 from mlops_console.tui.widgets.bars import progress_bar
 from mlops_console.tui.widgets.chart_paint import Ink, Row, beside, fit, fit_row, split_row
 from mlops_console.tui.widgets.fit import cut
 from mlops_console.tui.widgets.line_chart import LineData, Series, line_chart_rows
 from mlops_console.tui.widgets.sparkline import sparkline
 
+if TYPE_CHECKING:
+    from mlops_console.core.dora import Dora
+
 _GAP = 3
 _CARD_LEAST = 36
 _WIDE = 130  # from here on the lists stand side by side
 _TALL = 32  # from here on there is room for air
+_ROOMY = 26  # from here on there is room for how well is delivered
 _CHART = 8  # lines that a chart is worth drawing in
 _INDENT = Ink("  ")
 _ALERT_KEYS = {
@@ -31,6 +36,7 @@ _ALERT_KEYS = {
     "server": (("5", "look"), ("r", "rollback")),
     "deploy": (("5", "look"), ("d", "deploy")),
     "job": (("7", "look"),),
+    "approval": (("5", "look"), ("A", "approve"), ("X", "abort")),
 }
 
 
@@ -41,6 +47,8 @@ def overview_rows(overview: Overview, selected: str, now: float, width: int, hei
     rows = [fit_row([], width)] if height >= _TALL else []
     cards = _cards(overview, selected, now, width)
     rows += cards if len(cards) <= height * 0.6 else _card_lines(overview.cards, selected, now, width)
+    if overview.dora is not None and height >= _ROOMY:
+        rows += [*dora_rows(overview.dora, width), fit_row([], width)]
     room = height - len(rows)
     if room > 0:
         rows += _lists(overview, selected, now, width, room)
@@ -55,6 +63,30 @@ def heading(title: str, note: str, width: int) -> Row:
         inks += [Ink(f"{note} ", "muted")]
     used = sum(len(ink.text) for ink in inks)
     return fit_row([*inks, Ink("─" * max(width - used, 0), "axis")], width)
+
+
+def dora_rows(dora: "Dora", width: int) -> list[Row]:
+    """How well an environment is delivered to, in a heading and a line; what does not fit is left out at the
+    right."""
+    figures = [
+        (f"{dora.per_week:.1f}", "a week"),
+        (duration(dora.lead_time), "lead time"),
+        (_rate(dora.change_fail_rate), f"of {dora.changes} changes failed"),
+        (duration(dora.recovery_time), "to recover"),
+        (_rate(dora.rework_rate), "rework"),
+    ]
+    inks: list[Ink] = [_INDENT]
+    for figure, what in figures:
+        more = [Ink(figure, "strong"), Ink(f" {what}   ", "muted")]
+        if sum(cell_len(ink.text) for ink in (*inks, *more)) > width + 3:
+            break
+        inks += more
+    title = f"Deployments to {safe_line(dora.environment)}"
+    return [heading(title, f"{dora.deployments} in {DORA_DAYS} days", width), fit_row(inks, width)]
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
 
 
 def _cards(overview: Overview, selected: str, now: float, width: int) -> list[Row]:
@@ -162,10 +194,16 @@ def _derived(card: Card) -> Iterator[Alert]:
     if newest is not None and newest.state is RevisionState.FAILED:
         text = f"{newest.model_ref} could not be loaded: {newest.error or 'no reason was given'}"
         yield _alert("deploy", Severity.WARNING, card, text)
+    for waiting in card.waiting:
+        revision = waiting.revision
+        people = f"{waiting.lacking} approval{'s' * (waiting.lacking != 1)}"
+        reason = f": {revision.reason}" if revision.reason else ""
+        text = f"r{revision.revision} {revision.model_ref} waits for {people}; {revision.actor} asked for it{reason}"
+        yield _alert("approval", Severity.WARNING, card, text)
 
 
 def _alert(kind: str, severity: Severity, card: Card, message: str) -> Alert:
-    at = card.newest.created_at if kind == "deploy" and card.newest else card.environment.heartbeat_at
+    at = card.newest.created_at if kind != "server" and card.newest else card.environment.heartbeat_at
     return Alert(0, kind, card.environment.name, severity, message, at or 0.0)
 
 

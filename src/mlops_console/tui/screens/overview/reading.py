@@ -16,24 +16,42 @@ from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.jobs import Job
 from mlops_console.core.runs import Run
+from mlops_console.tui.screens.overview.traffic import Recent, recent
 
 if TYPE_CHECKING:
     from mlops_console.core.config import Config
+    from mlops_console.core.dora import Dora
+    from mlops_console.delivery.canary import StepTraffic
     from mlops_console.store.database import Connection
     from mlops_console.store.predictions import PredictionLog
     from mlops_console.store.workspace import Workspace
 
 RATE_SECONDS = 60.0
 TREND_MINUTES = 20
+DORA_DAYS = 90
 _LEAST_SECONDS = 5.0  # over which the rate of the first traffic is reckoned: one row is no storm
 _RUNS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A revision that waits for approvals, and how many it has."""
+
+    revision: Revision
+    given: int
+
+    @property
+    def lacking(self) -> int:
+        return max(self.revision.approvals - self.given, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """One environment. `traffic` is the rows a minute that were answered in each of the last ones, oldest first.
 
-    In the first minute of all, that is the rate of the seconds that have passed since the first row.
+    In the first minute of all, that is the rate of the seconds that have passed since the first row. `recent` is what
+    the server processes say of the last minute; `waiting` is newest first; `canary` what the present step of the
+    candidate has seen; `form` the one of the live version that is served, and why.
     """
 
     environment: Environment
@@ -41,6 +59,10 @@ class Card:
     newest: Revision | None
     report: DriftReport | None  # by which what is live stands: its newest tested one
     traffic: tuple[int, ...]
+    recent: Recent | None = None
+    waiting: tuple[Waiting, ...] = ()
+    canary: "StepTraffic | None" = None
+    form: tuple[str, str] | None = None
 
     @property
     def per_minute(self) -> int:
@@ -69,6 +91,12 @@ class Overview:
     pipelines: tuple[str, ...] = ()
     config_problem: str = ""  # what is wrong with mlops.toml
     read_only: bool = False
+    dora: "Dora | None" = None  # of the selected environment
+
+
+@dataclass
+class DoraRead(Message, bubble=False):
+    dora: "Dora"
 
 
 @dataclass
@@ -109,6 +137,15 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
     return OverviewRead(overview)
 
 
+def read_dora(workspace: "Workspace", environment: str) -> DoraRead:
+    """How well an environment was delivered to lately. It asks git when commits were made."""
+    from mlops_console.delivery.dora import dora
+
+    now = time.time()
+    with workspace.store.read() as db:
+        return DoraRead(dora(db, environment, now - DORA_DAYS * 86_400.0, now, workspace.root))
+
+
 def read_cards(db: "Connection", config: "Config | None", traffic: "PredictionLog") -> tuple[Card, ...]:
     """A card for every environment."""
     return tuple(_card(db, environment, traffic) for environment in _environments(db, config))
@@ -127,12 +164,25 @@ def _environments(db: "Connection", config: "Config | None") -> list[Environment
 
 
 def _card(db: "Connection", environment: Environment, log: "PredictionLog") -> Card:
-    from mlops_console.store import deployments, drift
+    from mlops_console.core.models import served_form
+    from mlops_console.delivery.canary import gather
+    from mlops_console.store import compiled, deployments, drift
 
     history = deployments.revisions(db, environment.name, limit=50)
-    live = next((revision for revision in history if revision.state is RevisionState.LIVE), None)
-    report = drift.standing(db, environment.name, live.revision) if live else None
-    return Card(environment, live, history[0] if history else None, report, _traffic(log, environment.name))
+    live, candidate = environment.live, environment.candidate
+    waiting = [revision for revision in history if revision.state is RevisionState.WAITING]
+    is_canary = candidate is not None and candidate.state is RevisionState.CANARY
+    return Card(
+        environment,
+        live,
+        history[0] if history else None,
+        drift.standing(db, environment.name, live.revision) if live else None,
+        _traffic(log, environment.name),
+        recent(environment),
+        tuple(Waiting(r, len(deployments.approvals(db, environment.name, r.revision))) for r in waiting),
+        gather(environment, candidate) if candidate is not None and is_canary else None,
+        served_form(compiled.get(db, live.model, live.version)) if live else None,
+    )
 
 
 def _traffic(log: "PredictionLog", environment: str) -> tuple[int, ...]:

@@ -12,15 +12,17 @@ from textual.message import Message
 
 from mlops_console.tui import commands
 from mlops_console.tui.screens.overview.painting import overview_rows
-from mlops_console.tui.screens.overview.reading import Overview, OverviewRead, read_overview
+from mlops_console.tui.screens.overview.reading import Card, DoraRead, Overview, OverviewRead, read_dora, read_overview
 from mlops_console.tui.screens.view import View
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows
 
 if TYPE_CHECKING:
+    from mlops_console.core.dora import Dora
     from mlops_console.tui.app import ConsoleApp
 
 _TRAFFIC_EVERY = 5  # seconds; served requests are no change of the store, so nothing announces them
+_DORA_EVERY = 600  # seconds; the period that it is of goes on
 
 
 class Board(Painted, can_focus=True):
@@ -38,6 +40,7 @@ class Board(Painted, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self.overview: Overview | None = None
+        self.dora: dict[str, Dora] = {}
         self.selected = ""
 
     def show(self, overview: Overview) -> None:
@@ -59,7 +62,7 @@ class Board(Painted, can_focus=True):
     def rows(self, width: int, height: int) -> tuple[Row, ...]:
         if self.overview is None:
             return message_rows("Reading…", width, height)
-        overview = replace(self.overview, read_only=self.console.read_only)
+        overview = replace(self.overview, read_only=self.console.read_only, dora=self.dora.get(self.selected))
         inner = overview_rows(overview, self.selected, time.time(), max(width - 2, 0), height)
         return tuple(_padded(row) for row in inner) if inner else message_rows("", width, height)
 
@@ -115,6 +118,7 @@ class OverviewView(View):
         super().__init__()
         self.board = Board()
         self._ticks = 0
+        self._reckoned: object = None  # what the last reckoning of how well is delivered was of
 
     def compose(self) -> ComposeResult:
         yield self.board
@@ -124,6 +128,8 @@ class OverviewView(View):
 
     def tick(self) -> None:
         self._ticks += 1
+        if self._ticks % _DORA_EVERY == 0:
+            self._reckoned = None
         overview = self.board.overview
         if overview and self._ticks % _TRAFFIC_EVERY == 0 and any(card.live for card in overview.cards):
             self.read("overview", read_overview)
@@ -135,10 +141,33 @@ class OverviewView(View):
     def on_overview_read(self, event: OverviewRead) -> None:
         event.stop()
         self.board.show(event.overview)
+        self._reckon()
+
+    def on_dora_read(self, event: DoraRead) -> None:
+        event.stop()
+        self.board.dora[event.dora.environment] = event.dora
+        self.board.repaint()
 
     def on_board_moved(self, event: Board.Moved) -> None:
         event.stop()
         self.place_changed()
+        self._reckon()
+
+    def _reckon(self) -> None:
+        """Read how well the selected environment is delivered to, if that can be different by now."""
+        card = self._card
+        if card is None or card.newest is None:
+            return
+        name, newest = card.environment.name, card.newest
+        reckoned = (name, newest.revision, newest.state, card.live and card.live.revision)
+        if reckoned != self._reckoned:
+            self._reckoned = reckoned
+            self.read("dora", lambda workspace: read_dora(workspace, name))
+
+    @property
+    def _card(self) -> Card | None:
+        cards = self.board.overview.cards if self.board.overview else ()
+        return next((card for card in cards if card.environment.name == self.board.selected), None)
 
     async def on_board_opened(self, event: Board.Opened) -> None:
         event.stop()
@@ -158,7 +187,7 @@ class OverviewView(View):
         overview = self.board.overview
         if overview is None:
             return NOTHING
-        card = next((c for c in overview.cards if c.environment.name == self.board.selected), None)
+        card = self._card
         job = overview.jobs[0].id if len(overview.jobs) == 1 else None
         if card is None:
             return Selection(command="mlops-console status", job_id=job)

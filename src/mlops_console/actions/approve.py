@@ -1,0 +1,62 @@
+"""Approve a deployment that waits for it. With the last approval that it needs it is rolled out."""
+
+import shlex
+from typing import Any
+
+from mlops_console.actions.base import Action, JobContext, Request
+from mlops_console.core.plans import Change, Plan
+from mlops_console.delivery import intervene
+from mlops_console.store import deployments, jobs
+from mlops_console.store.identity import actor
+from mlops_console.store.workspace import Workspace
+
+
+class Approve(Request):
+    """`revision`: by default the newest that waits."""
+
+    environment: str
+    revision: int | None = None
+    reason: str = ""
+
+
+def _plan(workspace: Workspace, request: Approve) -> Plan:
+    with workspace.store.read() as db:
+        revision = intervene.waiting(db, request.environment, request.revision)
+        given = len(deployments.approvals(db, request.environment, revision.revision))
+        gates = deployments.gate_results(db, request.environment, revision.revision)
+        environment = deployments.environment(db, request.environment)
+    command = ["mlops-console", "approve", request.environment, str(revision.revision)]
+    live = environment.live.model_ref if environment and environment.live else ""
+    left = revision.approvals - given - 1
+    note = "It is rolled out at once." if left <= 0 else f"It needs {left} more then."
+    return Plan(
+        "approve",
+        request.environment,
+        f"Approve revision {revision.revision} of {request.environment}: {revision.model_ref}",
+        shlex.join(command + (["--reason", request.reason] if request.reason else [])),
+        changes=(
+            Change("model", live, revision.model_ref),
+            Change("approvals", f"{given} of {revision.approvals}", f"{given + 1} of {revision.approvals}"),
+        ),
+        gates=tuple(gates),
+        notes=(f"Asked for by {revision.actor}" + (f": {revision.reason}" if revision.reason else "."), note),
+        refused=intervene.why_not_approve(revision, actor()),
+        hint=f"'mlops-console history {request.environment}' shows it.",
+        settles={"revision": revision.revision},
+    )
+
+
+def _perform(workspace: Workspace, request: Approve, job: JobContext) -> dict[str, Any]:
+    with workspace.store.write() as tx:
+        revision = intervene.waiting(tx, request.environment, request.revision)
+        is_last = intervene.approve(tx, revision, job.actor, request.reason)
+        queued = None
+        if is_last:
+            what = {"environment": request.environment, "revision": revision.revision}
+            queued = jobs.enqueue(tx, "roll_out", request.environment, what, revision.actor)
+        told = {"revision": revision.revision, "model": revision.model, "version": revision.version}
+        job.record(tx, {**told, "reason": request.reason, "is_last": is_last})
+    return {**told, "job": queued}
+
+
+ACTION = Action("approve", Approve, "caller", _plan, _perform, queues=True)

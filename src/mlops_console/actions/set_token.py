@@ -1,0 +1,55 @@
+"""Make a bearer token for a model server, or revoke one. Only its hash is kept: the token is told once."""
+
+import hashlib
+import secrets
+import shlex
+from typing import Any
+
+from mlops_console.actions.base import Action, JobContext, Request
+from mlops_console.actions.freeze import ensure_known
+from mlops_console.core.names import Name
+from mlops_console.core.plans import Change, Plan
+from mlops_console.store import tokens
+from mlops_console.store.workspace import Workspace
+
+_BYTES = 32
+
+
+class SetToken(Request):
+    """`revoke`: let it in no more."""
+
+    environment: str
+    name: Name
+    revoke: bool = False
+
+
+def _plan(workspace: Workspace, request: SetToken) -> Plan:
+    with workspace.store.read() as db:
+        is_first = not tokens.tokens(db, request.environment)
+    verb = "revoke" if request.revoke else "create"
+    note = f"From then on every request to {request.environment} needs a token."
+    return Plan(
+        "set_token",
+        request.environment,
+        f"{verb.capitalize()} the token {request.name} of {request.environment}",
+        shlex.join(["mlops-console", "token", verb, request.environment, request.name]),
+        changes=(Change(f"token {request.name}", *(("let in", "revoked") if request.revoke else ("", "let in"))),),
+        notes=(note,) if is_first and not request.revoke else (),
+    )
+
+
+def _perform(workspace: Workspace, request: SetToken, job: JobContext) -> dict[str, Any]:
+    token = secrets.token_urlsafe(_BYTES)
+    told = {"environment": request.environment, "name": request.name}
+    with workspace.store.write() as tx:
+        ensure_known(tx, workspace, request.environment)
+        if request.revoke:
+            tokens.revoke(tx, request.environment, request.name)
+        else:
+            digest = hashlib.sha256(token.encode()).hexdigest()
+            tokens.add(tx, request.environment, request.name, digest, job.actor)
+        job.record(tx, {**told, "revoked": request.revoke})
+    return told if request.revoke else {**told, "token": token}
+
+
+ACTION = Action("set_token", SetToken, "caller", _plan, _perform)

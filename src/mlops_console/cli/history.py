@@ -1,0 +1,119 @@
+"""`history`: the revisions of an environment, and what was live when."""
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from mlops_console.cli import record_shapes
+from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
+from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.core import text
+from mlops_console.core.deployments import Approval, Revision
+from mlops_console.core.errors import ConfigError, NotFoundError
+from mlops_console.core.timeline import Span, spans
+from mlops_console.store import deployments
+from mlops_console.store.workspace import Workspace
+
+_CELLS = 40  # of a bar
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("history")(history)
+
+
+def history(
+    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT")],
+    timeline: Annotated[bool, typer.Option("--timeline", help="What was live when, the oldest first.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The revisions of an environment, newest first, with gates and approvals; or what was live when."""
+    found = opened(workspace)
+    with found.store.read() as db:
+        known = deployments.environment(db, environment) is not None
+        revisions = deployments.revisions(db, environment)
+        approvals = {r.revision: deployments.approvals(db, environment, r.revision) for r in revisions}
+        gates = {r.revision: deployments.gate_results(db, environment, r.revision) for r in revisions}
+    if not known:
+        _require_configured(found, environment)
+    if timeline:
+        _show_timeline(environment, spans(revisions, time.time()), as_json=as_json)
+    elif as_json:
+        rows = [record_shapes.admitted(r, gates[r.revision], approvals[r.revision]) for r in revisions]
+        show_json({"revisions": rows})
+    elif not revisions:
+        show(f"Nothing was ever deployed to {environment}: 'mlops-console deploy MODEL:VERSION {environment}' does it.")
+    else:
+        show_table(
+            ("REV", "MODEL", "KIND", "STATE", "BY", "WHEN", "APPROVED BY", "REASON"),
+            [_row(r, approvals[r.revision]) for r in revisions],
+            right=("REV",),
+        )
+
+
+def _row(found: Revision, approvals: Sequence[Approval]) -> tuple[object, ...]:
+    return (
+        found.revision,
+        found.model_ref,
+        found.kind if found.restores is None else f"{found.kind} to {found.restores}",
+        found.state,
+        found.actor,
+        text.clock(found.created_at),
+        _approved(found, approvals),
+        found.error or found.reason,
+    )
+
+
+def _approved(found: Revision, approvals: Sequence[Approval]) -> str:
+    if found.break_glass is not None:
+        return f"⚠ broken glass: {found.break_glass}"
+    names = ", ".join(approval.actor for approval in approvals)
+    if len(approvals) < found.approvals:
+        return f"{len(approvals)} of {found.approvals}" + (f": {names}" if names else "")
+    return names or "–"
+
+
+def _show_timeline(environment: str, found: Sequence[Span], *, as_json: bool) -> None:
+    if as_json:
+        show_json({"environment": environment, "spans": [record_shapes.span(span) for span in found]})
+        return
+    if not found:
+        show(f"Nothing was ever live in {environment}.")
+        return
+    begin, end = found[0].start, found[-1].end
+    show_table(
+        ("FROM", "TO", "FOR", "LIVE", "REV", "BY", ""),
+        [
+            (
+                text.clock(span.start),
+                "now" if span.is_open else text.clock(span.end),
+                text.duration(span.seconds),
+                span.revision.model_ref,
+                span.revision.revision,
+                span.revision.actor,
+                _bar(span, begin, end),
+            )
+            for span in found
+        ],
+        right=("FOR", "REV"),
+    )
+
+
+def _bar(span: Span, begin: float, end: float) -> str:
+    """Where a span lies in all of them; however short, it is seen."""
+    scale = _CELLS / (end - begin) if end > begin else 0.0
+    first = min(int((span.start - begin) * scale), _CELLS - 1)
+    last = max(round((span.end - begin) * scale), first + 1)
+    return " " * first + "━" * (last - first)
+
+
+def _require_configured(workspace: Workspace, environment: str) -> None:
+    try:
+        names = list(workspace.config().environments)
+    except ConfigError:
+        names = []
+    if environment not in names:
+        known = f"Known are: {', '.join(names)}." if names else "mlops.toml names none: add [environments.NAME]."
+        raise NotFoundError(f"There is no environment {environment!r}.", known)

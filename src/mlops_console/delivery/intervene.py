@@ -1,0 +1,103 @@
+"""What a person may do to a deployment that is waiting or under way: approve it, promote it, abort it; and freezing an
+environment."""
+
+import time
+
+from mlops_console.core.deployments import Freeze, Revision, RevisionState
+from mlops_console.core.errors import NotFoundError, RefusedError, UsageError
+from mlops_console.core.text import clock
+from mlops_console.delivery import canary
+from mlops_console.store import deployments, ledger
+from mlops_console.store.database import Connection
+
+_STOPPABLE = frozenset(state for state in RevisionState if not state.is_final and state is not RevisionState.LIVE)
+
+
+def waiting(db: Connection, environment: str, number: int | None) -> Revision:
+    """The revision that waits for approvals: the given one, or the newest.
+
+    Raises:
+        NotFoundError, UsageError: there is none.
+    """
+    return _chosen(db, environment, number, frozenset({RevisionState.WAITING}), "waits for an approval")
+
+
+def in_canary(db: Connection, environment: str) -> Revision:
+    """The revision that is a canary now. Raises NotFoundError, UsageError where there is none."""
+    return _chosen(db, environment, None, frozenset({RevisionState.CANARY}), "is a canary")
+
+
+def stoppable(db: Connection, environment: str, number: int | None) -> Revision:
+    """The revision that is not live yet. Raises NotFoundError, UsageError where there is none."""
+    return _chosen(db, environment, number, _STOPPABLE, "is on its way")
+
+
+def why_not_approve(revision: Revision, actor: str) -> str | None:
+    """Why this person can't approve, as one sentence; None if they can."""
+    where = f"revision {revision.revision} of {revision.environment}"
+    if actor == revision.actor:
+        return f"{actor} asked for {where}: another person has to approve it."
+    if revision.expires_at is not None and time.time() > revision.expires_at:
+        return f"The time to approve {where} was over at {clock(revision.expires_at)}."
+    return None
+
+
+def approve(tx: Connection, revision: Revision, actor: str, reason: str) -> bool:
+    """Add an approval; whether it was the last one that was needed, so that the revision may be rolled out.
+
+    Raises:
+        RefusedError: this person can't approve it.
+    """
+    refused = why_not_approve(revision, actor)
+    if refused is not None:
+        raise RefusedError(refused, f"'mlops-console deploy {revision.model_ref} {revision.environment}' asks anew.")
+    count = deployments.approve(tx, revision.environment, revision.revision, actor, reason)
+    if count < revision.approvals:
+        return False
+    text = (
+        f"approved by {', '.join(a.actor for a in deployments.approvals(tx, revision.environment, revision.revision))}"
+    )
+    return deployments.advance(tx, revision.environment, revision.revision, RevisionState.PLANNED, actor, text)
+
+
+def expire(tx: Connection, now: float) -> None:
+    """End the revisions that have waited for approvals for too long."""
+    for revision in deployments.waiting(tx):
+        if revision.expires_at is not None and now > revision.expires_at:
+            why = f"nobody approved it before {clock(revision.expires_at)}"
+            deployments.advance(tx, revision.environment, revision.revision, RevisionState.ABORTED, "worker", why)
+            told = {"revision": revision.revision, "model": revision.model, "version": revision.version}
+            ledger.append(tx, "worker", "expire", revision.environment, "succeeded", {**told, "reason": why})
+
+
+def promote(tx: Connection, revision: Revision, actor: str, reason: str, full: bool) -> bool:
+    """Give a canary its next step now, or all the traffic; whether it still was one."""
+    return canary.next_step(tx, revision, actor, reason or f"promoted by {actor}", full)
+
+
+def abort(tx: Connection, revision: Revision, actor: str, reason: str) -> bool:
+    """End a revision that is not live; the live version goes on. Whether it was not too late."""
+    why = f"aborted by {actor}" + (f": {reason}" if reason else "")
+    return deployments.advance(tx, revision.environment, revision.revision, RevisionState.ABORTED, actor, why)
+
+
+def freeze(tx: Connection, environment: str, actor: str, reason: str) -> None:
+    """Let no deployment change an environment any more."""
+    deployments.set_freeze(tx, environment, Freeze(time.time(), actor, reason))
+
+
+def _chosen(
+    db: Connection, environment: str, number: int | None, states: frozenset[RevisionState], what: str
+) -> Revision:
+    hint = f"'mlops-console history {environment}' shows its revisions."
+    if deployments.environment(db, environment) is None:
+        raise NotFoundError(f"Nothing was ever deployed to {environment!r}.", "'mlops-console status' shows what was.")
+    if number is not None:
+        found = deployments.revision(db, environment, number)
+        if found.state not in states:
+            raise UsageError(f"Revision {number} of {environment} is {found.state}: it is not one that {what}.", hint)
+        return found
+    for revision in deployments.revisions(db, environment):
+        if revision.state in states:
+            return revision
+    raise UsageError(f"No revision of {environment} {what}.", hint)

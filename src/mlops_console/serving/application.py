@@ -1,0 +1,376 @@
+"""The HTTP side of a model server, as a bare ASGI application: with a model that answers in microseconds, a framework
+between them would be most of the time."""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlops_console._version import __version__
+from mlops_console.core.deployments import ServerSettings
+from mlops_console.core.models import Signature
+from mlops_console.core.text import size
+from mlops_console.models.compiled import UncoveredRowsError
+from mlops_console.serving import metrics as prometheus
+from mlops_console.serving import open_inference, protocols, tf_serving
+from mlops_console.serving.engine import Engine, Outputs
+from mlops_console.serving.errors import (
+    BusyError,
+    HttpError,
+    NoSuchModelError,
+    TooLargeError,
+    TooLateError,
+    WrongInputError,
+)
+from mlops_console.serving.inputs import Batch
+from mlops_console.serving.messages import Answer, Headers, Request, error_answer, json_answer, unzipped, zip_if_asked
+from mlops_console.serving.metrics import Metrics
+from mlops_console.serving.paths import Path, Paths
+from mlops_console.serving.prediction_log import Answered, PredictionWriter
+from mlops_console.serving.protocols import Question
+from mlops_console.serving.routing import Routing, Served, Slot
+from mlops_console.serving.stats import Stats
+from mlops_console.serving.tokens import Gatekeeper
+from mlops_console.serving.unseen import unseen, unseen_header
+
+Receive = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
+Parse = Callable[[Signature, Request], Question]
+
+_ID = re.compile(rb"[A-Za-z0-9._:-]{1,100}")  # of a request, as its client may give it
+_MIRRORED = 64  # requests that wait for the copy's answers: beyond it they are left out
+
+logger = logging.getLogger(__name__)
+
+
+class ClientGoneError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way to an answer."""
+
+    id: str
+    began: float = field(default_factory=time.perf_counter)
+    protocol: str = "other"
+    served: Served | None = None
+    logged: tuple[Batch, Outputs] | None = None
+    unseen: bytes | None = None  # categories that training did not know
+
+
+Handler = Callable[["Application", Request, _Exchange], Coroutine[Any, Any, Answer]]
+
+
+class Application:
+    """Answers from what `slot` holds at the moment of the request.
+
+    Args:
+        facts: what /metrics needs from the store, as `metrics.page` takes it; called in a thread.
+        feedback: takes the body of /feedback; called in a thread.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        log: PredictionWriter,
+        stats: Stats,
+        metrics: Metrics,
+        gatekeeper: Gatekeeper,
+        settings: ServerSettings,
+        facts: Callable[[], bytes],
+        feedback: Callable[[Signature, bytes], dict[str, Any]],
+    ) -> None:
+        self.slot = slot
+        self.settings = settings
+        self.facts = facts
+        self.feedback = feedback
+        self._log = log
+        self._stats = stats
+        self._metrics = metrics
+        self._gatekeeper = gatekeeper
+        self._prefix = secrets.token_hex(8)
+        self._requests = 0
+        self._mirrors: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        exchange = _Exchange(self._id(scope["headers"]))
+        try:
+            try:
+                answer = await self._answer(scope, receive, exchange)
+            except HttpError as error:
+                answer = error_answer(error)
+            await self._send(scope, exchange, answer, send)
+        except ClientGoneError:
+            return
+        finally:
+            if exchange.served is not None:
+                exchange.served.in_flight -= 1
+        self._count(exchange, answer.status)
+
+    async def _answer(self, scope: dict[str, Any], receive: Receive, exchange: _Exchange) -> Answer:
+        path, params = PATHS.find(scope["method"], scope["path"])
+        headers: Headers = scope["headers"]
+        if not path.is_open:
+            self._gatekeeper.check(headers)
+        request = Request(scope["method"], scope["path"], headers, b"", params)
+        if path.method == "POST":
+            request.body = await self._read(request, receive)
+        exchange.began = time.perf_counter()
+        answer = await path.handler(self, request, exchange)
+        if len(answer.body) >= 1_000:
+            answer = zip_if_asked(answer, request.header(b"accept-encoding"))
+        return answer
+
+    async def _read(self, request: Request, receive: Receive) -> bytes:
+        """The body, read no further than the limit and waited for no longer than the deadline."""
+        most = self.settings.body
+        too_large = TooLargeError(f"The body is larger than {size(most)}; send fewer rows a request.")
+        length = request.header(b"content-length")
+        if length is not None and length.isdigit() and int(length[:20]) > most:
+            raise too_large
+        message = await self._next(receive)
+        body: bytes = message["body"]
+        if message.get("more_body"):
+            parts = bytearray(body)
+            while message.get("more_body"):
+                message = await self._next(receive)
+                parts += message["body"]
+                if len(parts) > most:
+                    raise too_large
+            body = bytes(parts)
+        encoding = request.header(b"content-encoding")
+        if encoding is None or encoding == b"identity":
+            return body
+        if encoding.lower() != b"gzip":
+            raise HttpError("The body's Content-Encoding is not known; gzip is.")
+        return await asyncio.to_thread(unzipped, body, most)
+
+    async def _next(self, receive: Receive) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(self.settings.deadline):
+                message = await receive()
+        except TimeoutError:
+            raise TooLateError("The body did not come in time.") from None
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        return message
+
+    async def _send(self, scope: dict[str, Any], exchange: _Exchange, answer: Answer, send: Send) -> None:
+        routing = self.slot.routing
+        served = exchange.served or (routing.live if routing is not None else None)
+        headers = [
+            (b"content-type", answer.content_type),
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"x-request-id", exchange.id.encode()),
+            *answer.headers,
+            *(served.headers if served is not None else ()),
+            *(((b"x-unseen", exchange.unseen),) if exchange.unseen is not None else ()),
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+    def _count(self, exchange: _Exchange, status: int) -> None:
+        """After the answer has gone out: what it costs delays nobody who waits for this one."""
+        took = time.perf_counter() - exchange.began
+        served = exchange.served
+        if served is None:
+            self._metrics.count(exchange.protocol, status, 0, took)
+            return
+        self._stats.count(served.revision, took, status >= 400)
+        self._metrics.count(exchange.protocol, status, served.revision, took)
+        if exchange.logged is not None:
+            self._metrics.predicted(served.engine.batches, served.engine.waiting)
+            batch, outputs = exchange.logged
+            ref = served.engine.version.ref
+            self._log.put(Answered(time.time(), exchange.id, served.revision, ref, took, batch, outputs))
+
+    def _id(self, headers: Headers) -> str:
+        """The client's own, if it gave one that can be written down, else one that nobody else gives."""
+        for name, value in headers:
+            if name == b"x-request-id" and _ID.fullmatch(value):
+                return value.decode()
+        self._requests += 1
+        return f"{self._prefix}-{self._requests:x}"
+
+    async def predict(self, request: Request, exchange: _Exchange, protocol: str, parse: Parse) -> Answer:
+        """Answer rows by the version that the routing or the path chooses."""
+        exchange.protocol = protocol
+        routing = self.slot.now()
+        served = self._chosen(routing, request)
+        exchange.served = served
+        served.in_flight += 1
+        version = served.engine.version
+        question = parse(version.signature, request)
+        batch = question.batch
+        outputs = await self._outputs(served.engine, batch)
+        exchange.logged = batch, outputs
+        exchange.unseen = self._unseen(version.signature, batch)
+        if routing.mirror and routing.candidate is not None:
+            self._mirror(routing.candidate, batch, outputs)
+        return question.answer(version, outputs)
+
+    def _unseen(self, signature: Signature, batch: Batch) -> bytes | None:
+        found = unseen(signature, batch)
+        if not found:
+            return None
+        for column in found:
+            self._metrics.unseen.labels(column).inc()
+        return unseen_header(found)
+
+    async def _outputs(self, engine: Engine, batch: Batch) -> Outputs:
+        try:
+            if engine.answers_at_once(batch.rows):
+                return engine.answer(batch)
+            return await self._patiently(engine.predict(batch))
+        except UncoveredRowsError:
+            return await self._patiently(engine.predict_uncovered(batch))
+
+    async def _patiently(self, outputs: Coroutine[Any, Any, Outputs]) -> Outputs:
+        try:
+            async with asyncio.timeout(self.settings.deadline):
+                return await outputs
+        except TimeoutError:
+            raise TooLateError(
+                f"There was no answer within {self.settings.deadline:g} s; send fewer rows a request, or try later."
+            ) from None
+
+    def _chosen(self, routing: Routing, request: Request) -> Served:
+        """By name and number where the path has them, else by the routing."""
+        model = request.params.get("model")
+        if model is None:
+            return routing.choose(request.headers)
+        number = request.params.get("version")
+        if label := request.params.get("label"):
+            found = self.slot.aliases.get(label)
+            if found is None:
+                raise NoSuchModelError(f"The model {model[:60]} has no label {label[:60]!r}.")
+            number = str(found)
+        if model == routing.live.engine.version.model:
+            if number is None:
+                return routing.choose(request.headers)
+            for served in routing.all:
+                if number == str(served.engine.version.version):
+                    return served
+        refs = " and ".join(served.engine.version.ref for served in routing.all)
+        raise NoSuchModelError(f"This server serves {refs}, and no other model or version.")
+
+    def served(self, request: Request) -> Served:
+        """What a question about a model is about."""
+        return self._chosen(self.slot.now(), request)
+
+    def _mirror(self, candidate: Served, batch: Batch, outputs: Outputs) -> None:
+        if len(self._mirrors) >= _MIRRORED:
+            return
+        task = asyncio.get_running_loop().create_task(self._compare(candidate, batch, outputs))
+        self._mirrors.add(task)
+        task.add_done_callback(self._mirrors.discard)
+
+    async def _compare(self, candidate: Served, batch: Batch, outputs: Outputs) -> None:
+        """Let the candidate answer a copy, and count how often it says the same."""
+        began = time.perf_counter()
+        failed, agreed = False, 0
+        try:
+            theirs = await self._outputs(candidate.engine, batch)
+            agreed = int((theirs["predict"] == outputs["predict"]).sum())
+        except (WrongInputError, BusyError, TooLateError):
+            failed = True
+        self._stats.count(candidate.revision, time.perf_counter() - began, failed)
+        self._stats.count_mirrored(batch.rows, agreed)
+
+
+async def _server(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return json_answer(open_inference.server_metadata(__version__))
+
+
+async def _live(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return json_answer({"live": True})
+
+
+async def _ready(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    app.slot.now()
+    return json_answer({"ready": True})
+
+
+async def _ping(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    app.slot.now()
+    return Answer(b"\n", content_type=b"text/plain; charset=utf-8")
+
+
+async def _version(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return Answer(__version__.encode(), content_type=b"text/plain; charset=utf-8")
+
+
+async def _metrics(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return Answer(await asyncio.to_thread(app.facts), content_type=prometheus.CONTENT_TYPE.encode())
+
+
+async def _feedback(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    signature = app.slot.now().live.engine.version.signature
+    return json_answer(await asyncio.to_thread(app.feedback, signature, request.body))
+
+
+async def _metadata(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return json_answer(open_inference.model_metadata(app.served(request).engine.version))
+
+
+async def _model_ready(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return json_answer({"name": app.served(request).engine.version.model, "ready": True})
+
+
+async def _index(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return json_answer(open_inference.repository_index([served.engine.version for served in app.slot.now().all]))
+
+
+async def _tf_status(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return json_answer(tf_serving.status([app.served(request).engine.version]))
+
+
+async def _tf_metadata(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    return json_answer(tf_serving.metadata(app.served(request).engine.version))
+
+
+def _predicting(protocol: str, parse: Parse) -> Handler:
+    def handler(app: Application, request: Request, exchange: _Exchange) -> Coroutine[Any, Any, Answer]:
+        return app.predict(request, exchange, protocol, parse)
+
+    return handler
+
+
+_V2 = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
+_V1 = ("/v1/models/{model}", "/v1/models/{model}/versions/{version}", "/v1/models/{model}/labels/{label}")
+
+
+def _at(
+    templates: Sequence[str], suffix: str, method: str, handler: Handler, is_open: bool = False
+) -> list[Path[Handler]]:
+    return [Path(template + suffix, method, handler, is_open) for template in templates]
+
+
+PATHS: Paths[Handler] = Paths(
+    [
+        Path("/invocations", "POST", _predicting("mlflow", protocols.invocation)),
+        *_at(_V2, "/infer", "POST", _predicting("v2", protocols.inference)),
+        *_at(_V1, ":predict", "POST", _predicting("tf", protocols.tf_predict)),
+        *_at(_V1, ":classify", "POST", _predicting("tf", protocols.tf_classify)),
+        *_at(_V1, ":regress", "POST", _predicting("tf", protocols.tf_regress)),
+        Path("/feedback", "POST", _feedback),
+        Path("/ping", "GET", _ping, is_open=True),
+        Path("/health", "GET", _ping, is_open=True),
+        Path("/version", "GET", _version, is_open=True),
+        Path("/metrics", "GET", _metrics),
+        Path("/v2", "GET", _server, is_open=True),
+        Path("/v2/health/live", "GET", _live, is_open=True),
+        Path("/v2/health/ready", "GET", _ready, is_open=True),
+        *_at(_V2, "", "GET", _metadata),
+        *_at(_V2, "/ready", "GET", _model_ready, is_open=True),
+        Path("/v2/repository/index", "POST", _index),
+        *_at(_V1, "", "GET", _tf_status),
+        *_at(_V1, "/metadata", "GET", _tf_metadata),
+    ]
+)

@@ -1,0 +1,74 @@
+"""One HTTP connection: uvicorn's, with a bound on the head of a request and on the time that it may take."""
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_HEAD = 64 * 1024  # bytes of a request line with its headers
+_HEAD_TIME = 30.0  # seconds for it to come, and for the first one of a connection to begin
+_KEEP_ALIVE = 75  # seconds that an idle connection stays open
+_DRAIN = 15  # seconds for the requests under way when the server is stopped
+
+
+class Connection(HttpToolsProtocol):
+    """Closes on a client that sends endless headers, or that sends them endlessly slowly."""
+
+    _head_bytes = 0
+    _in_head = False
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(_HEAD_TIME, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD:
+                self.send_400_response(f"The request's head is larger than {MOST_HEAD} bytes.")
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+        if self._timer is None:
+            self._timer = self.loop.call_later(_HEAD_TIME, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def http_config(application: Any, certificate: str | None = None, key: str | None = None) -> uvicorn.Config:
+    """How uvicorn serves an application of ours.
+
+    Args:
+        certificate, key: files for TLS.
+    """
+    return uvicorn.Config(
+        application,
+        http=Connection,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_DRAIN,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )

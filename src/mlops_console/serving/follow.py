@@ -1,0 +1,311 @@
+"""Following the store: a server process loads what its environment wants, tests it, and puts it into the routing.
+
+It looks every few milliseconds whether the environment has changed, in the event loop itself, so that a rollback waits
+for no thread. What takes long is done in threads: loading, and writing. Only once no answer of what was before is under
+way does it write that it has followed.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from mlops_console.core.deployments import Environment, Revision, RevisionState, ServerHealth, ServerProcess
+from mlops_console.core.errors import MlopsError, StoreError
+from mlops_console.core.models import ModelRef
+from mlops_console.serving.engine import Engine
+from mlops_console.serving.loading import load, test
+from mlops_console.serving.routing import Routing, Served, Slot
+from mlops_console.serving.stats import Stats
+from mlops_console.serving.tokens import Gatekeeper
+from mlops_console.store import compiled, deployments, models, server_processes, tokens
+from mlops_console.store.identity import current_process
+from mlops_console.store.workspace import Workspace
+
+WARM = 3  # versions kept in memory, those that answer among them
+_POLL = 0.005  # seconds between two looks at the store
+_DRAIN = 0.002  # seconds between two looks at what is under way
+_HEARTBEAT = 5.0  # seconds
+_HEARTBEAT_CANARY = 1.0
+_RETRY = 2.0  # seconds until a live version that could not be loaded is tried again
+_ACTOR = "server"
+
+logger = logging.getLogger(__name__)
+
+
+class Follower:
+    """Keeps `slot` at what the store wants of this process, until it is told to stop or its address is another.
+
+    Args:
+        number: of the process, among those of its environment.
+        pool: what slow predictions run in.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        number: int,
+        slot: Slot,
+        stats: Stats,
+        gatekeeper: Gatekeeper,
+        pool: Executor,
+        environment: Environment,
+    ) -> None:
+        self._workspace = workspace
+        self._slot = slot
+        self._stats = stats
+        self._gatekeeper = gatekeeper
+        self._pool = pool
+        self._own = environment
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._told = ServerProcess(number, current_process(), ServerHealth.STARTING, 0.0)
+        self._warm: OrderedDict[str, Engine] = OrderedDict()
+        self._served: dict[int, Served] = {}
+        self._leaving: list[Served] = []  # what answered before, and may have answers under way
+        self._loading: asyncio.Task[None] | None = None
+        self._acting: asyncio.Task[None] | None = None
+        self._is_failing = False  # a live version could not be loaded
+        self._retry_at = 0.0  # on the monotonic clock: when that is tried again
+        self._broken: BaseException | None = None
+        self._seen = -1
+        self._epoch = -2
+        self._stopping = False
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Follow until `stop` is called, or until this process is not to serve any more.
+
+        What nobody has foreseen is raised: the process ends, its log says why, and the worker starts it anew.
+        """
+        heartbeat = time.monotonic()
+        try:
+            while not self._stopping:
+                try:
+                    self._look()
+                    if time.monotonic() >= heartbeat:
+                        heartbeat = time.monotonic() + await self._beat()
+                except StoreError as error:
+                    logger.warning("%s", error)
+                    self._seen = -1
+                    await asyncio.sleep(_RETRY)
+                await asyncio.sleep(_POLL)
+        finally:
+            for task in (self._loading, self._acting):
+                if task is not None:
+                    task.cancel()
+            self._workspace.store.close()
+        if self._broken is not None:
+            raise self._broken
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._broken = task.exception()
+            self.stop()
+
+    def _look(self) -> None:
+        news = self._workspace.store.data_version()
+        retry = self._is_failing and time.monotonic() >= self._retry_at
+        if news == self._seen and not retry:
+            return
+        self._seen = news
+        with self._workspace.store.read() as db:
+            epoch = deployments.epoch(db, self._slot.environment)
+        if epoch != self._epoch or retry:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Bring the routing in line with the store as far as what is in memory goes, and fetch what is not."""
+        with self._workspace.store.read() as db:
+            environment = deployments.environment(db, self._slot.environment)
+            held = tokens.tokens(db, self._slot.environment)
+            aliases = models.aliases(db, environment.model) if environment else {}
+        if environment is None:
+            return
+        if self._must_leave(environment):
+            self.stop()
+            return
+        self._epoch = environment.epoch
+        self._stats.begin(environment.epoch)
+        self._gatekeeper.replace(held)
+        self._slot.aliases = aliases
+        wanted = self._wanted(environment)
+        self._route(environment, wanted)
+        missing = [r for r in wanted if r.model_ref not in self._warm and not self._is_hopeless(r)]
+        if missing and self._loading is None:
+            self._loading = self._begin(self._load(missing[0]))
+        self._tell(environment)
+
+    def _must_leave(self, environment: Environment) -> bool:
+        """It has another address or other settings of the process: it is started anew with those."""
+        own, now = self._own, environment
+        return (now.host, now.port, now.settings) != (own.host, own.port, own.settings)
+
+    def _wanted(self, environment: Environment) -> list[Revision]:
+        """What must be in memory. Where nothing answers, a rollback goes before the version that it is to replace:
+        that may be the very reason why nothing does."""
+        live, candidate = environment.live, environment.candidate
+        if self._slot.routing is None and live and candidate and candidate.kind == "rollback":
+            return [candidate]
+        return [revision for revision in (live, candidate) if revision is not None]
+
+    def _is_hopeless(self, revision: Revision) -> bool:
+        return revision.state is RevisionState.LIVE and time.monotonic() < self._retry_at
+
+    def _route(self, environment: Environment, wanted: list[Revision]) -> None:
+        live, candidate = environment.live, environment.candidate
+        if live is None or live not in wanted or live.model_ref not in self._warm:
+            return
+        beside = None
+        if candidate and candidate.state is RevisionState.CANARY and candidate.model_ref in self._warm:
+            beside = candidate
+        before = self._slot.routing
+        routing = Routing(
+            self._serve(live),
+            self._serve(beside) if beside else None,
+            beside.share if beside else 0.0,
+            beside is not None and beside.rollout.strategy == "shadow",
+            beside.rollout.sticky.lower().encode() if beside and beside.rollout.sticky else None,
+        )
+        self._slot.routing = routing
+        gone = [served for served in before.all if served not in routing.all] if before is not None else []
+        self._leaving = [served for served in (*self._leaving, *gone) if served.in_flight]
+        self._served = {served.revision: served for served in routing.all}
+        if before is None or before.live is not routing.live:
+            logger.info("%s serves %s as revision %d", environment.name, live.model_ref, live.revision)
+
+    def _serve(self, revision: Revision) -> Served:
+        self._warm.move_to_end(revision.model_ref)
+        engine = self._warm[revision.model_ref]
+        served = self._served.get(revision.revision)
+        return served if served is not None and served.engine is engine else Served(revision.revision, engine)
+
+    def _tell(self, environment: Environment) -> None:
+        """Write what this process follows by now, unless it is written or being written."""
+        routing, candidate = self._slot.routing, environment.candidate
+        prepared = candidate.revision if candidate and candidate.model_ref in self._warm else None
+        live = environment.live
+        caught_up = routing is None or live is None or routing.live.revision == live.revision
+        health = ServerHealth.FAILED if self._is_failing and live is not None else ServerHealth.STARTING
+        if routing is not None:
+            health = ServerHealth.READY
+        told = replace(
+            self._told,
+            health=health,
+            epoch=environment.epoch if caught_up else self._told.epoch,
+            serving=routing.live.revision if routing else None,
+            prepared=prepared,
+            warm=tuple(self._warm),
+        )
+        if told != self._told and self._acting is None:
+            self._acting = self._begin(self._write(told))
+
+    async def _write(self, told: ServerProcess) -> None:
+        try:
+            while any(served.in_flight for served in self._leaving):
+                await asyncio.sleep(_DRAIN)
+            self._leaving = []
+
+            def write() -> bool:
+                with self._workspace.store.write() as tx:
+                    return server_processes.follows(tx, self._slot.environment, told)
+
+            if await asyncio.get_running_loop().run_in_executor(self._writer, write):
+                self._told = told
+        except StoreError as error:
+            logger.warning("%s", error)
+        finally:
+            self._acting = None
+            self._again()
+
+    def _again(self) -> None:
+        """Look anew, also where the store has no news."""
+        self._seen, self._epoch = -1, -2
+
+    async def _load(self, revision: Revision) -> None:
+        """Bring a version into memory and test it; say so, or why it can't be."""
+        loop = asyncio.get_running_loop()
+        try:
+            engine = await loop.run_in_executor(self._loader, self._load_tested, revision)
+        except MlopsError as error:
+            await loop.run_in_executor(self._writer, self._fail, revision, error)
+        else:
+            self._keep(revision.model_ref, engine)
+            self._is_failing = False
+        finally:
+            self._loading = None
+            self._again()
+
+    def _load_tested(self, revision: Revision) -> Engine:
+        try:
+            with self._workspace.store.read() as db:
+                version = models.get(db, ModelRef(revision.model, revision.version))
+            loaded = load(self._workspace, version)
+            with self._workspace.store.write() as tx:
+                deployments.advance(tx, revision.environment, revision.revision, RevisionState.TESTING, _ACTOR)
+            engine = Engine(loaded, self._pool, self._own.settings.queue)
+            engine.warm_up(test(self._workspace, loaded))
+            return engine
+        finally:
+            self._workspace.store.close()
+
+    def _keep(self, ref: str, engine: Engine) -> None:
+        """The longest unused version makes room, but never one that answers."""
+        self._warm[ref] = engine
+        self._warm.move_to_end(ref)
+        answering = {served.engine.version.ref for served in self._served.values()}
+        for other in list(self._warm):
+            if len(self._warm) > WARM and other != ref and other not in answering:
+                del self._warm[other]
+
+    def _fail(self, revision: Revision, error: MlopsError) -> None:
+        """Say why the revision can't serve. What serves now serves on; a live version is tried again after a while."""
+        environment = self._slot.environment
+        logger.error("%s can't serve %s: %s", environment, revision.model_ref, error)
+        if self._slot.routing is None:
+            self._slot.problem = error.message.rstrip(".")
+        with self._workspace.store.write() as tx:
+            failed = deployments.advance(
+                tx, environment, revision.revision, RevisionState.FAILED, _ACTOR, error.message
+            )
+            if not failed:
+                self._is_failing = True
+                deployments.set_error(tx, environment, error.message)
+        self._retry_at = time.monotonic() + _RETRY
+
+    async def _beat(self) -> float:
+        """Write that this process is alive, and its traffic; seconds until the next time."""
+        stats = self._stats.told(time.monotonic())
+
+        def write() -> None:
+            with self._workspace.store.write() as tx:
+                server_processes.heartbeat(tx, self._slot.environment, self._told.slot, stats)
+
+        await asyncio.get_running_loop().run_in_executor(self._writer, write)
+        routing = self._slot.routing
+        if routing is not None:
+            self._compile_late(routing)
+        return _HEARTBEAT_CANARY if routing is not None and routing.candidate is not None else _HEARTBEAT
+
+    def _compile_late(self, routing: Routing) -> None:
+        """A version that was loaded before its compiled form was there is loaded anew with it."""
+        for served in routing.all:
+            version = served.engine.version
+            if self._loading is not None or served.engine.loaded.is_compiled:
+                continue
+            with self._workspace.store.read() as db:
+                found = compiled.get(db, version.model, version.version)
+                revision = deployments.revision(db, self._slot.environment, served.revision)
+            if found is not None and found.state == "agrees":
+                self._loading = self._begin(self._load(revision))

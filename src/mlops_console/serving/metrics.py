@@ -1,0 +1,122 @@
+"""What Prometheus reads at /metrics. Each server process counts in a file of its own, and whoever is asked adds up.
+
+The counts of a process that has ended stay until the whole server is started anew, so that no rate jumps.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_console.core.drift import DriftReport
+from mlops_console.core.models import ModelVersion
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_LATENCY = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """The counters of this process.
+
+    Args:
+        folder: where the processes of one environment keep their counts. It must be given before anything else in this
+            process imports prometheus_client.
+        alone: whether no other process counts there: what ended ones have left is removed.
+    """
+
+    def __init__(self, folder: Path, alone: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if alone:
+            for left in folder.glob("*.db"):
+                left.unlink(missing_ok=True)
+        os.environ[_FOLDER] = str(folder)
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+        registry = CollectorRegistry()
+        self._requests = Counter(
+            "mlops_requests", "Requests that were answered.", ("protocol", "code", "revision"), registry=registry
+        )
+        self._latency = Histogram(
+            "mlops_request_seconds", "Time from a request's end to its answer.", ("protocol",), registry=registry,
+            buckets=_LATENCY,
+        )  # fmt: skip
+        self._batch_rows = Histogram(
+            "mlops_batch_rows", "Rows that were predicted by one call.", registry=registry, buckets=_BATCH
+        )
+        self._queue = Gauge(
+            "mlops_queue_requests", "Requests that wait for a prediction.", registry=registry,
+            multiprocess_mode="livesum",
+        )  # fmt: skip
+        self.unseen = Counter(
+            "mlops_unseen_categories", "Rows with a category that training did not know.", ("column",),
+            registry=registry,
+        )  # fmt: skip
+        self._waiting = 0
+        self._counters: dict[tuple[str, int, int], tuple[Counter, Histogram]] = {}
+
+    def predicted(self, batches: deque[int], waiting: int) -> None:
+        """Take in the sizes of the newest batches, and how many requests wait."""
+        while batches:
+            self._batch_rows.observe(batches.popleft())
+        if waiting != self._waiting:
+            self._waiting = waiting
+            self._queue.set(waiting)
+
+    def count(self, protocol: str, code: int, revision: int, seconds: float) -> None:
+        key = (protocol, code, revision)
+        found = self._counters.get(key)
+        if found is None:
+            found = self._requests.labels(protocol, str(code), str(revision)), self._latency.labels(protocol)
+            self._counters[key] = found
+        found[0].inc()
+        found[1].observe(seconds)
+
+
+def page(environment: str, served: Iterable[tuple[int, float, ModelVersion]], report: DriftReport | None) -> bytes:
+    """The text of /metrics, over all processes.
+
+    Args:
+        served: revision, share of the traffic and version of each that answers.
+        report: the newest drift report.
+    """
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_Facts(environment, tuple(served), report))
+    return generate_latest(registry)
+
+
+class _Facts:
+    """What is not counted but known."""
+
+    def __init__(
+        self, environment: str, served: tuple[tuple[int, float, ModelVersion], ...], report: DriftReport | None
+    ) -> None:
+        self._environment = environment
+        self._served = served
+        self._report = report
+
+    def collect(self) -> Iterator["Metric"]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        labels = ("environment", "model", "version", "revision")
+        info = GaugeMetricFamily("mlops_model_share", "The share of the traffic that a version answers.", labels=labels)
+        for revision, share, version in self._served:
+            info.add_metric((self._environment, version.model, str(version.version), str(revision)), share)
+        yield info
+        if self._report is None:
+            return
+        drift = GaugeMetricFamily("mlops_drift", "Whether a column drifts, by the newest report.", labels=("feature",))
+        for feature in self._report.features:
+            drift.add_metric((feature.feature,), float(feature.drifted))
+        yield drift
+        yield GaugeMetricFamily("mlops_drift_checked_seconds", "When that was checked.", value=self._report.created_at)
