@@ -15,7 +15,7 @@ help:
 	@echo "make test   linters, types, layers and all tests"
 	@echo "make bench  the figures of benchmarks/RESULTS.md"
 	@echo "make bench-peers  other trackers, each in an environment of its own, for make bench to measure beside"
-	@echo "make chaos  400 rounds of processes that log and are killed, 100 of pipelines that are, and a sweep that is"
+	@echo "make chaos  400 rounds of processes that log and are killed, 100 of pipelines and 60 of deployments that are, and 10,000 bad requests"
 
 demo: $(VENV)/.runtime
 	@$(BIN)/mlops-console demo $(DEMO)
@@ -46,6 +46,7 @@ chaos: $(VENV)/.development
 	$(BIN)/python benchmarks/chaos.py
 	$(BIN)/python benchmarks/pipeline_chaos.py
 	$(BIN)/python benchmarks/sweep_chaos.py
+	$(BIN)/python benchmarks/serving_chaos.py
 
 clean:
 	rm -rf $(VENV) .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

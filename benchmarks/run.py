@@ -16,6 +16,7 @@ from benchmarks.pipelines import bench_hashing, bench_idle_worker, bench_pipelin
 from benchmarks.queries import bench_queries
 from benchmarks.rollback import bench_rollback
 from benchmarks.screens import bench_chart, bench_keys, bench_line
+from benchmarks.serving import bench_serving
 from benchmarks.tracking import bench_import_and_first_run, bench_log
 from benchmarks.writers import bench_writers
 
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "hashing": bench_hashing,
     "profile of 1M rows": bench_profile,
     "idle worker": bench_idle_worker,
+    "serving": bench_serving,
     "rollback under load": bench_rollback,
     "peers": bench_peers,
 }
