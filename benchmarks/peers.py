@@ -18,13 +18,14 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 TRACKERS = ("trackio", "mlflow", "wandb")
-PEERS = (*TRACKERS, "dvc")
+PEERS = (*TRACKERS, "dvc", "mlserver", "bentoml")
+WITH = {"mlflow": ["scikit-learn"], "mlserver": ["mlserver-sklearn"], "bentoml": ["scikit-learn"]}
 PROBES = HERE / "peer_probes"
 PROCESSES, EACH = 16, 500
 QUERY_RUNS = 10_000
-_SILENT = {
+SILENT = {
     "WANDB_MODE": "offline",
-    "WANDB_SILENT": "true",
+    "WANDBSILENT": "true",
     "WANDB_ERROR_REPORTING": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "TRACKIO_OFFLINE": "1",
@@ -61,7 +62,16 @@ def install() -> None:
             continue
         print(f"Installing {peer} into {python_of(peer).parent.parent} …", flush=True)
         venv.create(python_of(peer).parent.parent, with_pip=True)
-        pip = [str(python_of(peer)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", peer]
+        pip = [
+            str(python_of(peer)),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            peer,
+            *WITH.get(peer, []),
+        ]
         subprocess.run(pip, check=True)
 
 
@@ -142,7 +152,7 @@ def _start(peer: str, task: str, folder: Path, *arguments: object) -> "subproces
     own = {"TRACKIO_DIR": str(folder / "trackio"), "HF_HOME": str(folder / "huggingface"), "HOME": str(folder)}
     command = [python_of(peer), PROBES / "drive.py", peer, task, folder, *arguments]
     return subprocess.Popen(
-        list(map(str, command)), cwd=folder, env={**os.environ, **_SILENT, **own}, text=True,
+        list(map(str, command)), cwd=folder, env={**os.environ, **SILENT, **own}, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from benchmarks.queries import bench_queries
 from benchmarks.rollback import bench_rollback
 from benchmarks.screens import bench_chart, bench_keys, bench_line
 from benchmarks.serving import bench_serving
+from benchmarks.serving_peers import bench_serving_peers
 from benchmarks.tracking import bench_import_and_first_run, bench_log
 from benchmarks.writers import bench_writers
 
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "serving": bench_serving,
     "rollback under load": bench_rollback,
     "peers": bench_peers,
+    "serving by peers": bench_serving_peers,
 }
 
 
