@@ -203,7 +203,11 @@ class PlayedServers:
                 assert server_processes.follows(tx, self.environment, told)
                 self._told[slot] = told
             arms = {str(revision): traffic.to_json() for revision, traffic in self.traffic.items()}
-            stats = {"epoch": found.epoch, "arms": arms, "mirrored": list(self.mirrored)}
+            stats = {
+                "step": found.candidate.watched if found.candidate else "",
+                "arms": arms,
+                "mirrored": list(self.mirrored),
+            }
             if arms and stats != found.processes[slot].stats:
                 server_processes.heartbeat(tx, self.environment, slot, stats)
 

@@ -1,13 +1,16 @@
 """Approvals, promotions, aborts, freezes and broken glass."""
 
 import time
+from typing import Any
 
 import pytest
 
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.errors import NotFoundError, RefusedError, UsageError
-from mlops_console.delivery import intervene
+from mlops_console.delivery import canary, intervene
 from mlops_console.delivery.begin import begin_approved, begin_deploy, begin_rollback
+from mlops_console.delivery.measure.ensure import ensure
+from mlops_console.delivery.measure.measured import Measured
 from mlops_console.store import deployments
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import FakeJob, add_version, advance, make_live, states, the, write_config
@@ -120,6 +123,11 @@ def test_the_gates_are_asked_again_when_it_is_approved(approved: Workspace) -> N
     assert states(approved, "staging") == [S.FAILED, S.LIVE]
 
 
+def revision_of(workspace: Workspace, number: int) -> Revision:
+    with workspace.store.read() as db:
+        return deployments.revision(db, "staging", number)
+
+
 def in_canary(workspace: Workspace) -> Revision:
     revision = begin(workspace, break_glass="no time")
     with workspace.store.write() as tx:
@@ -140,6 +148,17 @@ def test_a_canary_is_promoted_step_by_step(approved: Workspace) -> None:
     assert (second.share, found.state, found.share) == (0.25, S.LIVE, 1.0)
     assert reasons == ["25% of the traffic after promoted by bo", "enough seen"]
     assert states(approved, "staging") == [S.LIVE, S.RETIRED]
+
+
+def test_a_step_that_another_person_has_ended_is_not_ended_again(approved: Workspace) -> None:
+    """The watch looked at 5%, and bo was quicker: what it saw says nothing of 25%."""
+    seen = in_canary(approved)
+    with approved.store.write() as tx:
+        assert intervene.promote(tx, seen, "bo", "", False)
+        at = deployments.revision(tx, "staging", 2).step_at
+        assert not canary.next_step(tx, seen, "rollout", "held")
+        found = deployments.revision(tx, "staging", 2)
+    assert (found.share, found.step_at) == (0.25, at)
 
 
 def test_a_canary_is_promoted_to_all_at_once(approved: Workspace) -> None:
@@ -190,7 +209,7 @@ def test_a_frozen_environment_refuses_deployments_and_lets_rollbacks_pass(approv
     with approved.store.write() as tx:
         intervene.freeze(tx, "staging", "dee", "black friday")
         planned = deployments.revision(tx, "staging", waiting.revision)
-    with pytest.raises(RefusedError, match=r"staging is frozen by dee since .*: black friday"):
+    with pytest.raises(RefusedError, match=r"staging is frozen by dee since .*: black friday\.$"):
         begin(approved)
     with pytest.raises(RefusedError, match="staging is frozen"):
         begin_approved(approved, planned, FakeJob())
@@ -225,8 +244,71 @@ def test_what_mlops_toml_says_of_the_servers_holds_from_the_next_deployment_on(a
     text = approved.config_path.read_text()
     approved.config_path.write_text(text.replace("[environments.staging]", "[environments.staging]\nworkers = 3"))
     assert the(approved, "staging").settings.workers == 1
-    begin(approved)
+    revision = begin(approved)
+    assert the(approved, "staging").settings.workers == 1  # nobody has approved that either
+    for person in ("bo", "cy"):
+        approve(approved, person)
+    assert the(approved, "staging").settings.workers == 1
+    begin_approved(approved, revision_of(approved, revision.revision), FakeJob())
     assert the(approved, "staging").settings.workers == 3
     with approved.store.read() as db:
         (detail,) = db.execute("SELECT detail FROM ledger WHERE action = 'settings'").fetchone()
     assert '"workers":[1,3]' in detail.replace(" ", "")
+
+
+@pytest.mark.parametrize("needs_approval", [False, True])
+def test_no_deployment_opens_a_server_to_other_machines_without_a_token(
+    workspace: Workspace, needs_approval: bool
+) -> None:
+    """mlops.toml was edited after the plan was seen: the live server would have ended, and refused to start."""
+    write_config(workspace, staging="approvals = 1" if needs_approval else "")
+    make_live(workspace, "staging", add_version(workspace))
+    add_version(workspace)
+    planned = None
+    if needs_approval:
+        planned = begin(workspace)
+        approve(workspace, "bo")
+    text = workspace.config_path.read_text()
+    workspace.config_path.write_text(text.replace("[environments.staging]", '[environments.staging]\nhost = "0.0.0.0"'))
+    with pytest.raises(RefusedError, match=r"staging would listen on 0\.0\.0\.0"):
+        if planned is not None:
+            begin_approved(workspace, revision_of(workspace, planned.revision), FakeJob())
+        else:
+            begin(workspace)
+    assert the(workspace, "staging").host == "127.0.0.1"
+    assert states(workspace, "staging") == ([S.FAILED, S.LIVE] if needs_approval else [S.LIVE])
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_a_deployment_gives_way_to_a_rollback_that_came_while_it_was_measured(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, is_warm: bool
+) -> None:
+    write_config(workspace)
+    for _ in range(2):
+        make_live(workspace, "staging", add_version(workspace))
+    add_version(workspace)
+
+    def measured(*args: Any, **settings: Any) -> Measured:
+        rollback = begin_rollback(workspace, "staging", None, "bad", FakeJob(actor="bo"))
+        if is_warm:
+            with workspace.store.write() as tx:
+                advance(tx, "staging", rollback.revision, S.LIVE)
+        return ensure(*args, **settings)
+
+    monkeypatch.setattr("mlops_console.delivery.begin.ensure", measured)
+    with pytest.raises(RefusedError, match="bo has rolled staging back meanwhile, by revision 3"):
+        begin(workspace, 3)
+    assert states(workspace, "staging")[0] is (S.LIVE if is_warm else S.LOADING)
+
+
+def test_a_rollback_ends_what_is_approved_but_not_begun(approved: Workspace) -> None:
+    make_live(approved, "staging", add_version(approved))
+    waiting = begin(approved)
+    for person in ("bo", "cy"):
+        approve(approved, person)
+    planned = revision_of(approved, waiting.revision)
+    assert begin_rollback(approved, "staging", None, "bad", FakeJob()).state is S.LOADING
+    assert begin_approved(approved, planned, FakeJob()).state is S.ABORTED
+    candidate = the(approved, "staging").candidate
+    assert candidate is not None
+    assert candidate.kind == "rollback"

@@ -140,7 +140,8 @@ def test_what_is_not_known_of_the_code(
 
 def test_broken_glass_and_too_few_approvals_are_named(workspace: Workspace) -> None:
     version = whole(workspace)
-    deploy(workspace, version, gates=(GateResult("test/auc >= 0.99", False, "0.91"),), break_glass="the till is down")
+    failed = (GateResult("test/auc >= 0.99", False, "0.91"),)
+    deploy(workspace, version, gates=failed, break_glass="the till is down", reason="")  # why it was broken is a reason
     assert lineage(workspace).gaps == ("Glass was broken for revision 1: its gates and approvals did not count.",)
     deploy(workspace, version, gates=GATES, needed=2)
     assert lineage(workspace).gaps == ("Revision 2 has none of the 2 approvals that it needs.",)

@@ -7,7 +7,7 @@ import pytest
 from mlops_console import actions
 from mlops_console.core.deployments import RevisionState
 from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError, UsageError
-from mlops_console.core.models import Column, Signature
+from mlops_console.core.models import Column, ModelRef, Signature
 from mlops_console.core.plans import Change, Difference
 from mlops_console.delivery.plans import plan_deploy, plan_rollback
 from mlops_console.store import deployments, models
@@ -131,6 +131,30 @@ def test_notes_tell_what_else_to_know(two_versions: Workspace) -> None:
         f"Port {port} of 127.0.0.1 is in use by another program: the server can't start before it is free.",
     )
     assert plan.changes[-1] == Change("address", f"http://127.0.0.1:{before}", f"http://127.0.0.1:{port}")
+
+
+def test_what_starts_the_server_anew_is_noted(two_versions: Workspace) -> None:
+    write_config(two_versions, staging="workers = 2\nlimits = { queue = 5 }")
+    assert plan_deploy(two_versions, "fraud:1", "staging").notes == (
+        "The server starts anew with its changed settings (workers, queue): for a second or so it refuses requests.",
+    )
+
+
+def test_what_the_machine_did_is_no_metric_of_a_plan(two_versions: Workspace) -> None:
+    add_version(two_versions, {"test/auc": 0.9, "system/cpu": 97.5})
+    plan = plan_deploy(two_versions, "fraud:3", "staging")
+    assert [metric.name for metric in plan.metrics] == ["test/auc", "test/recall"]
+
+
+def test_a_rollback_during_a_canary_tells_how_to_end_only_that(two_versions: Workspace) -> None:
+    with two_versions.store.write() as tx:
+        first = models.get(tx, ModelRef("fraud", 1))
+        found = deployments.add_revision(tx, "staging", first, kind="deploy", actor="ann", reason="")
+        advance(tx, "staging", found.revision, RevisionState.LOADING)
+    assert plan_rollback(two_versions, "staging").notes == (
+        "Revision 3 (fraud:1) is loading: it is aborted, and what is live is left too. "
+        "(To abort it only: mlops-console abort staging.)",
+    )
 
 
 def test_the_live_version_again_is_noted(two_versions: Workspace) -> None:

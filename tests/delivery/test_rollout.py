@@ -257,10 +257,34 @@ def test_a_rollback_ends_the_deployment_under_way(workspace: Workspace) -> None:
         assert rollout.rollback(workspace, "staging", None, "bad", FakeJob())["version"] == 1
         error = third.end().error
         assert error is not None
-        assert error.message == "staging does not serve fraud:3: revision 4 rolls staging back."
-        assert error.hint == "It serves fraud:1 on."
+        assert isinstance(error, JobStopped)  # a person's doing: no failure, so no alert
+        assert error.message == "Revision 3 of staging was stopped before it was live: revision 4 rolls staging back."
         wait_for(lambda: the(workspace, "staging").observed == 4)
     assert states(workspace, "staging") == [S.LIVE, S.ABORTED, S.RETIRED, S.RETIRED]
+
+
+def test_a_deployment_that_a_person_aborts_is_stopped_not_failed(workspace: Workspace) -> None:
+    """Also where its worker died before it could say so: the same job tells the same again."""
+    write_config(workspace)
+    add_version(workspace)
+    with workspace.store.write() as tx:
+        job = FakeJob(id=jobs.enqueue(tx, "deploy", "staging", {}, "ann"))
+    revision = begin_deploy(workspace, "fraud:1", "staging", "", job)
+    with workspace.store.write() as tx:
+        assert intervene.abort(tx, revision, "bo", "a wrong label")
+    for _ in range(2):
+        with pytest.raises(JobStopped, match=r"was stopped before it was live: aborted by bo: a wrong label\."):
+            rollout.deploy(workspace, "fraud:1", "staging", "", job)
+
+
+def test_a_stop_whose_worker_died_is_still_a_stop(workspace: Workspace) -> None:
+    write_config(workspace)
+    add_version(workspace)
+    with workspace.store.write() as tx:
+        job = FakeJob(id=jobs.enqueue(tx, "deploy", "staging", {}, "ann"), stop=True)
+    for _ in range(2):
+        with pytest.raises(JobStopped, match="Revision 1 of staging was stopped before it was live"):
+            rollout.deploy(workspace, "fraud:1", "staging", "", job)
 
 
 class TestCanary:

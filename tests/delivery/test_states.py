@@ -182,8 +182,9 @@ class Deliveries(RuleBasedStateMachine):
             return
         assert target is not None
         assert (begun.revision, begun.kind, begun.restores) == (number, "rollback", target)
-        if self.candidate is not None:
-            self.known[self.candidate].state = "aborted"
+        for other in self.known.values():
+            if other.state in ("planned", "loading", "testing", "canary"):
+                other.state = "aborted"
         version = self.known[target].version
         self.known[number] = Known(version, "swap", "bo", "loading")
         if version in self.warm:

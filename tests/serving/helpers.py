@@ -142,9 +142,9 @@ class Server:
 
 
 @contextmanager
-def serving(workspace: Workspace, version: ModelVersion) -> Iterator[Server]:
+def serving(workspace: Workspace, version: ModelVersion, port: int | None = None) -> Iterator[Server]:
     """A server process that answers with `version`, as revision 1 of production."""
-    port = free_port()
+    port = port or free_port()
     add_revision(workspace, version, port)
     process = start(workspace)
     server = Server(workspace, process, f"http://127.0.0.1:{port}")

@@ -68,7 +68,8 @@ def test_a_token_is_told_once_and_kept_as_its_hash(workspace: Workspace) -> None
     assert token not in everything
     with pytest.raises(UsageError, match="has a token 'ci' already"):
         actions.perform(workspace, "set_token", asked)
-    actions.perform(workspace, "set_token", {**asked, "revoke": True})
+    plan, _ = actions.perform(workspace, "set_token", {**asked, "revoke": True})
+    assert plan.notes == ("No other token is left: production lets nobody in until there is a new one.",)
     with pytest.raises(NotFoundError, match="no token 'ci' that is let in"):
         actions.perform(workspace, "set_token", {**asked, "revoke": True})
 

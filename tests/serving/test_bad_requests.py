@@ -11,7 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.serving.helpers import ROW, Server, error_of
+from mlops_console.core.deployments import ServerSettings
+from mlops_console.store import deployments
+from mlops_console.store.workspace import Workspace
+from tests.serving.helpers import ROW, Server, add_constant, error_of, serving
+from tests.support import free_port
 
 INFER = "/v2/models/fraud/infer"
 EXPECTED = "expected are: amount, count, country."
@@ -163,6 +167,15 @@ def test_a_body_of_100_mb_is_refused_and_not_kept(fraud_server: Server, client: 
         assert error_of(response) == "The body is larger than 10.0 MB; send fewer rows a request."
     assert process.memory_info().rss - before < 60_000_000
     assert client.get("/v2/health/ready").status_code == 200
+
+
+def test_a_small_limit_holds_for_a_body_without_a_length_too(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        settings = ServerSettings(body=1_000)
+        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", port := free_port(), settings)
+    with serving(workspace, add_constant(workspace, 1), port) as server:
+        response = httpx.post(f"{server.url}/invocations", content=iter([b" " * 2_000]))
+        assert (response.status_code, error_of(response)[:31]) == (413, "The body is larger than 1.0 kB;")
 
 
 def test_a_client_that_hangs_up_in_the_middle_harms_nobody(fraud_server: Server, client: httpx.Client) -> None:

@@ -1,13 +1,24 @@
 """What holds for every path: gzip, request ids, heads that are too long, methods."""
 
+import asyncio
 import gzip
 import json
 import socket
+from typing import Any
 
 import httpx
+import pytest
+from uvicorn.server import ServerState
 
-from mlops_console.serving.connection import MOST_HEAD
-from tests.serving.helpers import ROW, Server, error_of
+from mlops_console.core.deployments import ServerSettings
+from mlops_console.serving import connection
+from mlops_console.serving.application import PATHS
+from mlops_console.serving.connection import MOST_HEAD, Connection, http_config
+from mlops_console.serving.errors import WrongPathError
+from mlops_console.store import deployments
+from mlops_console.store.workspace import Workspace
+from tests.serving.helpers import ROW, Server, add_constant, error_of, serving
+from tests.support import free_port
 
 CONTENT = json.dumps({"dataframe_records": [ROW]}).encode()
 
@@ -64,3 +75,68 @@ def test_a_head_that_does_not_end_is_cut_off(fraud_server: Server) -> None:
 def test_head_answers_without_a_body(client: httpx.Client) -> None:
     answer = client.head("/ping")
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_a_body_that_comes_byte_by_byte_gets_no_more_time_than_another_one(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        settings = ServerSettings(deadline=1.0)
+        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", port := free_port(), settings)
+    with (
+        serving(workspace, add_constant(workspace, 1), port),
+        socket.create_connection(("127.0.0.1", port), timeout=0.1) as slow,
+    ):
+        slow.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        answer = b""
+        for _ in range(100):
+            try:
+                answer = slow.recv(4096)
+                break
+            except TimeoutError:
+                slow.sendall(b" ")
+    assert answer.startswith(b"HTTP/1.1 504 ")
+
+
+def test_a_file_that_is_damaged_is_told_in_one_sentence(workspace: Workspace) -> None:
+    with serving(workspace, add_constant(workspace, 1)) as server:
+        workspace.predictions_path.write_bytes(b"no database" * 1000)
+        answer = httpx.post(f"{server.url}/feedback", json={"id": "a", "label": 1})
+        assert (answer.status_code, error_of(answer)) == (503, "The server can't answer this; its log says why.")
+    log = (workspace.logs_dir / "server.log").read_text()
+    assert "is no SQLite database or is damaged" in log
+    assert "Traceback" not in log
+
+
+def test_a_client_that_reads_no_answers_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        body = b" " * 50_000_000
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def ask() -> None:
+        config, state = http_config(answer), ServerState()
+        config.load()
+        lost = asyncio.Event()
+
+        class Watched(Connection):
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                lost.set()
+
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Watched(config, state, {}), "127.0.0.1", 0)
+        with socket.create_connection(server.sockets[0].getsockname()) as rude:
+            rude.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(10):
+                await lost.wait()
+        server.close()
+
+    monkeypatch.setattr(connection, "_READ_TIME", 0.05)
+    asyncio.run(ask())
+
+
+def test_no_long_path_is_kept_in_memory() -> None:
+    before = PATHS._find.cache_info().currsize
+    with pytest.raises(WrongPathError):
+        PATHS.find("GET", "/" + "a" * 60_000)
+    assert PATHS._find.cache_info().currsize == before

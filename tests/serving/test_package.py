@@ -20,8 +20,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from mlops_console.actions.base import JobContext
 from mlops_console.actions.compile_model import ACTION
+from mlops_console.core.errors import ModelError
 from mlops_console.core.models import Column, ModelVersion, Signature
+from mlops_console.models.package import read_package
 from mlops_console.models.packaging import package
+from mlops_console.serving.package import PortError, _listen
 from mlops_console.store import models
 from mlops_console.store.workspace import open_workspace
 from tests.serving.helpers import ROW, Server, add_version, serving
@@ -202,6 +205,17 @@ def test_a_port_that_is_taken_is_told(folder: Path, packaged: httpx.Client, tmp_
     )
     assert found.returncode == 1
     assert re.search(r"Port \d+ of 127\.0\.0\.1 can't be listened on: Address already in use", found.stderr)
+
+
+def test_a_port_that_there_is_not_is_told() -> None:
+    with pytest.raises(PortError, match=r"^There is no port 99999\."):
+        _listen("127.0.0.1", 99999)
+
+
+def test_a_description_nested_too_deeply_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match=r"The model\.json of .* is damaged"):
+        read_package(tmp_path)
 
 
 def test_a_regressor_without_an_example_serves(tmp_path: Path) -> None:

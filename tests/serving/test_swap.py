@@ -1,8 +1,10 @@
 """Swaps in the running server: under load, with damaged and untrusted files, and after a restart."""
 
+import json
 import socket
 import textwrap
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -13,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mlops_console.core.deployments import RevisionState, ServerHealth
-from mlops_console.core.models import ModelVersion
-from mlops_console.store import deployments
+from mlops_console.core.models import CompiledModel, ModelVersion
+from mlops_console.store import changes, compiled, deployments, models
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import (
@@ -25,6 +27,7 @@ from tests.serving.helpers import (
     constant_model,
     constant_signature,
     environment,
+    go_live,
     revision,
     serving,
     start,
@@ -95,6 +98,21 @@ def test_once_a_revision_is_live_no_older_one_answers(workspace: Workspace) -> N
             response = client.post("/invocations", json=BODY)
             assert response.json() == {"predictions": [number % 2]}
             assert response.headers["x-revision"] == str(revision.revision)
+
+
+def test_a_client_that_reads_no_answers_holds_up_no_swap(workspace: Workspace) -> None:
+    versions = [add_constant(workspace, label) for label in range(2)]
+    body = json.dumps({"inputs": [{"name": "x", "shape": [100_000], "datatype": "FP64", "data": [1] * 100_000}]})
+    head = f"POST /v2/models/fraud/infer HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    with serving(workspace, versions[0]) as server, socket.socket() as rude:
+        rude.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        rude.settimeout(2)
+        rude.connect(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+        with pytest.raises(TimeoutError):  # the server takes no more of them
+            for _ in range(100):
+                rude.sendall((head + body).encode())
+        assert server.swap(versions[1]).state is RevisionState.LIVE
+        assert environment(workspace).observed == 2
 
 
 def test_a_damaged_file_is_refused_and_the_old_model_serves_on(workspace: Workspace) -> None:
@@ -221,6 +239,60 @@ def test_a_live_model_whose_file_is_gone_gives_way_to_the_next_one(workspace: Wo
     finally:
         process.terminate()
         process.wait(20)
+
+
+def log_of(workspace: Workspace) -> str:
+    return (workspace.logs_dir / "server.log").read_text()
+
+
+def test_a_live_version_that_can_not_be_loaded_beside_one_that_serves_does_not_flood_the_store(
+    workspace: Workspace,
+) -> None:
+    """As after a rollback to what the server has just let go from its memory, and whose file is gone."""
+    served, gone, other = (add_constant(workspace, label) for label in range(1, 4))
+    with serving(workspace, served) as server:
+        assert server.prepared(add_revision(workspace, other, free_port()).revision)
+        workspace.objects.path(gone.sha256).unlink()
+        with workspace.store.write() as tx:
+            found = deployments.add_revision(tx, "production", gone, kind="rollback", actor="ann", reason="")
+            for state in (RevisionState.LOADING, RevisionState.LIVE):
+                deployments.advance(tx, "production", found.revision, state, "ann")
+            before = changes.latest(tx)
+        wait_for(lambda: log_of(workspace).count("can't serve") >= 2, 20)
+        with workspace.store.read() as db:
+            assert changes.latest(db) - before < 20
+        assert "missing" in str(environment(workspace).error)
+        assert httpx.post(f"{server.url}/invocations", json=BODY).headers["x-revision"] == "1"
+
+
+def test_an_alias_that_is_set_later_is_known_as_a_label(workspace: Workspace) -> None:
+    version = add_constant(workspace, 1)
+    with serving(workspace, version) as server:
+        wait_for_beat(workspace)
+        with workspace.store.write() as tx:
+            models.set_alias(tx, version.model, "champion", version.version)
+        path = f"{server.url}/v1/models/{version.model}/labels/champion"
+        wait_for(lambda: httpx.get(path).status_code == 200, 15)
+
+
+def wait_for_beat(workspace: Workspace) -> None:
+    seen = environment(workspace).heartbeat_at or 0.0
+    wait_for(lambda: (environment(workspace).heartbeat_at or 0.0) > seen, 20)
+
+
+def test_a_compiled_form_that_is_damaged_is_tried_once(workspace: Workspace) -> None:
+    served, other = add_constant(workspace, 1), add_constant(workspace, 2)
+    with serving(workspace, served) as server:
+        number = add_revision(workspace, other, free_port()).revision
+        assert server.prepared(number)
+        go_live(workspace, number, RevisionState.CANARY)  # there the server looks every second
+        with workspace.store.write() as tx:
+            form = CompiledModel("agrees", time.time(), "0" * 64, 1)
+            compiled.record(tx, served.model, served.version, form)
+        wait_for(lambda: log_of(workspace).count("without its compiled form") >= 1, 20)
+        for _ in range(3):
+            wait_for_beat(workspace)
+        assert log_of(workspace).count("without its compiled form") == 1
 
 
 def test_a_port_in_use_ends_the_server_with_one_sentence(workspace: Workspace) -> None:

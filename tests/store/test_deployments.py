@@ -7,10 +7,10 @@ import pytest
 
 from mlops_console.cli import shapes
 from mlops_console.core.deployments import Freeze, RevisionState, RolloutPlan, ServerHealth, ServerProcess
-from mlops_console.core.errors import NotFoundError
+from mlops_console.core.errors import NotFoundError, StoreError
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.runs import ProcessIdentity
-from mlops_console.store import deployments, server_processes
+from mlops_console.store import deployments, models, server_processes
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import add_live, add_server, add_version, advance, the
@@ -189,3 +189,34 @@ def test_no_such_revision(workspace: Workspace, versions: list[ModelVersion]) ->
         deployments.revision(db, "production", 7)
     with workspace.store.write() as tx:
         assert not deployments.advance(tx, "production", 7, RevisionState.LOADING, "ann")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE revisions SET rollout = 'no json'",
+        "UPDATE revisions SET rollout = '[]'",
+        "UPDATE revisions SET rollout = json_object('steps', json_array(-1, 5))",
+        "UPDATE revisions SET rollout = json_object('wings', 2)",
+        "UPDATE revisions SET step = 7",
+        "UPDATE revisions SET state = 'bogus'",
+        "UPDATE revision_changes SET state = 'bogus'",
+        "UPDATE environments SET settings = 'no json'",
+        "UPDATE environments SET target = json_object('wings', 2)",
+        "UPDATE server_processes SET health = 'bogus'",
+        "UPDATE model_versions SET signature = json_object()",
+    ],
+)
+def test_what_nobody_here_has_written_is_told_as_damage(
+    workspace: Workspace, versions: list[ModelVersion], statement: str
+) -> None:
+    with workspace.store.write() as tx:
+        number = add_live(tx, "production", versions[0]).revision
+        add_server(tx, "production", number)
+        tx.execute("PRAGMA ignore_check_constraints = ON")
+        tx.execute(statement)
+    with workspace.store.read() as db, pytest.raises(StoreError, match=r"^The store is damaged: an? .* can't be read"):
+        deployments.environment(db, "production")
+        deployments.revisions(db, "production")
+        deployments.changes(db, "production", number)
+        models.versions(db, "fraud")

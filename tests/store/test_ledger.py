@@ -39,6 +39,8 @@ def test_a_whole_chain(workspace: Workspace) -> None:
         ("UPDATE ledger SET actor = 'eve' WHERE seq = 3", 3),
         ("UPDATE ledger SET detail = '{}' WHERE seq = 2", 2),
         ("UPDATE ledger SET detail = 'no json' WHERE seq = 2", 2),
+        ("UPDATE ledger SET detail = '[1]' WHERE seq = 2", 2),
+        (f"UPDATE ledger SET detail = '{'[' * 100_000}' WHERE seq = 2", 2),
         ("UPDATE ledger SET at = at + 1 WHERE seq = 1", 1),
         ("DELETE FROM ledger WHERE seq = 4", 4),
         ("UPDATE ledger SET seq = CASE seq WHEN 2 THEN 30 ELSE seq END", 2),
@@ -48,6 +50,8 @@ def test_the_first_broken_entry_is_named(workspace: Workspace, statement: str, b
     fill(workspace)
     tamper(workspace, statement)
     assert first_broken(workspace) == broken
+    with workspace.store.read() as db:
+        assert all(dict(entry.detail) == entry.detail for entry in ledger.entries(db))
 
 
 @pytest.mark.parametrize("statement", ["UPDATE ledger SET actor = 'eve'", "DELETE FROM ledger"])

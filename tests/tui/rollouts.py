@@ -70,7 +70,9 @@ def tell_traffic(workspace: Workspace, slot: int, recent: Traffic, seconds: floa
 def tell_arms(workspace: Workspace, arms: Mapping[int, Traffic]) -> None:
     """What each revision has answered since the newest change."""
     told = {str(revision): traffic.to_json() for revision, traffic in arms.items()}
-    _tell(workspace, 0, {"epoch": the(workspace, NAME).epoch, "arms": told})
+    _tell(
+        workspace, 0, {"step": candidate.watched if (candidate := the(workspace, NAME).candidate) else "", "arms": told}
+    )
 
 
 def _tell(workspace: Workspace, slot: int, stats: Mapping[str, Any]) -> None:

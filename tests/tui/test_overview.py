@@ -115,7 +115,7 @@ class TestRows:
             advance(tx, "production", revision.revision, *states, reason="its file is damaged")
         text = plain(overview_rows(overview(workspace), "production", time.time(), 100, height))
         assert "✗ failed fraud:2 r3" in text
-        assert "fraud:2 could not be loaded: its file is damaged" in text or height == 14
+        assert "fraud:2 did not go live: its file is damaged" in text or height == 14
         assert "fraud:3" in text
 
     def test_traffic_is_added_up_over_the_processes(self, workspace: Workspace) -> None:

@@ -28,7 +28,10 @@ def _plan(workspace: Workspace, request: Approve) -> Plan:
     command = ["mlops-console", "approve", request.environment, str(revision.revision)]
     live = environment.live.model_ref if environment and environment.live else ""
     left = revision.approvals - given - 1
+    freeze = environment.freeze if environment else None
     note = "It is rolled out at once." if left <= 0 else f"It needs {left} more then."
+    if freeze is not None and left <= 0:
+        note = f"{request.environment} is frozen by {freeze.actor}: it is refused then, and has to be asked for anew."
     return Plan(
         "approve",
         request.environment,

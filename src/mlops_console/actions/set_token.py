@@ -25,16 +25,21 @@ class SetToken(Request):
 
 def _plan(workspace: Workspace, request: SetToken) -> Plan:
     with workspace.store.read() as db:
-        is_first = not tokens.tokens(db, request.environment)
+        known = tokens.tokens(db, request.environment)
     verb = "revoke" if request.revoke else "create"
-    note = f"From then on every request to {request.environment} needs a token."
+    held = {token.name for token in known if token.revoked_at is None}
+    notes: tuple[str, ...] = ()
+    if not known and not request.revoke:
+        notes = (f"From then on every request to {request.environment} needs a token.",)
+    elif request.revoke and held == {request.name}:
+        notes = (f"No other token is left: {request.environment} lets nobody in until there is a new one.",)
     return Plan(
         "set_token",
         request.environment,
         f"{verb.capitalize()} the token {request.name} of {request.environment}",
         shlex.join(["mlops-console", "token", verb, request.environment, request.name]),
         changes=(Change(f"token {request.name}", *(("let in", "revoked") if request.revoke else ("", "let in"))),),
-        notes=(note,) if is_first and not request.revoke else (),
+        notes=notes,
     )
 
 

@@ -156,6 +156,11 @@ def goal_of(metric: str, goals: Mapping[str, Goal]) -> Goal | None:
     return "minimize" if less != ("neg" in words) else "maximize"
 
 
+def is_of_machine(metric: str) -> bool:
+    """Whether it is one of those that a run logs by itself: what the machine did, not how good the model is."""
+    return metric.startswith("system/")
+
+
 def _facts(runs: Sequence[Run], datasets: Mapping[str, Sequence[str]]) -> tuple[Line, ...]:
     def line(name: str, entries: Sequence[Entry]) -> Line:
         return Line(name, tuple(entries))
@@ -184,7 +189,7 @@ def _texts(texts: Sequence[str]) -> Entry:
 def _metric_names(runs: Sequence[Run], goals: Mapping[str, Goal]) -> list[str]:
     """Those that the project judges by first, those of the machine last."""
     names = dict.fromkeys(name for run in runs for name in run.metrics)
-    return sorted(names, key=lambda name: (name not in goals, name.startswith("system/")))
+    return sorted(names, key=lambda name: (name not in goals, is_of_machine(name)))
 
 
 def _metric(name: str, runs: Sequence[Run], goals: Mapping[str, Goal]) -> Line:

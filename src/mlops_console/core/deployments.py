@@ -145,6 +145,11 @@ class Revision:
         return f"{self.model}:{self.version}"
 
     @property
+    def watched(self) -> str:
+        """Names the step of its rollout that server processes count the traffic of; "" where there is none."""
+        return "" if self.step is None or self.state is not RevisionState.CANARY else f"{self.revision}.{self.step}"
+
+    @property
     def share(self) -> float:
         """Of the traffic, 0 to 1."""
         if self.state is RevisionState.LIVE:

@@ -81,7 +81,7 @@ def _of_passage(passage: Passage, origin: Passage | None) -> list[str]:
         found.append(
             f"Revision {revision.revision} is a rollback, and the deployment that it goes back to is not known."
         )
-    if not revision.reason:
+    if not revision.reason and revision.break_glass is None:
         found.append(f"No reason was given for revision {revision.revision}.")
     if passage.job is None:
         found.append(f"Revision {revision.revision} was made by no job.")

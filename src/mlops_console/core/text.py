@@ -107,8 +107,11 @@ def age(at: float | None, now: float | None = None) -> str:
 
 
 def clock(at: float | None) -> str:
-    """The local time, to the second, as ISO writes it; "–" for none."""
-    return "–" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+    """The local time, to the second, as ISO writes it; "–" for none, and for one that no calendar has."""
+    try:
+        return "–" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+    except (OverflowError, ValueError, OSError):
+        return "–"
 
 
 def size(count: int | None) -> str:

@@ -13,8 +13,9 @@ from mlops_console.core.names import seconds
 from mlops_console.delivery.job import DeliveryJob
 from mlops_console.delivery.measure.ensure import ensure
 from mlops_console.delivery.measure.measured import NOTHING_MEASURED
-from mlops_console.delivery.settings import rollout_plan, server_settings, target_settings
+from mlops_console.delivery.settings import bind_refused, rollout_plan, server_settings, target_settings
 from mlops_console.delivery.situation import (
+    Situation,
     advice,
     candidate_for,
     check_gates,
@@ -26,7 +27,7 @@ from mlops_console.delivery.situation import (
     under_way,
 )
 from mlops_console.delivery.targets import change_refused
-from mlops_console.store import deployments, ledger, models
+from mlops_console.store import deployments, ledger, models, tokens
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
@@ -54,6 +55,8 @@ def begin_deploy(
     """
     config = workspace.config()
     settings = settings_of(config, environment)
+    with workspace.store.read() as db:
+        newest = max((r.revision for r in deployments.revisions(db, environment, limit=1)), default=0)
     measured = NOTHING_MEASURED
     if break_glass is None:
         measured = ensure(workspace, config, environment, model_ref, stopping=job.stop_requested)
@@ -67,8 +70,13 @@ def begin_deploy(
                 raise RefusedError(refused, advice(version.ref, settings, gates))
         if when_busy == "refuse" and (busy := under_way(situation)) is not None:
             raise RefusedError(busy, f"'mlops-console history {environment}' shows it.")
-        _settle_settings(tx, environment, settings, situation.environment, job)
+        if (overtaken := _overtaken(situation, newest)) is not None:
+            raise RefusedError(overtaken, "Deploy it again if it is still wanted.")
+        if (unsettled := _settings_refused(tx, settings, situation)) is not None:
+            raise RefusedError(unsettled)
         approvals = settings.approvals if break_glass is None else 0
+        if not approvals or situation.environment is None:
+            _settle_settings(tx, environment, settings, situation.environment, job)
         revision = deployments.add_revision(
             tx,
             environment,
@@ -106,10 +114,11 @@ def begin_approved(workspace: Workspace, revision: Revision, job: DeliveryJob) -
         gates = check_gates(tx, settings, situation, measured)
         refused = refusal(version.ref, environment, gates) or frozen(situation)
         deployments.set_gates(tx, environment, number, gates)
+        refused = refused or _settings_refused(tx, settings, situation)
         if refused is not None:
             deployments.advance(tx, environment, number, RevisionState.FAILED, job.actor, refused)
-        else:
-            deployments.advance(tx, environment, number, RevisionState.LOADING, job.actor, "approved")
+        elif deployments.advance(tx, environment, number, RevisionState.LOADING, job.actor, "approved"):
+            _settle_settings(tx, environment, settings, situation.environment, job)
         found = deployments.revision(tx, environment, number)
     if refused is not None:
         raise RefusedError(refused, advice(version.ref, settings, gates))
@@ -117,14 +126,15 @@ def begin_approved(workspace: Workspace, revision: Revision, job: DeliveryJob) -
 
 
 def begin_rollback(workspace: Workspace, environment: str, to: int | None, reason: str, job: DeliveryJob) -> Revision:
-    """Make the revision of a rollback. Whatever is on its way is aborted; gates, approvals and a freeze don't count,
-    and the settings of the servers stay. Where every server has the version in memory, it is live at once.
+    """Make the revision of a rollback. Whatever is approved or on its way is aborted; gates, approvals and a freeze
+    don't count, and the settings of the servers stay. Where every server has the version in memory, it is live at once.
 
     Raises:
         UsageError, NotFoundError: there is nothing to go back to.
     """
     with workspace.store.write() as tx:
-        target = rollback_target(environment, deployments.revisions(tx, environment), to)
+        others = deployments.revisions(tx, environment)
+        target = rollback_target(environment, others, to)
         known = deployments.environment(tx, environment)
         revision = deployments.add_revision(
             tx,
@@ -137,13 +147,30 @@ def begin_rollback(workspace: Workspace, environment: str, to: int | None, reaso
             job_id=job.id,
         )
         number = revision.revision
-        if known is not None and known.candidate is not None:
-            why = f"revision {number} rolls {environment} back"
-            deployments.advance(tx, environment, known.candidate.revision, RevisionState.ABORTED, job.actor, why)
+        why = f"revision {number} rolls {environment} back"
+        for other in others:
+            if other.state.is_under_way or other.state is RevisionState.PLANNED:
+                deployments.advance(tx, environment, other.revision, RevisionState.ABORTED, job.actor, why)
         deployments.advance(tx, environment, number, RevisionState.LOADING, job.actor)
         if known is not None and known.ready and all(target.model_ref in server.warm for server in known.processes):
             deployments.advance(tx, environment, number, RevisionState.LIVE, job.actor)
         return deployments.revision(tx, environment, number)
+
+
+def _overtaken(situation: Situation, newest: int) -> str | None:
+    """Why a deployment gives way to a rollback: one that came after revision `newest`, while something was measured, or
+    that is still on its way. It was asked for later, and has the last word."""
+    for found in situation.revisions:
+        if found.kind == "rollback" and (found.revision > newest or found.state.is_under_way):
+            return f"{found.actor} has rolled {situation.name} back meanwhile, by revision {found.revision}."
+    return None
+
+
+def _settings_refused(tx: Connection, settings: EnvironmentConfig, situation: Situation) -> str | None:
+    """Why what mlops.toml says of the servers can't be settled, as one sentence; None where it can."""
+    if (refused := change_refused(situation.environment, target_settings(settings))) is not None:
+        return refused
+    return bind_refused(situation.name, settings, bool(tokens.tokens(tx, situation.name)))
 
 
 def _settle_settings(
@@ -152,8 +179,6 @@ def _settle_settings(
     """What mlops.toml says of the servers holds from this deployment on; the ledger tells of what is different."""
     settled = server_settings(settings)
     target = target_settings(settings)
-    if (refused := change_refused(known, target)) is not None:
-        raise RefusedError(refused)
     before = _told(known.host, known.port, known.settings, known.target) if known else {}
     after = _told(settings.host, settings.port, settled, target)
     deployments.ensure_environment(tx, environment, settings.model, settings.host, settings.port, settled, target)

@@ -107,7 +107,7 @@ def gather(environment: Environment, revision: Revision) -> StepTraffic:
     """Add up what the server processes have told since the step began."""
     canary, live, mirrored, agreed = Traffic(), Traffic(), 0, 0
     for server in environment.processes:
-        if server.stats.get("epoch") != environment.epoch:
+        if server.stats.get("step") != revision.watched:
             continue
         arms = server.stats.get("arms", {})
         canary += Traffic.of_json(arms.get(str(revision.revision), {}))
@@ -155,11 +155,14 @@ def shares(revision: Revision, full: bool) -> tuple[str, str]:
 
 
 def next_step(tx: Connection, revision: Revision, actor: str, reason: str, full: bool = False) -> bool:
-    """The share of the next step, or live after the last one below 100 %; whether it still was a canary.
+    """The share of the next step, or live after the last one below 100 %; whether it still was a canary of this step:
+    another person may have promoted it meanwhile.
 
     Args:
         full: live at once.
     """
+    if deployments.revision(tx, revision.environment, revision.revision).step != revision.step:
+        return False
     step = (revision.step or 0) + 1
     plan = revision.rollout
     if full or plan.strategy == "shadow" or plan.steps[step] >= 1:

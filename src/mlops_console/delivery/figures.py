@@ -157,7 +157,8 @@ def _replay(subject: Subject, result: Mapping[str, Any]) -> Figure:
     rows = f"{report.rows:,} rows, {report.requests:,} requests"
     if subject.figure == "agreement":
         refused = f", {report.refused:,} of them refused" if report.refused else ""
-        return Figure(value, f"{number(value)} of {rows}{refused}")
+        share = number(value) if value is None else f"{value:.2%}"
+        return Figure(value, f"{share} of {rows}{refused}")
     if value is None:
         return Figure(None, f"there is none: the two give nothing to compare in {rows}")
     if subject.figure == "latency_ratio" and report.candidate_latency and report.live_latency:

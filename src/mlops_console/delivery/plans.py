@@ -3,8 +3,9 @@
 import shlex
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
+from mlops_console.core.comparison import is_of_machine
 from mlops_console.core.config import Model
 from mlops_console.core.deployments import LOOPBACK, Revision, TargetSettings, address
 from mlops_console.core.environments import EnvironmentConfig
@@ -15,7 +16,7 @@ from mlops_console.core.text import param
 from mlops_console.delivery.figures import replay_report
 from mlops_console.delivery.measure.ensure import ensure
 from mlops_console.delivery.measure.measured import NOTHING_MEASURED, Measured
-from mlops_console.delivery.settings import target_settings
+from mlops_console.delivery.settings import bind_refused, server_settings, target_settings
 from mlops_console.delivery.situation import (
     Candidate,
     Situation,
@@ -69,8 +70,8 @@ def plan_deploy(
     target = target_settings(settings)
     if refused is None:
         refused = change_refused(situation.environment, target)
-    if refused is None and target is None and settings.host not in LOOPBACK and not held:
-        refused = f"{environment} would listen on {settings.host}, where other machines can ask it without a token."
+    if refused is None:
+        refused = bind_refused(environment, settings, bool(held))
     command = ["mlops-console", "deploy", version.ref, environment]
     command += ["--break-glass", break_glass] if break_glass is not None else []
     command += ["--if-busy", when_busy] if when_busy != "wait" else []
@@ -87,6 +88,7 @@ def plan_deploy(
             *_ways(situation, settings, break_glass),
             *_notes(situation, settings.host, settings.port, "deploy", target),
             *_unreplayed(situation, measured),
+            *_restart(situation, settings),
         ),
         refused=refused,
         hint=_hint(situation, settings, version.ref, gates) if refused is not None else "",
@@ -190,10 +192,11 @@ def _changes(situation: Situation, after: str) -> Iterator[Change]:
 
 
 def _metrics(situation: Situation, settings: Model) -> Iterator[Difference]:
-    """All metrics of both, the one that decides first."""
+    """All metrics of both but those of the machine, the one that decides first."""
     before = situation.live_candidate.metrics if situation.live_candidate else {}
     after = situation.candidate.metrics
-    for name in sorted(before.keys() | after.keys(), key=lambda name: (name != settings.metric, name)):
+    names = [name for name in before.keys() | after.keys() if not is_of_machine(name)]
+    for name in sorted(names, key=lambda name: (name != settings.metric, name)):
         old, new = before.get(name), after.get(name)
         difference = Difference(name, old, new)
         if name == settings.metric and old is not None and new is not None and not difference.same:
@@ -224,7 +227,9 @@ def _origins(candidate: Candidate | None) -> dict[str, str]:
 
 def _what_becomes_of(busy: Revision, kind: str) -> str:
     return (
-        "it is aborted." if kind == "rollback" else f"this one waits until revision {busy.revision} is live or ended."
+        f"it is aborted, and what is live is left too. (To abort it only: mlops-console abort {busy.environment}.)"
+        if kind == "rollback"
+        else f"this one waits until revision {busy.revision} is live or ended."
     )
 
 
@@ -245,6 +250,15 @@ def _notes(situation: Situation, host: str, port: int, kind: str, target: Target
         yield f"It runs, with a target of yours: {command_of(target, kind)}"
     elif _taken_by_another(situation, host, port):
         yield f"Port {port} of {host} is in use by another program: the server can't start before it is free."
+
+
+def _restart(situation: Situation, settings: EnvironmentConfig) -> Iterator[str]:
+    known, wanted = situation.environment, server_settings(settings)
+    if known is None or known.live is None or known.target is not None or known.settings == wanted:
+        return
+    changed = [f.name for f in fields(wanted) if getattr(wanted, f.name) != getattr(known.settings, f.name)]
+    names = ", ".join(changed)
+    yield f"The server starts anew with its changed settings ({names}): for a second or so it refuses requests."
 
 
 def _signature_notes(live: ModelVersion, candidate: ModelVersion) -> Iterator[str]:

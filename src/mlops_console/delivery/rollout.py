@@ -22,6 +22,7 @@ from mlops_console.store.workspace import Workspace
 TIMEOUT = 60.0  # seconds for the servers to start, load and test a version
 _POLL = 0.003  # seconds between two looks at the store
 _LAST_WORD = 15.0  # seconds for a server to end its answers of the version before; then it is killed and started anew
+_FIRST_ROUTE = 0.1  # seconds in which a server that begins right now may answer by what it read before
 _ACTOR = "rollout"
 
 
@@ -43,7 +44,7 @@ def deploy(
     Raises:
         RefusedError: a gate does not pass; nothing has changed.
         JobError: it could not be loaded, or was judged to be worse; the version before it serves on.
-        JobStopped: a stop was asked for.
+        JobStopped: a stop was asked for, or somebody has aborted it.
         UsageError, NotFoundError, ConfigError: the request makes no sense.
     """
     revision = _begun(workspace, job) or begin_deploy(
@@ -74,7 +75,7 @@ def rollback(
 
     Raises:
         JobError: it could not be loaded; the version before it serves on.
-        JobStopped: a stop was asked for.
+        JobStopped: a stop was asked for, or somebody has aborted it.
         UsageError, NotFoundError: there is nothing to go back to.
     """
     revision = _begun(workspace, job) or begin_rollback(workspace, environment, to, reason, job)
@@ -168,6 +169,12 @@ class _Rollout:
             if self._advance(RevisionState.ABORTED, why):
                 raise JobStopped(f"Revision {self.number} of {self.name} was stopped before it was live.")
 
+    def _was_judged(self) -> bool:
+        """Whether the watch over the canary has aborted it, and no person did, by whatever way."""
+        with self.workspace.store.read() as db:
+            last = deployments.changes(db, self.name, self.number)[-1]
+        return last.actor == _ACTOR and not self.job.stop_requested()
+
     def _advance(self, state: RevisionState, reason: str = "") -> bool:
         with self.workspace.store.write() as tx:
             return deployments.advance(tx, self.name, self.number, state, _ACTOR, reason)
@@ -178,13 +185,14 @@ class _Rollout:
         seen = None
         while True:
             news = self.workspace.store.data_version()
-            if news != seen:
+            waited = time.monotonic() - begun
+            if news != seen or waited < _FIRST_ROUTE:
                 seen = news
                 revision, environment = self._look()
                 behind = [server for server in environment.processes if server.serving not in (None, self.number)]
-                if revision.state is not RevisionState.LIVE or (environment.ready and not behind):
+                begins = any(server.serving is None for server in environment.processes) and waited < _FIRST_ROUTE
+                if revision.state is not RevisionState.LIVE or (environment.ready and not behind and not begins):
                     return
-            waited = time.monotonic() - begun
             if waited > self.timeout:
                 return
             if behind and waited > _LAST_WORD:
@@ -205,6 +213,9 @@ class _Rollout:
         }
         if revision.state is RevisionState.WAITING:
             return result
+        if revision.state is RevisionState.ABORTED and not self._was_judged():
+            why = (revision.error or "").rstrip(".")
+            raise JobStopped(f"Revision {self.number} of {self.name} was stopped before it was live: {why}.")
         if revision.live_at is None and environment.target is not None:
             raise targets.failed(revision, environment)
         if revision.live_at is None:

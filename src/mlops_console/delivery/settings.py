@@ -1,7 +1,7 @@
 """From an environment's table in mlops.toml to what a deployment settles."""
 
 from mlops_console.core.config_values import percent, size
-from mlops_console.core.deployments import RolloutPlan, ServerSettings, TargetSettings
+from mlops_console.core.deployments import LOOPBACK, RolloutPlan, ServerSettings, TargetSettings
 from mlops_console.core.environments import EnvironmentConfig
 from mlops_console.core.names import seconds
 
@@ -45,3 +45,10 @@ def target_settings(config: EnvironmentConfig) -> TargetSettings | None:
     if target is None:
         return None
     return TargetSettings(target.deploy, target.rollback, target.status, seconds(target.timeout), target.kind)
+
+
+def bind_refused(name: str, config: EnvironmentConfig, has_token: bool) -> str | None:
+    """Why our own servers may not listen there, as one sentence; None where they may."""
+    if config.target is not None or config.host in LOOPBACK or has_token:
+        return None
+    return f"{name} would listen on {config.host}, where other machines can ask it without a token."

@@ -154,7 +154,7 @@ def frozen(situation: Situation) -> str | None:
     freeze = situation.environment.freeze if situation.environment else None
     if freeze is None:
         return None
-    return f"{situation.name} is frozen by {freeze.actor} since {clock(freeze.at)}: {freeze.reason}"
+    return f"{situation.name} is frozen by {freeze.actor} since {clock(freeze.at)}: {freeze.reason.rstrip('.')}."
 
 
 def under_way(situation: Situation) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_console.core.comparison import goal_of
+from mlops_console.core.comparison import goal_of, is_of_machine
 from mlops_console.core.datasets import RunInput
 from mlops_console.core.markdown import inline, paragraph, table
 from mlops_console.core.models import served_form
@@ -206,9 +206,10 @@ def _verdict(found: RunInput) -> str:
 
 
 def _analyses(facts: CardFacts) -> Iterator[str | Gap]:
-    if facts.run is not None and facts.run.metrics:
+    measured = [m for m in facts.run.metrics.values() if not is_of_machine(m.name)] if facts.run is not None else []
+    if measured:
         goals = {facts.settings.metric: facts.settings.goal} if facts.settings.metric else {}
-        rows = [(m.name, number(m.last), goal_of(m.name, goals) or "–") for m in facts.run.metrics.values()]
+        rows = [(m.name, number(m.last), goal_of(m.name, goals) or "–") for m in measured]
         yield table(("Metric", "Value", "Goal"), rows)
     else:
         yield Gap("how good it is.", "log metrics in the run that stores the model: run.log({…})")

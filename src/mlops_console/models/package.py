@@ -65,7 +65,7 @@ def read_package(folder: Path) -> Package:
         raise ModelError(f"{folder} is no package of a model: it has no {missing}.", _WAY_OUT) from None
     except OSError as error:
         raise ModelError(f"{folder} can't be read: {error.strerror}.", "Check its permissions.") from None
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"The {MANIFEST} of {folder} is damaged: {error!r}.", _WAY_OUT) from None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlops_console._version import __version__
 from mlops_console.core.deployments import ServerSettings
+from mlops_console.core.errors import MlopsError
 from mlops_console.core.models import Signature
 from mlops_console.core.text import size
 from mlops_console.models.compiled import UncoveredRowsError
@@ -24,6 +25,7 @@ from mlops_console.serving.errors import (
     NoSuchModelError,
     TooLargeError,
     TooLateError,
+    UnableError,
     WrongInputError,
 )
 from mlops_console.serving.inputs import Batch
@@ -104,12 +106,15 @@ class Application:
                 answer = await self._answer(scope, receive, exchange)
             except HttpError as error:
                 answer = error_answer(error)
+            except MlopsError as error:  # a file that the answer needs is damaged or gone
+                logger.error("%s", error)
+                answer = error_answer(UnableError("The server can't answer this; its log says why."))
+            finally:  # not after `_send`: who does not read its answers would hold up a rollback
+                if exchange.served is not None:
+                    exchange.served.in_flight -= 1
             await self._send(scope, exchange, answer, send)
         except ClientGoneError:
             return
-        finally:
-            if exchange.served is not None:
-                exchange.served.in_flight -= 1
         self._count(exchange, answer.status)
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, exchange: _Exchange) -> Answer:
@@ -133,16 +138,22 @@ class Application:
         length = request.header(b"content-length")
         if length is not None and length.isdigit() and int(length[:20]) > most:
             raise too_large
-        message = await self._next(receive)
-        body: bytes = message["body"]
-        if message.get("more_body"):
-            parts = bytearray(body)
-            while message.get("more_body"):
+        try:
+            async with asyncio.timeout(self.settings.deadline):
                 message = await self._next(receive)
-                parts += message["body"]
-                if len(parts) > most:
-                    raise too_large
-            body = bytes(parts)
+                body: bytes = message["body"]
+                if message.get("more_body"):
+                    parts = bytearray(body)
+                    while message.get("more_body"):
+                        message = await self._next(receive)
+                        parts += message["body"]
+                        if len(parts) > most:
+                            raise too_large
+                    body = bytes(parts)
+        except TimeoutError:
+            raise TooLateError("The body did not come in time.") from None
+        if len(body) > most:  # without a Content-Length, and all at once
+            raise too_large
         encoding = request.header(b"content-encoding")
         if encoding is None or encoding == b"identity":
             return body
@@ -151,11 +162,7 @@ class Application:
         return await asyncio.to_thread(unzipped, body, most)
 
     async def _next(self, receive: Receive) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(self.settings.deadline):
-                message = await receive()
-        except TimeoutError:
-            raise TooLateError("The body did not come in time.") from None
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         return message
@@ -279,6 +286,9 @@ class Application:
             theirs = await self._outputs(candidate.engine, batch)
             agreed = int((theirs["predict"] == outputs["predict"]).sum())
         except (WrongInputError, BusyError, TooLateError):
+            failed = True
+        except MlopsError as error:
+            logger.error("%s", error)
             failed = True
         self._stats.count(candidate.revision, time.perf_counter() - began, failed)
         self._stats.count_mirrored(batch.rows, agreed)

@@ -8,16 +8,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD = 64 * 1024  # bytes of a request line with its headers
 _HEAD_TIME = 30.0  # seconds for it to come, and for the first one of a connection to begin
+_READ_TIME = 30.0  # seconds in which a client must take some of an answer that waits for it
 _KEEP_ALIVE = 75  # seconds that an idle connection stays open
 _DRAIN = 15  # seconds for the requests under way when the server is stopped
 
 
 class Connection(HttpToolsProtocol):
-    """Closes on a client that sends endless headers, or that sends them endlessly slowly."""
+    """Closes on a client that sends endless headers, or that sends them endlessly slowly, or reads no answers."""
 
     _head_bytes = 0
     _in_head = False
     _timer: asyncio.TimerHandle | None = None
+    _read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -25,7 +27,24 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_read_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        self._stop_read_timer()
+        super().resume_writing()
+
+    def _watch_reader(self, before: int | None = None) -> None:
+        """Hang up where the client has taken nothing since the last look."""
+        left = self.transport.get_write_buffer_size()
+        if before is not None and left >= before:
+            self.transport.abort()
+            return
+        self._read_timer = self.loop.call_later(_READ_TIME, self._watch_reader, left)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
@@ -45,6 +64,11 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
+
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

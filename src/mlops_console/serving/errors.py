@@ -42,6 +42,12 @@ class BusyError(HttpError):
     headers = ((b"retry-after", b"1"),)
 
 
+class UnableError(HttpError):
+    """Something here is damaged or missing; the log says what."""
+
+    status = 503
+
+
 class TooLateError(HttpError):
     status = 504
 

@@ -69,6 +69,7 @@ class Follower:
         self._leaving: list[Served] = []  # what answered before, and may have answers under way
         self._loading: asyncio.Task[None] | None = None
         self._acting: asyncio.Task[None] | None = None
+        self._compiled_late: set[str] = set()  # versions that were loaded anew for their compiled form
         self._is_failing = False  # a live version could not be loaded
         self._retry_at = 0.0  # on the monotonic clock: when that is tried again
         self._broken: BaseException | None = None
@@ -137,7 +138,7 @@ class Follower:
             self.stop()
             return
         self._epoch = environment.epoch
-        self._stats.begin(environment.epoch)
+        self._stats.begin(environment.candidate.watched if environment.candidate else "")
         self._gatekeeper.replace(held)
         self._slot.aliases = aliases
         wanted = self._wanted(environment)
@@ -192,18 +193,20 @@ class Follower:
         return served if served is not None and served.engine is engine else Served(revision.revision, engine)
 
     def _tell(self, environment: Environment) -> None:
-        """Write what this process follows by now, unless it is written or being written."""
+        """Write what this process follows by now, unless it is written or being written. Nothing while it answers with
+        what was live before: the store would not take it, and be asked again and again."""
         routing, candidate = self._slot.routing, environment.candidate
         prepared = candidate.revision if candidate and candidate.model_ref in self._warm else None
         live = environment.live
-        caught_up = routing is None or live is None or routing.live.revision == live.revision
+        if routing is not None and live is not None and routing.live.revision != live.revision:
+            return
         health = ServerHealth.FAILED if self._is_failing and live is not None else ServerHealth.STARTING
         if routing is not None:
             health = ServerHealth.READY
         told = replace(
             self._told,
             health=health,
-            epoch=environment.epoch if caught_up else self._told.epoch,
+            epoch=environment.epoch,
             serving=routing.live.revision if routing else None,
             prepared=prepared,
             warm=tuple(self._warm),
@@ -295,17 +298,21 @@ class Follower:
         await asyncio.get_running_loop().run_in_executor(self._writer, write)
         routing = self._slot.routing
         if routing is not None:
+            with self._workspace.store.read() as db:
+                self._slot.aliases = models.aliases(db, routing.live.engine.version.model)
             self._compile_late(routing)
         return _HEARTBEAT_CANARY if routing is not None and routing.candidate is not None else _HEARTBEAT
 
     def _compile_late(self, routing: Routing) -> None:
-        """A version that was loaded before its compiled form was there is loaded anew with it."""
+        """A version that was loaded before its compiled form was there is loaded anew with it, but once only: that form
+        may be damaged."""
         for served in routing.all:
             version = served.engine.version
-            if self._loading is not None or served.engine.loaded.is_compiled:
+            if self._loading is not None or served.engine.loaded.is_compiled or version.ref in self._compiled_late:
                 continue
             with self._workspace.store.read() as db:
                 found = compiled.get(db, version.model, version.version)
                 revision = deployments.revision(db, self._slot.environment, served.revision)
             if found is not None and found.state == "agrees":
+                self._compiled_late.add(version.ref)
                 self._loading = self._begin(self._load(revision))

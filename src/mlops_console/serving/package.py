@@ -129,6 +129,8 @@ def _refuse_feedback(signature: Signature, body: bytes) -> dict[str, Any]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise PortError(f"There is no port {port}.", "Give another --port.")
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:

@@ -11,6 +11,8 @@ from mlops_console.serving.errors import WrongMethodError, WrongPathError
 
 H = TypeVar("H")
 
+_KEPT_LENGTH = 256  # characters: what is found at a longer path is not kept in memory, as anybody may ask for any
+
 
 @dataclass(frozen=True, slots=True)
 class Path(Generic[H]):
@@ -36,7 +38,7 @@ class Paths(Generic[H]):
             WrongPathError: there is nothing.
             WrongMethodError: it takes another method.
         """
-        found = self._find(method, path)
+        found = self._find(method, path) if len(path) <= _KEPT_LENGTH else self._look(method, path)
         if isinstance(found, str):
             if not found:
                 raise WrongPathError("There is nothing at this path; /v2 is the server.")

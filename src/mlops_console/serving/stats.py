@@ -31,8 +31,8 @@ class Stats:
 
     def __init__(self) -> None:
         self._arms: dict[int, _Arm] = {}
-        self._since: dict[int, Traffic] = {}  # of each revision when `epoch` began
-        self._epoch = -1
+        self._since: dict[int, Traffic] = {}  # of each revision when `step` began
+        self._step = ""
         self._looks: deque[tuple[float, Traffic]] = deque()
         self._mirrored = [0, 0]  # compared, agreed
 
@@ -49,16 +49,16 @@ class Stats:
         self._mirrored[0] += rows
         self._mirrored[1] += agreed
 
-    def begin(self, epoch: int) -> None:
+    def begin(self, step: str) -> None:
         """From now on `told` counts anew, unless it does already: another step of a rollout has begun."""
-        if epoch == self._epoch:
+        if step == self._step:
             return
-        self._epoch = epoch
+        self._step = step
         self._since = {revision: arm.traffic() for revision, arm in self._arms.items()}
         self._mirrored = [0, 0]
 
     def told(self, now: float) -> dict[str, Any]:
-        """For a heartbeat: the traffic since the epoch began by revision, and that of the last minute in all.
+        """For a heartbeat: the traffic since the step began by revision, and that of the last minute in all.
 
         Args:
             now: on a monotonic clock.
@@ -75,7 +75,7 @@ class Stats:
             for revision, arm in self._arms.items()
         }
         return {
-            "epoch": self._epoch,
+            "step": self._step,
             "arms": {revision: told for revision, told in arms.items() if told["requests"]},
             "recent": {"seconds": round(min(now - began, _SPAN), 1), **(total - before).to_json()},
             "mirrored": list(self._mirrored),

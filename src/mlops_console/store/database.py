@@ -5,19 +5,23 @@ Writes go through `Store.write`, a `BEGIN IMMEDIATE` transaction that commits as
 """
 
 import contextlib
+import functools
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from mlops_console.core.errors import StoreError, UsageError
+from mlops_console.core.text import safe_line
 from mlops_console.store import ledger_head, migrations
 from mlops_console.store.ledger_head import Writer
 
 Connection = sqlite3.Connection  # for the signatures of those who may not import sqlite3 themselves
 C = TypeVar("C", bound=sqlite3.Connection)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
 _READ_CACHE = 8_192  # KiB of pages that a thread which reads may keep
@@ -162,6 +166,25 @@ def _regexp(source: str, text: object) -> bool:
     from mlops_console.core.filters import matches
 
     return matches(source, None if text is None else str(text))
+
+
+def damage_told(what: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """For what makes an object of a row: a value that this program would never have written there is a StoreError."""
+
+    def telling(read: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(read)
+        def told(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return read(*args, **kwargs)
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                raise StoreError(
+                    f"The store is damaged: {what} in it can't be read ({safe_line(error, 200)}).",
+                    "Bring back a backup of it.",
+                ) from error
+
+        return told
+
+    return telling
 
 
 @contextlib.contextmanager

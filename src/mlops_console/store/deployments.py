@@ -26,6 +26,7 @@ from mlops_console.core.models import ModelVersion
 from mlops_console.core.plans import GateResult
 from mlops_console.store import server_processes
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.database import damage_told
 
 _SELECT = """
     SELECT v.*, mv.version AS version, m.name AS model FROM revisions v
@@ -253,7 +254,7 @@ def changes(db: sqlite3.Connection, environment: str, number: int) -> list[Revis
     rows = db.execute(
         "SELECT * FROM revision_changes WHERE environment = ? AND revision = ? ORDER BY position", (environment, number)
     )
-    return [RevisionChange(RevisionState(row["state"]), row["at"], row["actor"], row["reason"]) for row in rows]
+    return [_change(row) for row in rows]
 
 
 def approvals(db: sqlite3.Connection, environment: str, number: int) -> list[Approval]:
@@ -316,6 +317,7 @@ def _record(
     )
 
 
+@damage_told("an environment")
 def _environment(db: sqlite3.Connection, row: sqlite3.Row) -> Environment:
     name = row["name"]
     found = db.execute(
@@ -356,7 +358,16 @@ def _health(
     return ServerHealth.STOPPED if live else ServerHealth.NONE
 
 
+@damage_told("a change of a revision")
+def _change(row: sqlite3.Row) -> RevisionChange:
+    return RevisionChange(RevisionState(row["state"]), row["at"], row["actor"], row["reason"])
+
+
+@damage_told("a revision")
 def _revision(row: sqlite3.Row) -> Revision:
+    rollout, step = _rollout(row["rollout"]), row["step"]
+    if step is not None and not 0 <= step < len(rollout.steps):
+        raise ValueError(f"there is no step {step}")
     return Revision(
         row["environment"],
         row["revision"],
@@ -372,8 +383,8 @@ def _revision(row: sqlite3.Row) -> Revision:
         row["restores"],
         row["error"],
         row["job_id"],
-        _rollout(row["rollout"]),
-        row["step"],
+        rollout,
+        step,
         row["step_at"],
         row["approvals"],
         row["expires_at"],
@@ -384,4 +395,7 @@ def _revision(row: sqlite3.Row) -> Revision:
 @lru_cache(maxsize=256)
 def _rollout(text: str) -> RolloutPlan:
     """Kept, as most revisions of an environment have the same one, and a rollback's plan reads them all."""
-    return RolloutPlan.read(json.loads(text))
+    plan = RolloutPlan.read(json.loads(text))
+    if not all(0 <= share <= 1 for share in plan.steps):
+        raise ValueError("a share is no part of the traffic")
+    return plan

@@ -86,7 +86,9 @@ def first_broken(db: sqlite3.Connection) -> int | None:
 def _entry(row: sqlite3.Row) -> LedgerEntry:
     try:
         detail = json.loads(row["detail"])
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
+        detail = None
+    if not isinstance(detail, dict):
         detail = {"damaged": row["detail"]}  # the hash no longer fits, so that it is found
     return LedgerEntry(
         row["seq"],

@@ -10,6 +10,7 @@ from typing import Any
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.models import Column, DatasetReference, ModelRef, ModelVersion, Signature
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.database import damage_told
 
 _SELECT = """
     SELECT v.*, m.name AS model, r.id AS run_id, d.name AS reference_dataset, dv.version AS reference_version,
@@ -148,6 +149,7 @@ def _not_found(db: sqlite3.Connection, ref: ModelRef) -> NotFoundError:
     return NotFoundError(f"There is no version {str(ref)!r}.", hint)
 
 
+@damage_told("a model version")
 def _version(row: sqlite3.Row) -> ModelVersion:
     reference = None
     if row["reference_sample"] is not None:

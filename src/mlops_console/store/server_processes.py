@@ -9,6 +9,7 @@ from typing import Any
 from mlops_console.core.deployments import ServerHealth, ServerProcess
 from mlops_console.core.runs import ProcessIdentity
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.database import damage_told
 from mlops_console.store.identity import process_state
 
 
@@ -83,6 +84,7 @@ def alive(db: sqlite3.Connection, environment: str) -> tuple[ServerProcess, ...]
     return tuple(process for process in map(_process, rows) if process_state(process.process) != "dead")
 
 
+@damage_told("a server process")
 def _process(row: sqlite3.Row) -> ServerProcess:
     return ServerProcess(
         row["slot"],

@@ -84,6 +84,7 @@ def test_every_kind_of_gate_is_measured_once_and_shown_with_its_figure(workspace
     assert "(scikit-learn)" in found["latency.p95 <= 2 s"].figure
     assert found["data.drift == none"].figure == "none, train:2 against train:1"
     assert found["example == passes"].figure == "2 rows"
+    assert re.fullmatch(r"\d+\.\d\d% of 40 rows, \d+ requests", found["replay.agreement >= 50%"].figure)
     agree = (
         before.predict(frame[["amount", "age"]].head(40)) == after.predict(frame[["amount", "age"]].head(40))
     ).mean()

@@ -192,7 +192,7 @@ def _derived(card: Card) -> Iterator[Alert]:
         hint = f"{live.model_ref} is not served: start a worker with 'mlops-console worker start'"
         yield _alert("server", Severity.CRITICAL, card, hint)
     if newest is not None and newest.state is RevisionState.FAILED:
-        text = f"{newest.model_ref} could not be loaded: {newest.error or 'no reason was given'}"
+        text = f"{newest.model_ref} did not go live: {newest.error or 'no reason was given'}"
         yield _alert("deploy", Severity.WARNING, card, text)
     for waiting in card.waiting:
         revision = waiting.revision

@@ -1,0 +1,25 @@
+"""What is said before an approval."""
+
+import pytest
+
+from mlops_console import actions
+from mlops_console.delivery import intervene
+from mlops_console.delivery.begin import begin_deploy
+from mlops_console.store.workspace import Workspace
+from tests.delivery.helpers import FakeJob, add_version, write_config
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_the_last_approval_rolls_out_unless_the_environment_is_frozen(workspace: Workspace, is_frozen: bool) -> None:
+    write_config(workspace, staging="approvals = 1")
+    add_version(workspace)
+    begin_deploy(workspace, "fraud:1", "staging", "better", FakeJob(actor="ann"))
+    if is_frozen:
+        with workspace.store.write() as tx:
+            intervene.freeze(tx, "staging", "dee", "black friday")
+    plan = actions.plan(workspace, "approve", {"environment": "staging"})
+    notes = {
+        False: "It is rolled out at once.",
+        True: "staging is frozen by dee: it is refused then, and has to be asked for anew.",
+    }
+    assert plan.notes == ("Asked for by ann: better", notes[is_frozen])
