@@ -13,8 +13,8 @@ from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.data.samples import pack_sample
 from mlops_console.store import datasets, deployments, models
 from mlops_console.store.workspace import Workspace
+from tests.answered import log_rows
 from tests.delivery.helpers import add_live, add_server
-from tests.traffic import log_rows
 
 SIGNATURE = Signature(
     (

@@ -13,7 +13,7 @@ from mlops_console.store import archive, deployments, jobs, runs, server_process
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace, open_workspace
-from tests.traffic import log_rows
+from tests.answered import log_rows
 
 
 def names(workspace: Workspace) -> list[str]:

@@ -12,8 +12,8 @@ from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import Provenance, RunStatus
 from mlops_console.store import alerts, datasets, deployments, drift, jobs, ledger, models, runs, series
 from mlops_console.store.workspace import Workspace
+from tests.answered import log_rows
 from tests.delivery.helpers import add_server, advance
-from tests.traffic import log_rows
 
 HOSTILE = "\x1b]52;c;AAAA\x07\x1b[2J[/x][@click=app.quit]\u202eevil"
 FEATURES = ("amount", "hour", "merchant_distance_km", "customer_age", "n_last_24h", "is_foreign", "channel")

@@ -20,8 +20,8 @@ from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.overview.painting import dora_rows, needs, overview_rows
 from mlops_console.tui.screens.overview.reading import Overview, read_dora, read_overview
 from mlops_console.tui.widgets.chart_paint import plain
+from tests.answered import log_rows
 from tests.delivery.helpers import advance
-from tests.traffic import log_rows
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.rollouts import add_canary, add_waiting, spread, tell_arms, tell_traffic
 from tests.tui.seed import HOSTILE, seed

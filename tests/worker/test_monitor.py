@@ -9,8 +9,8 @@ from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.store import datasets, deployments, jobs, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.monitor import Monitor
+from tests.answered import log_rows
 from tests.delivery.helpers import add_live, add_server
-from tests.traffic import log_rows
 
 CONFIG = parse_config('[project]\nname = "x"\n[monitor]\nevery = "1ms"\nwindow = "1h"\n')
 
