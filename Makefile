@@ -47,6 +47,7 @@ chaos: $(VENV)/.development
 	$(BIN)/python benchmarks/pipeline_chaos.py
 	$(BIN)/python benchmarks/sweep_chaos.py
 	$(BIN)/python benchmarks/serving_chaos.py
+	$(BIN)/pytest -n 2 -m long
 
 clean:
 	rm -rf $(VENV) .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

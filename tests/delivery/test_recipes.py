@@ -118,6 +118,7 @@ def test_a_script_is_executable_and_plain_shell(path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_docker(project: Workspace) -> None:
     port = use(project, "docker")
@@ -153,6 +154,7 @@ def test_the_dockerfile_has_what_an_image_needs(project: Workspace, tmp_path: Pa
     assert set((folder / ".dockerignore").read_text().split()) >= {"blobs", "index.json", "oci-layout"}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_kserve(project: Workspace) -> None:
     use(project, "kserve")
@@ -175,6 +177,7 @@ def test_kserve(project: Workspace) -> None:
     assert [call[0] for call in calls("docker")] == ["build", "push", "build", "push"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_kserve_fails_where_the_newest_revision_does_not_serve(project: Workspace) -> None:
     use(project, "kserve", "kserve/status.sh")
@@ -213,6 +216,7 @@ def test_kubectl_itself_reads_the_manifest_and_the_path_of_the_status(tmp_path: 
     assert status() == 1
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_sagemaker(project: Workspace) -> None:
     use(project, "sagemaker")
@@ -255,6 +259,7 @@ def test_a_package_keeps_sagemakers_contract(workspace: Workspace, tmp_path: Pat
         assert server.wait(20) == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on the PATH")
 def test_terraform(project: Workspace) -> None:
@@ -286,6 +291,7 @@ def test_terraform(project: Workspace) -> None:
         answers(port)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_tensorflow_serving(project: Workspace) -> None:
     use(project, "docker", "tensorflow-serving/status.sh")

@@ -65,6 +65,7 @@ def answered(workspace: Workspace) -> tuple[str, int]:
     return answer.headers["X-Model"], answer.json()["predictions"][0]
 
 
+@pytest.mark.long
 def test_versions_come_go_and_come_back(workspace: Workspace, host: Path) -> None:
     for label in (10, 20):
         add_constant(workspace, label)

@@ -132,6 +132,7 @@ def test_nothing_to_measure_costs_nothing(workspace: Workspace) -> None:
     assert not ensure(workspace, config, "production", "fraud:2").contexts
 
 
+@pytest.mark.long
 def test_a_new_state_of_the_dataset_is_measured_anew_and_an_old_one_is_known(workspace: Workspace) -> None:
     first, second = holdout(), holdout(seed=7)
     configure(workspace, "slices.country.recall.min >= 0.1")
@@ -204,6 +205,7 @@ def test_a_replay_gate_without_traffic_does_not_pass(workspace: Workspace) -> No
     assert (gate.passed, gate.figure) == (False, "could not be measured: production has no logged requests")
 
 
+@pytest.mark.long
 def test_a_replay_is_made_anew_when_the_log_has_grown_by_half(workspace: Workspace) -> None:
     frame = holdout(40)
     go_live(workspace, add(workspace, classifier(frame)))
@@ -219,6 +221,7 @@ def test_a_replay_is_made_anew_when_the_log_has_grown_by_half(workspace: Workspa
     assert _replayed(workspace) == 19
 
 
+@pytest.mark.long
 def test_a_replay_is_made_anew_after_ten_minutes(workspace: Workspace) -> None:
     frame = holdout(40)
     go_live(workspace, add(workspace, classifier(frame)))
@@ -232,6 +235,7 @@ def test_a_replay_is_made_anew_after_ten_minutes(workspace: Workspace) -> None:
     assert _replayed(workspace) == 11
 
 
+@pytest.mark.long
 def test_no_replay_where_glass_is_broken(workspace: Workspace) -> None:
     frame = holdout(40)
     go_live(workspace, add(workspace, classifier(frame)))
@@ -335,6 +339,7 @@ def test_a_signature_that_needs_more_is_not_compatible(workspace: Workspace) -> 
     assert not gate.passed
 
 
+@pytest.mark.long
 def test_other_training_data_have_drifted(workspace: Workspace) -> None:
     frame, moved = holdout(), holdout(seed=3)
     moved["amount"] += 2.0
@@ -348,6 +353,7 @@ def test_other_training_data_have_drifted(workspace: Workspace) -> None:
     assert (gate.passed, gate.figure) == (False, "could not be measured: fraud:3 has no reference data")
 
 
+@pytest.mark.long
 def test_latency_and_size_are_those_of_the_loaded_model(workspace: Workspace) -> None:
     from sklearn.ensemble import RandomForestClassifier
 
