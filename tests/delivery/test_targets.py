@@ -262,7 +262,7 @@ def test_a_stop_ends_all_that_the_command_has_started(workspace: Workspace) -> N
     assert isinstance(raised[0], JobStopped)
     assert "its deploy command was stopped. It may have changed something" in raised[0].message
     assert (workspace.root / "tidied").exists()
-    assert not psutil.pid_exists(child)
+    wait_for(lambda: not psutil.pid_exists(child), 10, "the end of what it has started")
     assert revision(workspace, 1).state is RevisionState.ABORTED
 
 
@@ -319,7 +319,7 @@ def test_a_killed_worker_leaves_neither_the_command_nor_the_lock(workspace: Work
     holder.wait()
     with target_command.locked(workspace, "production", lambda: False) as lock:
         assert lock is not None
-        assert not psutil.pid_exists(child)
+        wait_for(lambda: not psutil.pid_exists(child), 10, "the end of what it has started")
     assert (workspace.root / "tidied").exists()
 
 
@@ -353,7 +353,8 @@ def test_the_same_job_again_runs_the_command_anew(workspace: Workspace) -> None:
     with pytest.raises(DiedError):
         deploy(workspace, "fraud:1", DyingJob(id=job.id))
     assert revision(workspace, 1).state is RevisionState.LOADING
-    assert not psutil.pid_exists(read_pid(workspace.root / "child"))
+    child = read_pid(workspace.root / "child")
+    wait_for(lambda: not psutil.pid_exists(child), 10, "the end of what it has started")
     (workspace.root / "slow.py").write_text("")
     deploy(workspace, "fraud:1", job)
     assert revision(workspace, 1).state is RevisionState.LIVE
@@ -421,5 +422,5 @@ def test_a_probe_gives_way_to_a_deployment(workspace: Workspace) -> None:
     write_target(workspace, port, deploy="true")
     deploy(workspace, "fraud:1")
     asking.join()
-    assert not psutil.pid_exists(child)
+    wait_for(lambda: not psutil.pid_exists(child), 10, "the end of what it has started")
     assert (environment(workspace).error, revision(workspace, 2).state) == (None, RevisionState.LIVE)

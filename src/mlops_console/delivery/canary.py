@@ -107,7 +107,7 @@ def gather(environment: Environment, revision: Revision) -> StepTraffic:
     """Add up what the server processes have told since the step began."""
     canary, live, mirrored, agreed = Traffic(), Traffic(), 0, 0
     for server in environment.processes:
-        if server.stats.get("step") != revision.watched:
+        if not revision.watched or server.stats.get("step") != revision.watched:
             continue
         arms = server.stats.get("arms", {})
         canary += Traffic.of_json(arms.get(str(revision.revision), {}))
