@@ -143,8 +143,10 @@ class Engine:
         begun = time.perf_counter()
         batches = [item.batch for item in found]
         if self._quickest <= IN_LOOP and rows <= _IN_LOOP_ROWS:
-            self._predict_here(found, batches)
-            self._go_on(loop, begun)
+            try:
+                self._predict_here(found, batches)
+            finally:
+                self._go_on(loop, begun)
             return
 
         def done(work: "asyncio.Future[list[Outputs | Refused]]") -> None:
@@ -161,7 +163,6 @@ class Engine:
             results = self._predict_all(batches)
         finally:
             _deliver(found, results)
-            self._busy = False
 
     def _go_on(self, loop: asyncio.AbstractEventLoop, begun: float) -> None:
         now = time.perf_counter()

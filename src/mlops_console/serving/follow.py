@@ -69,6 +69,7 @@ class Follower:
         self._leaving: list[Served] = []  # what answered before, and may have answers under way
         self._loading: asyncio.Task[None] | None = None
         self._acting: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._compiled_late: set[str] = set()  # versions that were loaded anew for their compiled form
         self._is_failing = False  # a live version could not be loaded
         self._retry_at = 0.0  # on the monotonic clock: when that is tried again
@@ -90,15 +91,18 @@ class Follower:
             while not self._stopping:
                 try:
                     self._look()
-                    if time.monotonic() >= heartbeat:
-                        heartbeat = time.monotonic() + await self._beat()
+                    if time.monotonic() >= heartbeat and self._beating is None:
+                        heartbeat = time.monotonic() + self._pause
+                        self._beating = self._begin(
+                            self._beat()
+                        )  # not waited for: a rollback must not wait for a write
                 except StoreError as error:
                     logger.warning("%s", error)
                     self._seen = -1
                     await asyncio.sleep(_RETRY)
                 await asyncio.sleep(_POLL)
         finally:
-            for task in (self._loading, self._acting):
+            for task in (self._loading, self._acting, self._beating):
                 if task is not None:
                     task.cancel()
             self._workspace.store.close()
@@ -242,7 +246,7 @@ class Follower:
         try:
             engine = await loop.run_in_executor(self._loader, self._load_tested, revision)
         except MlopsError as error:
-            await loop.run_in_executor(self._writer, self._fail, revision, error)
+            await self._tell_failure(revision, error)
         else:
             self._keep(revision.model_ref, engine)
             self._is_failing = False
@@ -272,6 +276,14 @@ class Follower:
             if len(self._warm) > WARM and other != ref and other not in answering:
                 del self._warm[other]
 
+    async def _tell_failure(self, revision: Revision, error: MlopsError) -> None:
+        """A store that can't be written is no reason to end what serves: it is tried again."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._fail, revision, error)
+        except StoreError as trouble:
+            logger.warning("%s", trouble)
+            await asyncio.sleep(_RETRY)
+
     def _fail(self, revision: Revision, error: MlopsError) -> None:
         """Say why the revision can't serve. What serves now serves on; a live version is tried again after a while."""
         environment = self._slot.environment
@@ -287,21 +299,31 @@ class Follower:
                 deployments.set_error(tx, environment, error.message)
         self._retry_at = time.monotonic() + _RETRY
 
-    async def _beat(self) -> float:
-        """Write that this process is alive, and its traffic; seconds until the next time."""
+    @property
+    def _pause(self) -> float:
+        """Seconds between two heartbeats: a canary is judged by what they tell."""
+        routing = self._slot.routing
+        return _HEARTBEAT_CANARY if routing is not None and routing.candidate is not None else _HEARTBEAT
+
+    async def _beat(self) -> None:
+        """Write that this process is alive, and its traffic."""
         stats = self._stats.told(time.monotonic())
 
         def write() -> None:
             with self._workspace.store.write() as tx:
                 server_processes.heartbeat(tx, self._slot.environment, self._told.slot, stats)
 
-        await asyncio.get_running_loop().run_in_executor(self._writer, write)
-        routing = self._slot.routing
-        if routing is not None:
-            with self._workspace.store.read() as db:
-                self._slot.aliases = models.aliases(db, routing.live.engine.version.model)
-            self._compile_late(routing)
-        return _HEARTBEAT_CANARY if routing is not None and routing.candidate is not None else _HEARTBEAT
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, write)
+            routing = self._slot.routing
+            if routing is not None:
+                with self._workspace.store.read() as db:
+                    self._slot.aliases = models.aliases(db, routing.live.engine.version.model)
+                self._compile_late(routing)
+        except StoreError as error:
+            logger.warning("%s", error)
+        finally:
+            self._beating = None
 
     def _compile_late(self, routing: Routing) -> None:
         """A version that was loaded before its compiled form was there is loaded anew with it, but once only: that form

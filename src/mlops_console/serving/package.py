@@ -1,6 +1,7 @@
 """`python -m mlops_console.serving.package FOLDER`: serve a packaged model version, without a workspace."""
 
 import argparse
+import functools
 import hashlib
 import json
 import logging
@@ -111,7 +112,12 @@ def load(package: Package) -> Loaded:
     """
     form = package.contents.get(COMPILED)
     if form is not None:
-        return Loaded(package.version, compiled=Compiled(form))
+        estimator = functools.cache(lambda: _load_estimator(package))
+        return Loaded(package.version, compiled=Compiled(form), load_estimator=estimator)
+    return _load_estimator(package)
+
+
+def _load_estimator(package: Package) -> Loaded:
     from mlops_console.models.storage import load_content
 
     return Loaded(package.version, load_content(package.contents[MODEL], package.version, package.trusted_types))
