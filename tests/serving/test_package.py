@@ -134,6 +134,9 @@ NUMBERS = Signature(
 )
 
 
+FAR = {"dataframe_records": [{"a": 1e306, "b": 0.0}]}  # beyond what any compiled form is compared on
+
+
 def number_model() -> LogisticRegression:
     """One that onnxruntime takes as scikit-learn does."""
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 2)), columns=["a", "b"])
@@ -141,7 +144,7 @@ def number_model() -> LogisticRegression:
 
 
 def test_the_compiled_form_travels(tmp_path: Path) -> None:
-    """Where there is one that agrees, it is what answers there too."""
+    """Where there is one that agrees, it is what answers there too, and scikit-learn what it was not compared on."""
     (tmp_path / "project").mkdir()
     workspace = open_workspace(tmp_path / "project")
     version = add_version(workspace, number_model(), NUMBERS, [{"a": 0.5, "b": -1.0}, {"a": 2.0, "b": 1.5}])
@@ -152,10 +155,13 @@ def test_the_compiled_form_travels(tmp_path: Path) -> None:
     body = {"dataframe_records": [{"a": 0.1, "b": 0.2}, {"a": -4.0, "b": 3.0}]}
     with serving(workspace, version) as server:
         theirs = httpx.post(f"{server.url}/invocations", json=body).content
+        beyond = httpx.post(f"{server.url}/invocations", json=FAR)
+    assert beyond.status_code == 200
     workspace.store.close()
     shutil.rmtree(workspace.root)
     with running(made, tmp_path / "empty") as client:
         assert client.post("/invocations", json=body).content == theirs
+        assert client.post("/invocations", json=FAR).content == beyond.content
 
 
 def refusal(folder: Path, elsewhere: Path) -> str:
