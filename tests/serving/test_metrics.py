@@ -73,9 +73,12 @@ def test_prometheus_scrapes_it(workspace: Workspace, tmp_path: Path) -> None:
 
 
 def query(port: int, text: str) -> list[dict[str, Any]]:
+    """What Prometheus answers; nothing while it starts, which it says by no answer at all or by 503."""
     try:
         answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": text})
     except httpx.TransportError:
+        return []
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
         return []
     found: list[dict[str, Any]] = answer.json().get("data", {}).get("result", [])
     return found
