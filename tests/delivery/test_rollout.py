@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlops_console.core.deployments import RevisionState, ServerHealth
+from mlops_console.core.deployments import RevisionState, ServerHealth, ServerSettings
 from mlops_console.core.errors import JobError, JobStopped, MlopsError, RefusedError
 from mlops_console.core.traffic import BOUNDS, Traffic
 from mlops_console.delivery import canary, intervene, rollout
@@ -410,7 +410,7 @@ def test_a_server_that_goes_on_with_old_answers_is_killed(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It hangs: the revision is live, and the process says for ever that the one before it answers."""
-    monkeypatch.setattr(rollout, "_LAST_WORD", 0.1)
+    monkeypatch.setattr(ServerSettings, "drain", 0.1)
     write_config(workspace)
     make_live(workspace, "staging", add_version(workspace))
     add_version(workspace)

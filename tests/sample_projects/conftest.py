@@ -1,5 +1,7 @@
 """The sample projects, copied, run by hand, and their modules."""
 
+import contextlib
+import fcntl
 import importlib
 import os
 import shlex
@@ -32,23 +34,52 @@ def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="session")
+def samples(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this test run have in common: each project is trained once."""
+    if not hasattr(request.config, "workerinput"):
+        return tmp_path_factory.mktemp("samples")
+    folder = tmp_path_factory.getbasetemp().parent / "samples"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session", params=PROJECTS)
-def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(request: pytest.FixtureRequest, samples: Path) -> Path:
     """A copy of each sample project, as it is in the repository."""
     made = shutil.ignore_patterns("build", "data", ".mlops", "__pycache__")
-    folder = tmp_path_factory.mktemp("samples") / request.param
-    return Path(shutil.copytree(shipped("sample_projects") / request.param, folder, ignore=made))
+    folder = samples / request.param
+    with locked(samples / f"{request.param}.lock"):
+        if not folder.exists():
+            shutil.copytree(shipped("sample_projects") / request.param, folder, ignore=made)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def figures(project: Path) -> dict[str, float]:
     """The project trained by hand, stage by stage; the test metrics that its last stage prints."""
+    printed = project.with_suffix(".txt")
+    with locked(project.with_suffix(".lock")):
+        if not printed.exists():
+            printed.write_text(train(project))
+    pairs = (pair.rsplit(" ", 1) for pair in printed.read_text().strip().splitlines()[-1].split(", "))
+    return {name: float(value) for name, value in pairs}
+
+
+def train(project: Path) -> str:
+    """What the last stage prints."""
     stages = parse_config((project / "mlops.toml").read_text(encoding="utf-8")).pipelines["train"].stages
     for stage in stages.values():
         done = run(project, *shlex.split(stage.run)[1:])
         assert done.returncode == 0, done.stderr
-    pairs = (pair.rsplit(" ", 1) for pair in done.stdout.strip().splitlines()[-1].split(", "))
-    return {name: float(value) for name, value in pairs}
+    return done.stdout
 
 
 @pytest.fixture(scope="session")

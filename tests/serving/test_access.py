@@ -106,12 +106,27 @@ def test_tls(workspace: Workspace) -> None:
         trust = ssl.create_default_context(cafile=str(files[0]))
         answer = httpx.post(f"https://127.0.0.1:{port}/invocations", json=BODY, verify=trust)
         assert answer.json() == {"predictions": [1]}
+        assert_renewed(workspace, port, files[0])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
             plain.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
             assert not plain.recv(100).startswith(b"HTTP/1.1 200")
     finally:
         process.terminate()
         process.wait(20)
+
+
+def assert_renewed(workspace: Workspace, port: int, certificate: Path) -> None:
+    """A half-written certificate leaves the old one in use; a whole one replaces it, and the process stays."""
+    process = environment(workspace).processes[0].process
+    before = certificate.read_text()
+    certificate.write_text(before[:100])
+    log = workspace.logs_dir / "server.log"
+    wait_for(lambda: "is not taken over" in log.read_text(), 20, "the warning")
+    assert ssl.get_server_certificate(("127.0.0.1", port)).strip() == before.strip()
+    make_certificate(workspace.root)
+    after = certificate.read_text().strip()
+    wait_for(lambda: ssl.get_server_certificate(("127.0.0.1", port)).strip() == after, 20, "the new certificate")
+    assert environment(workspace).processes[0].process == process
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

@@ -114,7 +114,7 @@ def test_a_client_that_reads_no_answers_is_hung_up_on(monkeypatch: pytest.Monkey
         await send({"type": "http.response.body", "body": body})
 
     async def ask() -> None:
-        config, state = http_config(answer), ServerState()
+        config, state = http_config(answer, 1.0), ServerState()
         config.load()
         lost = asyncio.Event()
 

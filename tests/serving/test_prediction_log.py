@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlops_console.core.deployments import ServerSettings
 from mlops_console.core.predictions import Label
 from mlops_console.serving import prediction_log
 from mlops_console.serving.inputs import Batch
@@ -35,7 +36,7 @@ def opened(log: PredictionLog) -> Iterator[Opening]:
     with contextlib.ExitStack() as stack:
 
         def open_one(start: bool = True, **settings: Any) -> PredictionWriter:
-            writer = PredictionWriter(log, "production", **settings)
+            writer = PredictionWriter(log, "production", ServerSettings(**settings))
             if start:
                 writer.start()
                 stack.callback(writer.close)
@@ -185,7 +186,7 @@ def test_the_log_is_kept_to_its_size_under_traffic(opened: Opening, log: Predict
 
 
 def test_two_servers_write_one_log(log: PredictionLog) -> None:
-    writers = [PredictionWriter(PredictionLog(log.path), name) for name in ("staging", "production")]
+    writers = [PredictionWriter(PredictionLog(log.path), name, ServerSettings()) for name in ("staging", "production")]
     for writer in writers:
         writer.start()
     for number in range(3_000):

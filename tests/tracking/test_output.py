@@ -212,12 +212,8 @@ def test_a_new_workspace_is_made_whole(tmp_path: Path) -> None:
     assert _kept(fresh) == "x\n"
     assert (fresh.home / ".gitignore").read_text() == "*\n"
     assert fresh.objects.folder.is_dir()
-    assert (fresh.home.stat().st_mode & 0o777, _mode(fresh)) == (0o700, 0o600)
+    assert fresh.home.stat().st_mode & 0o777 == 0o700
     fresh.store.close()
-
-
-def _mode(workspace: Workspace) -> int:
-    return (workspace.root / output_log(programs.only_run(workspace).id)).stat().st_mode & 0o777
 
 
 def test_two_runs_at_once_and_one_after_the_other(workspace: Workspace) -> None:

@@ -283,7 +283,10 @@ class TestThemes:
             await until(pilot, "grassy")
 
 
-@pytest.mark.parametrize("size", [(20, 5), (1, 1), (60, 15), (79, 24), (300, 80)])
+LONG = [pytest.param(size, marks=pytest.mark.long) for size in ((1, 1), (60, 15), (300, 80))]
+
+
+@pytest.mark.parametrize("size", [(20, 5), (79, 24), *LONG])
 async def test_any_terminal_is_usable(workspace: Workspace, size: tuple[int, int]) -> None:
     seed(workspace)
     configure(workspace)

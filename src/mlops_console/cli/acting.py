@@ -46,6 +46,8 @@ def act(
         show_json(_document(workspace, job, execution.plan))
     else:
         show(_sentence(job, again=execution.again))
+        if job.state is JobState.QUEUED:
+            _tell_missed(workspace)
     _end(error_of(job, wait=wait), as_json=as_json)
 
 
@@ -68,6 +70,13 @@ def act_at_once(workspace: Workspace, name: str, request: Mapping[str, Any], *, 
     show(f"Done: {execution.plan.title[:1].lower()}{execution.plan.title[1:]}.")
     for note in execution.plan.notes:
         show(f"  • {note}")
+    if execution.job_id is not None:
+        _tell_missed(workspace)
+
+
+def _tell_missed(workspace: Workspace) -> None:
+    if owner := client.missed(workspace):
+        show(f"It waits until {owner}, whose workspace this is, starts the worker: 'mlops-console worker start'.")
 
 
 def _document(workspace: Workspace, job: Job, plan: Plan) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mlops_console.core.runs import ProcessIdentity
 
+_OVERTIME = 5.0  # seconds: what a request may take beyond its deadline, to be read and to be answered
 LOOPBACK = ("127.0.0.1", "localhost", "::1")  # where no other machine can ask
 
 Strategy = Literal["swap", "canary", "shadow"]
@@ -95,6 +96,11 @@ class ServerSettings:
     keep: float = 30 * 86_400.0
     keep_size: int = 2_000_000_000
     private: tuple[str, ...] = ()
+
+    @property
+    def drain(self) -> float:
+        """Seconds after which no answer can be under way any more that was asked for before."""
+        return self.deadline + _OVERTIME
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> "ServerSettings":

@@ -88,7 +88,7 @@ def plan_deploy(
             *_ways(situation, settings, break_glass),
             *_notes(situation, settings.host, settings.port, "deploy", target),
             *_unreplayed(situation, measured),
-            *_restart(situation, settings),
+            *_changed_settings(situation, settings),
         ),
         refused=refused,
         hint=_hint(situation, settings, version.ref, gates) if refused is not None else "",
@@ -252,13 +252,17 @@ def _notes(situation: Situation, host: str, port: int, kind: str, target: Target
         yield f"Port {port} of {host} is in use by another program: the server can't start before it is free."
 
 
-def _restart(situation: Situation, settings: EnvironmentConfig) -> Iterator[str]:
+def _changed_settings(situation: Situation, settings: EnvironmentConfig) -> Iterator[str]:
     known, wanted = situation.environment, server_settings(settings)
-    if known is None or known.live is None or known.target is not None or known.settings == wanted:
+    if known is None or known.live is None or known.target is not None:
+        return
+    if known.url != address(settings.host, settings.port, wanted.certificate is not None):
+        yield "The server starts anew at its other address: for a second or so neither answers."
+    if known.settings == wanted:
         return
     changed = [f.name for f in fields(wanted) if getattr(wanted, f.name) != getattr(known.settings, f.name)]
     names = ", ".join(changed)
-    yield f"The server starts anew with its changed settings ({names}): for a second or so it refuses requests."
+    yield f"Its servers take over changed settings ({names})."
 
 
 def _signature_notes(live: ModelVersion, candidate: ModelVersion) -> Iterator[str]:

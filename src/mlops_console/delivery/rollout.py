@@ -21,7 +21,6 @@ from mlops_console.store.workspace import Workspace
 
 TIMEOUT = 60.0  # seconds for the servers to start, load and test a version
 _POLL = 0.003  # seconds between two looks at the store
-_LAST_WORD = 15.0  # seconds for a server to end its answers of the version before; then it is killed and started anew
 _FIRST_ROUTE = 0.1  # seconds in which a server that begins right now may answer by what it read before
 _ACTOR = "rollout"
 
@@ -195,7 +194,7 @@ class _Rollout:
                     return
             if waited > self.timeout:
                 return
-            if behind and waited > _LAST_WORD:
+            if behind and waited > environment.settings.drain:  # it hangs: it is started anew
                 for server in behind:
                     if process_state(server.process) == "alive":
                         os.kill(server.process.pid, signal.SIGKILL)

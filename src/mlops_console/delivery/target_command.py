@@ -44,7 +44,7 @@ def locked(workspace: Workspace, environment: str, stopping: Callable[[], bool])
     """
     folder = folder_of(workspace, environment)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         yield lock if _taken(lock, stopping) else None
     finally:

@@ -1,16 +1,17 @@
 """One HTTP connection: uvicorn's, with a bound on the head of a request and on the time that it may take."""
 
 import asyncio
+import math
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD = 64 * 1024  # bytes of a request line with its headers
+BACKLOG = 2048  # connections that wait to be accepted
 _HEAD_TIME = 30.0  # seconds for it to come, and for the first one of a connection to begin
 _READ_TIME = 30.0  # seconds in which a client must take some of an answer that waits for it
 _KEEP_ALIVE = 75  # seconds that an idle connection stays open
-_DRAIN = 15  # seconds for the requests under way when the server is stopped
 
 
 class Connection(HttpToolsProtocol):
@@ -76,10 +77,13 @@ class Connection(HttpToolsProtocol):
             self._timer = None
 
 
-def http_config(application: Any, certificate: str | None = None, key: str | None = None) -> uvicorn.Config:
+def http_config(
+    application: Any, drain: float, certificate: str | None = None, key: str | None = None
+) -> uvicorn.Config:
     """How uvicorn serves an application of ours.
 
     Args:
+        drain: seconds for the requests under way when the server is stopped.
         certificate, key: files for TLS.
     """
     return uvicorn.Config(
@@ -89,10 +93,11 @@ def http_config(application: Any, certificate: str | None = None, key: str | Non
         ws="none",
         log_config=None,
         access_log=False,
+        backlog=BACKLOG,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=_DRAIN,
+        timeout_graceful_shutdown=math.ceil(drain),
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )

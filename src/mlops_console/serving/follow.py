@@ -9,12 +9,19 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from mlops_console.core.deployments import Environment, Revision, RevisionState, ServerHealth, ServerProcess
+from mlops_console.core.deployments import (
+    Environment,
+    Revision,
+    RevisionState,
+    ServerHealth,
+    ServerProcess,
+    ServerSettings,
+)
 from mlops_console.core.errors import MlopsError, StoreError
 from mlops_console.core.models import ModelRef
 from mlops_console.serving.engine import Engine
@@ -43,6 +50,7 @@ class Follower:
     Args:
         number: of the process, among those of its environment.
         pool: what slow predictions run in.
+        settle: takes over the settings of the server, changed or not.
     """
 
     def __init__(
@@ -54,6 +62,7 @@ class Follower:
         gatekeeper: Gatekeeper,
         pool: Executor,
         environment: Environment,
+        settle: Callable[[ServerSettings], None],
     ) -> None:
         self._workspace = workspace
         self._slot = slot
@@ -61,6 +70,8 @@ class Follower:
         self._gatekeeper = gatekeeper
         self._pool = pool
         self._own = environment
+        self._settle = settle
+        self._settings = environment.settings
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._told = ServerProcess(number, current_process(), ServerHealth.STARTING, 0.0)
@@ -138,9 +149,10 @@ class Follower:
             aliases = models.aliases(db, environment.model) if environment else {}
         if environment is None:
             return
-        if self._must_leave(environment):
+        if _address(environment) != _address(self._own):
             self.stop()
             return
+        self._take_over(environment.settings)
         self._epoch = environment.epoch
         self._stats.begin(environment.candidate.watched if environment.candidate else "")
         self._gatekeeper.replace(held)
@@ -152,10 +164,11 @@ class Follower:
             self._loading = self._begin(self._load(missing[0]))
         self._tell(environment)
 
-    def _must_leave(self, environment: Environment) -> bool:
-        """It has another address or other settings of the process: it is started anew with those."""
-        own, now = self._own, environment
-        return (now.host, now.port, now.settings) != (own.host, own.port, own.settings)
+    def _take_over(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._settle(settings)
+        for engine in self._warm.values():
+            engine.queue = settings.queue
 
     def _wanted(self, environment: Environment) -> list[Revision]:
         """What must be in memory. Where nothing answers, a rollback goes before the version that it is to replace:
@@ -261,7 +274,7 @@ class Follower:
             loaded = load(self._workspace, version)
             with self._workspace.store.write() as tx:
                 deployments.advance(tx, revision.environment, revision.revision, RevisionState.TESTING, _ACTOR)
-            engine = Engine(loaded, self._pool, self._own.settings.queue)
+            engine = Engine(loaded, self._pool, self._settings.queue)
             engine.warm_up(test(self._workspace, loaded))
             return engine
         finally:
@@ -315,6 +328,7 @@ class Follower:
 
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, write)
+            self._settle(self._settings)  # a certificate may have been renewed
             routing = self._slot.routing
             if routing is not None:
                 with self._workspace.store.read() as db:
@@ -338,3 +352,8 @@ class Follower:
             if found is not None and found.state == "agrees":
                 self._compiled_late.add(version.ref)
                 self._loading = self._begin(self._load(revision))
+
+
+def _address(environment: Environment) -> tuple[str, int, bool]:
+    """What a process can't change without its clients noticing: for another one it is started anew."""
+    return environment.host, environment.port, environment.settings.certificate is not None

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import uvicorn
-
 from mlops_console.core.deployments import ServerSettings
 from mlops_console.core.errors import MlopsError
 from mlops_console.core.models import Signature
@@ -23,9 +21,9 @@ from mlops_console.models.compiled import Compiled
 from mlops_console.models.package import COMPILED, EXAMPLE, MODEL, Package, read_package
 from mlops_console.serving import metrics
 from mlops_console.serving.application import Application
-from mlops_console.serving.connection import http_config
 from mlops_console.serving.engine import Engine
 from mlops_console.serving.errors import HttpError
+from mlops_console.serving.http_server import HttpServer, event_loop
 from mlops_console.serving.loading import test_with_records
 from mlops_console.serving.metrics import Metrics
 from mlops_console.serving.model import Loaded
@@ -91,7 +89,7 @@ def serve(folder: Path, host: str, port: int, token: str = "", revision: int = 0
         engine.warm_up(example)
         application = Application(
             Slot(version.model, Routing(Served(revision, engine))),
-            PredictionWriter(PredictionLog(Path(scratch) / "none.db"), version.model, sample=0.0),
+            PredictionWriter(PredictionLog(Path(scratch) / "none.db"), version.model, settings),
             Stats(),
             Metrics(Path(scratch) / "metrics", alone=True),
             _gatekeeper(token),
@@ -100,7 +98,8 @@ def serve(folder: Path, host: str, port: int, token: str = "", revision: int = 0
             _refuse_feedback,
         )
         logger.info("%s serves on %s port %d", version.ref, host, port)
-        uvicorn.Server(http_config(application)).run([listener])
+        with event_loop() as runner:
+            runner.run(HttpServer(application, listener, settings.drain).answer())
         pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -6,11 +6,12 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from mlops_console.core.deployments import ServerSettings
 from mlops_console.core.errors import StoreError
 from mlops_console.serving.inputs import Batch
 from mlops_console.store.predictions import EncodedRequest, PredictionLog
@@ -48,28 +49,13 @@ class PredictionWriter:
     """Takes answered requests from any thread; call `start` once, and `close` to write what still waits.
 
     Args:
-        sample: the share of the requests that is kept, from 0 to 1.
-        keep: seconds.
-        keep_size: bytes, of all environments together.
-        private: columns that are never stored.
+        settings: what is kept, how long, and which columns never; they may be replaced at any time.
     """
 
-    def __init__(
-        self,
-        log: PredictionLog,
-        environment: str,
-        *,
-        sample: float = 1.0,
-        keep: float = 30 * 86_400.0,
-        keep_size: int = 2_000_000_000,
-        private: Iterable[str] = (),
-    ) -> None:
+    def __init__(self, log: PredictionLog, environment: str, settings: ServerSettings) -> None:
+        self.settings = settings
         self._log = log
         self._environment = environment
-        self._sample = sample
-        self._keep = keep
-        self._most_bytes = keep_size
-        self._private = frozenset(private)
         self._queue: deque[Answered] = deque()
         self._lock = threading.Lock()
         self._waiting = 0  # rows
@@ -85,7 +71,8 @@ class PredictionWriter:
 
     def put(self, answered: Answered) -> None:
         """Queue a request, if it is one of the sample. Where too much waits already it is left out."""
-        if self._sample < 1 and random.random() >= self._sample:
+        settings = self.settings
+        if settings.sample < 1 and random.random() >= settings.sample:
             return
         rows = answered.batch.rows
         with self._lock:
@@ -93,8 +80,8 @@ class PredictionWriter:
                 self._left_out += rows
                 return
             self._waiting += rows
-        if self._private:
-            answered = _without(answered, self._private)
+        if settings.private:
+            answered = _without(answered, settings.private)
         self._queue.append(answered)
 
     def close(self) -> None:
@@ -143,13 +130,15 @@ class PredictionWriter:
             logger.warning("%d served rows are not in the prediction log. %s", self._left_out, reason)
 
     def _is_untidy(self) -> bool:
-        return time.monotonic() - self._tidied_at >= _TIDY_EVERY or self._written * _TIDY_SHARE > self._most_bytes
+        return (
+            time.monotonic() - self._tidied_at >= _TIDY_EVERY or self._written * _TIDY_SHARE > self.settings.keep_size
+        )
 
     def _tidy(self) -> None:
         """Delete what is too old or too much, a little at a time, and write in between what has come meanwhile."""
         self._tidied_at, self._written = time.monotonic(), 0
         try:
-            while self._log.prune(self._environment, time.time() - self._keep, self._most_bytes):
+            while self._log.prune(self._environment, time.time() - self.settings.keep, self.settings.keep_size):
                 if self._closing.is_set():
                     return
                 self._write_waiting()
@@ -157,7 +146,7 @@ class PredictionWriter:
             logger.warning("The prediction log is not tidied. %s", error)
 
 
-def _without(answered: Answered, private: frozenset[str]) -> Answered:
+def _without(answered: Answered, private: tuple[str, ...]) -> Answered:
     columns = {name: values for name, values in answered.batch.columns.items() if name not in private}
     return answered._replace(batch=Batch(answered.batch.rows, columns))
 

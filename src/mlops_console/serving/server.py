@@ -5,19 +5,19 @@ import logging
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import uvicorn
-
-from mlops_console.core.deployments import LOOPBACK, Environment, RevisionState
+from mlops_console.core.deployments import LOOPBACK, Environment, RevisionState, ServerHealth, ServerSettings
 from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError
 from mlops_console.core.models import Signature
 from mlops_console.serving import metrics
 from mlops_console.serving.application import Application
-from mlops_console.serving.connection import http_config
+from mlops_console.serving.connection import BACKLOG
 from mlops_console.serving.feedback import parse_feedback
 from mlops_console.serving.follow import Follower
+from mlops_console.serving.http_server import HttpServer, event_loop
 from mlops_console.serving.json_body import read_json
 from mlops_console.serving.metrics import Metrics
 from mlops_console.serving.prediction_log import PredictionWriter
@@ -29,7 +29,7 @@ from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 
-_BACKLOG = 2048
+_POLL = 0.005  # seconds
 _THREADS = 4  # a slow prediction of one version must not hold up those of another
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def serve(workspace: Workspace, name: str, number: int = 0) -> None:
     with workspace.store.write() as tx:
         server_processes.started(tx, name, number, own)
     try:
-        with asyncio.Runner(loop_factory=uvicorn.Config(app="").get_loop_factory()) as runner:
+        with event_loop() as runner:
             runner.run(_run(workspace, environment, number, listener))
     finally:
         with workspace.store.write() as tx:
@@ -80,14 +80,7 @@ async def _run(workspace: Workspace, environment: Environment, number: int, list
     with workspace.store.read() as db:
         gatekeeper = Gatekeeper(tokens.tokens(db, environment.name))
     predictions = PredictionLog(workspace.predictions_path)
-    log = PredictionWriter(
-        predictions,
-        environment.name,
-        sample=settings.sample,
-        keep=settings.keep,
-        keep_size=settings.keep_size,
-        private=settings.private,
-    )
+    log = PredictionWriter(predictions, environment.name, settings)
     alone = all(process.slot == number for process in environment.processes)
     counters = Metrics(workspace.home / "metrics" / environment.name, alone)
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="predict")
@@ -109,49 +102,64 @@ async def _run(workspace: Workspace, environment: Environment, number: int, list
         return {"labels": len(labels), "known": predictions.add_labels(labels)}
 
     application = Application(slot, log, stats, counters, gatekeeper, settings, facts, feedback)
-    config = http_config(
-        application,
-        settings.certificate and str(workspace.root / settings.certificate),
-        settings.key and str(workspace.root / settings.key),
-    )
-    server = uvicorn.Server(config)
-    follower = Follower(workspace, number, slot, stats, gatekeeper, pool, environment)
+    server = HttpServer(application, listener, settings.drain, *_tls_files(workspace, settings))
+
+    def settle(settings: ServerSettings) -> None:
+        application.settings = log.settings = settings
+        certificate, key = _tls_files(workspace, settings)
+        if certificate and key:
+            server.renew(certificate, key)
+
+    follower = Follower(workspace, number, slot, stats, gatekeeper, pool, environment, settle)
     log.start()
     try:
-        await _serve_together(server, follower, listener)
+        await _serve_together(server, follower, slot, _may_wait(environment, number))
     finally:
         log.close()
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _serve_together(server: uvicorn.Server, follower: Follower, listener: socket.socket) -> None:
-    """Answer and follow; when either ends, so does the other."""
+async def _serve_together(server: HttpServer, follower: Follower, slot: Slot, may_wait: bool) -> None:
+    """Answer and follow; when either ends, so does the other. With `may_wait`, answer nothing before a model can."""
 
     def leave(_: "asyncio.Task[None]") -> None:
         server.should_exit = True
 
     following = asyncio.create_task(follower.run())
     following.add_done_callback(leave)
+    while may_wait and slot.routing is None and not following.done():
+        await asyncio.sleep(_POLL)
     try:
-        await server.serve([listener])
+        await server.answer()
     finally:
         follower.stop()
         await following
 
 
-def _listen(workspace: Workspace, environment: Environment, number: int) -> socket.socket:
-    """The listening socket. From now on connections wait instead of being refused, while the model is loaded.
+def _may_wait(environment: Environment, number: int) -> bool:
+    """Others answer on the same port meanwhile. Where none does, clients are better told that a model is loaded."""
+    return any(process.health is ServerHealth.READY for process in environment.processes if process.slot != number)
 
-    Several processes share a port by SO_REUSEPORT, which would let another program share it too: the first one of them
-    looks whether it is free.
+
+def _tls_files(workspace: Workspace, settings: ServerSettings) -> tuple[Path | None, Path | None]:
+    if settings.certificate is None or settings.key is None:
+        return None, None
+    return workspace.root / settings.certificate, workspace.root / settings.key
+
+
+def _listen(workspace: Workspace, environment: Environment, number: int) -> socket.socket:
+    """The socket to listen on. If no other process answers there, connections wait from now on, and are not refused.
+
+    Several processes share a port by SO_REUSEPORT, also one that may get siblings later. That would let another program
+    share it too: the first one of them looks whether it is free.
     """
-    shared = environment.settings.workers > 1
     siblings = [process for process in environment.processes if process.slot != number]
     try:
-        if shared and not siblings:
+        if not siblings:
             _bound(environment, shared=False).close()
-        listener = _bound(environment, shared)
-        listener.listen(_BACKLOG)
+        listener = _bound(environment, shared=True)
+        if not _may_wait(environment, number):
+            listener.listen(BACKLOG)
     except OSError as error:
         raise _report_taken(workspace, environment, error) from None
     listener.setblocking(False)

@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 from mlops_console.core.errors import StoreError, UsageError
 from mlops_console.core.text import safe_line
 from mlops_console.store import ledger_head, migrations
+from mlops_console.store.identity import user_name
 from mlops_console.store.ledger_head import Writer
 
 Connection = sqlite3.Connection  # for the signatures of those who may not import sqlite3 themselves
@@ -208,9 +209,19 @@ def _explain(error: sqlite3.DatabaseError, path: Path) -> StoreError:
             "Find it with 'fuser' on that file, or try again.",
         )
     if "readonly" in text or "unable to open" in text:
-        return StoreError(f"The store {path} can't be written.", "Check the permissions and the mount of that folder.")
+        return StoreError(f"The store {path} can't be written.", _way_in(path))
     if "full" in text:
         return StoreError(f"The disk of {path} is full.", "Free some space; nothing was half written.")
     if "malformed" in text or "not a database" in text:
         return StoreError(f"{path} is no SQLite database or is damaged.", "Bring back a backup of it.")
     return StoreError(f"The store {path} failed: {text}.", "Run the command again with --debug for the details.")
+
+
+def _way_in(path: Path) -> str:
+    try:
+        owner = path.parent.stat().st_uid
+    except OSError:
+        owner = os.geteuid()
+    if owner == os.geteuid():
+        return "Check the permissions and the mount of that folder."
+    return f"It is {user_name(owner)}'s: docs/operations.md says how several people share one."

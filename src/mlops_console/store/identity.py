@@ -32,10 +32,15 @@ def boot_id() -> str:
 
 def actor() -> str:
     """The OS user, by the kernel's word: what the environment says of it is not asked, since approvals go by this."""
+    return user_name(os.getuid())
+
+
+def user_name(uid: int) -> str:
+    """The user's name; the number where the system has none for it."""
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(os.getuid())
+        return str(uid)
 
 
 def current_process() -> ProcessIdentity:

@@ -32,7 +32,7 @@ class Output:
             OSError: the file can't be opened.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = io.FileIO(path, "a", opener=lambda name, flags: os.open(name, flags, 0o600))
+        self._file = io.FileIO(path, "a", opener=lambda name, flags: os.open(name, flags, 0o666))
         self._path, self._warn, self._pid = path, warn, os.getpid()
         self._full = self._missing = self._warned = False
         self._streams = [_Tap(stream, self.write) for stream in _streams()]

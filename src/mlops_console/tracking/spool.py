@@ -60,7 +60,7 @@ class Segment:
 def _mapped(path: Path, size: int) -> mmap.mmap:
     """A new file, locked before it gets its name: nobody who looks for segments left behind finds it without owner."""
     aside = path.with_suffix(".new")
-    descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         # The map keeps a duplicate of the descriptor, and with it the lock, for as long as it lives.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

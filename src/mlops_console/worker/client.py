@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlops_console import actions
-from mlops_console.core.errors import JobError, StoreError, UsageError
+from mlops_console.core.errors import JobError, RefusedError, StoreError, UsageError
 from mlops_console.core.jobs import Job, JobState, Turn, Worker
 from mlops_console.core.plans import Plan
 from mlops_console.store import deployments, jobs
-from mlops_console.store.identity import actor, process_state
+from mlops_console.store.identity import actor, process_state, user_name
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.lock import is_coming, is_gone, serves, starting
 from mlops_console.worker.processes import command
@@ -113,9 +113,21 @@ def ensure_worker(workspace: Workspace) -> None:
     """
     with workspace.store.read() as db:
         found = jobs.worker(db)
-    if found is None or not serves(found):
+    if (found is None or not serves(found)) and stranger_to(workspace) is None:
         _start_detached(workspace)
     wake(workspace)
+
+
+def missed(workspace: Workspace) -> str | None:
+    """Who alone could start the worker that is not there; None where it is, or where this user could."""
+    return None if _has_worker(workspace) else stranger_to(workspace)
+
+
+def stranger_to(workspace: Workspace) -> str | None:
+    """Whose workspace it is, if another user's than this process's. The worker has its owner's rights, whoever asks it
+    for something; so nobody else starts it, but root, whom all files obey."""
+    owner = workspace.home.stat().st_uid
+    return None if os.geteuid() in (0, owner) else user_name(owner)
 
 
 def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
@@ -189,10 +201,16 @@ def start_worker(workspace: Workspace) -> None:
     """See that there is a worker, and wait until it has started.
 
     Raises:
+        RefusedError: it is another user's workspace.
         StoreError: it did not start; its log tells why.
     """
     if worker_status(workspace).state in ("running", "stopping"):
         return
+    if owner := stranger_to(workspace):
+        raise RefusedError(
+            f"The worker of {workspace.root} is not running, and only {owner}, whose workspace it is, can start it.",
+            f"Ask {owner} for 'mlops-console worker start'. What you ask for meanwhile waits.",
+        )
     _start_detached(workspace)
     deadline = time.monotonic() + _START
     while worker_status(workspace).state in ("stopped", "dead"):

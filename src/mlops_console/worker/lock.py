@@ -91,7 +91,7 @@ def _start_path(workspace: Workspace) -> Path:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
 
 def _is_held(path: Path) -> bool:

@@ -19,7 +19,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0  # seconds before a server that crashed
 _HOPELESS = 3  # crashes in a row after which the revision that is being loaded is given up
 _GIVEN_UP = 8  # crashes in a row after which it is not started again before something changes
 _SETTLED = 30.0  # seconds after which a start counts as a good one
-_DRAIN = 20.0  # seconds for a server to answer the requests under way when it is stopped
+_OVERTIME = 5.0  # seconds beyond those for the requests under way, until a server that does not end is killed
 
 _WAY_OUT = "'mlops-console rollback {}' goes back to the version that was live before."
 
@@ -34,6 +34,7 @@ class _Server:
     crashes: int = 0  # in a row
     given_up: int | None = None  # the environment's epoch when it was
     stop_sent: float | None = None
+    drain: float = 0.0  # seconds for the requests under way
 
 
 class Servers:
@@ -94,7 +95,7 @@ class Servers:
 
     def _serve(self, place: Place, environment: Environment) -> None:
         server = self._servers.setdefault(place, _Server())
-        server.stop_sent = None
+        server.stop_sent, server.drain = None, environment.settings.drain
         now = time.monotonic()
         if server.process is not None and not server.process.is_alive():
             self._ended(place, server, server.process)
@@ -155,7 +156,7 @@ class Servers:
             if server.stop_sent is None:
                 server.stop_sent = now
                 server.process.signal_group(signal.SIGTERM)
-            elif now - server.stop_sent > _DRAIN:
+            elif now - server.stop_sent > server.drain + _OVERTIME:
                 server.process.signal_group(signal.SIGKILL)
             return
         del self._servers[place]

@@ -12,7 +12,7 @@ def listen(workspace: Workspace) -> tuple[int, int]:
     path = workspace.home / "worker.wake"
     try:
         path.unlink(missing_ok=True)
-        os.mkfifo(path, 0o600)
+        os.mkfifo(path, 0o666)
         pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # as a writer too: so it never reports an end
         return pipe, pipe
     except OSError:  # a file system without named pipes: signals still wake the worker
