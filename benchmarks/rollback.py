@@ -35,6 +35,7 @@ class Drill:
 
     took: list[float] = field(default_factory=list)  # of each rollback, to the last answer of the version that was left
     reported: list[float] = field(default_factory=list)  # of each rollback, until it was told to be done
+    planned: list[float] = field(default_factory=list)  # each plan of a rollback, as its dialogue shows it
     wrong: int = 0
     load: Load = field(default_factory=Load)
 
@@ -49,6 +50,7 @@ def bench_rollback() -> dict[str, float]:
             done = drill(more, workers)
             found[f"{name}: rollback ms, median"] = 1000 * statistics.median(done.took)
             found[f"{name}: rollback ms, slowest of {len(done.took)}"] = 1000 * max(done.took)
+            found[f"{name}: plan of a rollback ms, median"] = 1000 * statistics.median(done.planned)
             found[f"{name}: reported after ms, median"] = 1000 * statistics.median(done.reported)
             found[f"{name}: requests"] = float(len(done.load.answers))
             found[f"{name}: requests failed"] = float(done.load.failed)
@@ -63,6 +65,7 @@ def bench_rollback() -> dict[str, float]:
 
 def drill(more: str, workers: int, rounds: int = ROUNDS, least: int = LEAST_REQUESTS) -> Drill:
     """Deploy and roll back in turns, under the load of 8 clients, until there were so many rounds and requests."""
+    from mlops_console import actions
     from mlops_console.store.workspace import open_workspace
     from mlops_console.worker import client
 
@@ -95,6 +98,9 @@ def drill(more: str, workers: int, rounds: int = ROUNDS, least: int = LEAST_REQU
                     allowed[number] = [begun, float("inf")]
                     allowed[number - 1][1] = end
                     time.sleep(PAUSE)
+                    asked = time.monotonic()
+                    actions.plan(workspace, "rollback", {"environment": "production"})
+                    done.planned.append(time.monotonic() - asked)
                     begun, end = ask("rollback")
                     allowed[number + 1] = [begun, float("inf")]
                     allowed[number][1] = end
