@@ -100,6 +100,31 @@ def test_it_compares_on_the_sample_of_the_reference(workspace: Workspace) -> Non
     assert with_reference["rows"] >= without["rows"] + len(X)
 
 
+@pytest.mark.parametrize(
+    ("environments", "kept"),
+    [
+        ("", {"a", "b", "c"}),
+        (
+            '[environments.x]\nmodel = "fraud"\nport = 1\nlog = {private = ["a"]}\n'
+            '[environments.y]\nmodel = "other"\nport = 2\nlog = {private = ["c", "d"]}\n',
+            {"b"},
+        ),
+        ("[environments.x", set()),
+    ],
+)
+def test_private_columns_of_the_worst_row_are_not_stored(
+    workspace: Workspace, environments: str, kept: set[str]
+) -> None:
+    """Those of any environment, and all of them where mlops.toml can't be read."""
+    _stored(workspace, RandomForestClassifier(3, random_state=0))
+    workspace.config_path.write_text(f'[project]\nname = "p"\n{environments}')
+    _perform(workspace, "fraud:1")
+    found = _found(workspace)
+    assert found is not None
+    assert found.worst is not None
+    assert set(found.worst["row"]) == kept
+
+
 def test_what_can_not_be_converted_is_no_failure(workspace: Workspace) -> None:
     (workspace.root / "mlops.toml").write_text(
         '[project]\nname = "p"\n[models.fraud]\n'

@@ -71,7 +71,7 @@ def test_an_action_that_the_caller_performs_is_done_at_once_and_recorded(workspa
     client.execute(workspace, "restore_runs", {"runs": [run_id]})
     with workspace.store.read() as db:
         assert runs.page(db, runs.RunQuery()).total == 1
-        assert ledger.first_broken(db) is None
+    assert ledger.verification(workspace.store, {}).broken is None
     assert client.worker_status(workspace).state == "stopped"
 
 

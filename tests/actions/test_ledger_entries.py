@@ -14,7 +14,7 @@ from mlops_console.core.ledger import LedgerEntry
 from mlops_console.core.plans import GateResult
 from mlops_console.delivery import intervene
 from mlops_console.delivery.begin import begin_deploy
-from mlops_console.store import archive, deployments, jobs, ledger, models
+from mlops_console.store import archive, deploying, deployments, jobs, ledger, models
 from mlops_console.store.identity import actor
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.worker import client
@@ -39,7 +39,7 @@ def last(workspace: Workspace) -> LedgerEntry:
 def ask(workspace: Workspace, *states: S, approvals: int = 0, expires_at: float | None = None, **more: Any) -> Revision:
     with workspace.store.write() as tx:
         version = models.versions(tx, "fraud")[0]
-        made = deployments.add_revision(
+        made = deploying.add_revision(
             tx,
             "production",
             version,
@@ -95,7 +95,26 @@ def test_settings_that_a_deployment_changes(project: Workspace) -> None:
     begin_deploy(project, "fraud:2", "staging", "", FakeJob())
     found = last(project)
     assert (found.actor, found.action, found.subject) == ("ann", "settings", "staging")
-    assert found.detail["changed"]["workers"] == [1, 3]
+    assert found.detail["changed"] == {"workers": [1, 3]}
+    text = project.config_path.read_text()
+    project.config_path.write_text(text.replace('model = "fraud"\nport', 'model = "churn"\nport', 1))
+    add_version(project, model="churn")
+    begin_deploy(project, "churn:1", "staging", "", FakeJob(actor="bo"))
+    assert (last(project).actor, last(project).detail["changed"]) == ("bo", {"model": ["fraud", "churn"]})
+
+
+@pytest.mark.parametrize("by_freeze", [False, True])
+def test_the_first_settings_of_an_environment(project: Workspace, by_freeze: bool) -> None:
+    if by_freeze:
+        client.execute(project, "freeze", {"environment": "staging", "reason": "holidays"})
+        client.execute(project, "unfreeze", {"environment": "staging"})
+    begin_deploy(project, "fraud:1", "staging", "", FakeJob())
+    with project.store.read() as db:
+        [found] = [entry for entry in ledger.entries(db) if entry.action == "settings"]
+    port = project.config().environments["staging"].port
+    assert (found.actor, found.subject) == (actor() if by_freeze else "ann", "staging")
+    changed = found.detail["changed"]
+    assert (changed["model"], changed["port"], changed["workers"]) == ([None, "fraud"], [None, port], [None, 1])
 
 
 def test_a_deployment_with_its_gates(project: Workspace) -> None:

@@ -12,7 +12,7 @@ from mlops_console.core.errors import StoreError
 from mlops_console.core.models import CompiledModel, ModelVersion
 from mlops_console.core.runs import Provenance
 from mlops_console.delivery.lineage import why
-from mlops_console.store import artifacts, compiled, deployments, protection
+from mlops_console.store import artifacts, compiled, deploying, protection
 from mlops_console.store.objects import SETTLED
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
@@ -22,7 +22,7 @@ from tests.delivery.records import add_dataset, add_made
 
 def put_in(workspace: Workspace, version: ModelVersion, environment: str = "production") -> None:
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, environment, "fraud", "127.0.0.1", 8100)
+        deploying.ensure_environment(tx, environment, "fraud", "127.0.0.1", 8100)
         add_live(tx, environment, version)
 
 
@@ -78,7 +78,7 @@ def test_the_plan_says_what_stays_and_why(workspace: Workspace) -> None:
     put_in(workspace, live, "staging")
     with workspace.store.write() as tx:
         for version, states in ((waiting, (S.WAITING,)), (candidate, (S.LOADING,))):
-            revision = deployments.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
+            revision = deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
             advance(tx, "production", revision.revision, *states)
     assert old.run_id is not None
     client.execute(workspace, "delete_runs", {"runs": [old.run_id]})

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mlops_console.core.deployments import Revision
+from mlops_console.core.deployments import Revision, RolloutPlan
 from mlops_console.core.deployments import RevisionState as S
-from mlops_console.core.models import ModelVersion
+from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import Provenance
-from mlops_console.store import deployments, ledger
+from mlops_console.store import deploying, deployments, ledger, models, series
 from mlops_console.store.workspace import Workspace
 from tests.cli.test_commands import console, document, fails
 from tests.delivery.helpers import advance
@@ -25,9 +25,9 @@ def add(
     workspace: Workspace, version: ModelVersion, kind: str = "deploy", restores: int | None = None, **glass: str
 ) -> Revision:
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
         gates = (GateResult("test/auc >= 0.8", True, "0.91"),) if kind == "deploy" else ()
-        number = deployments.add_revision(
+        number = deploying.add_revision(
             tx,
             "production",
             version,
@@ -40,7 +40,7 @@ def add(
             break_glass=glass.get("break_glass"),
         ).revision
         if kind == "deploy" and not glass:
-            deployments.approve(tx, "production", number, "bo", "looks fine")
+            deploying.approve(tx, "production", number, "bo", "looks fine")
         advance(tx, "production", number, S.LOADING, S.LIVE)
         return deployments.revision(tx, "production", number)
 
@@ -70,6 +70,54 @@ def test_history_shows_gates_approvals_and_broken_glass(project: Path) -> None:
     text = console("history", "production", cwd=project).stdout
     assert "⚠ broken glass: the till is down" in text
     assert "rollback to 1" in text
+
+
+def test_history_shows_why_it_was_asked_for_and_how_it_ended(project: Path, workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        version = models.get(tx, ModelRef("fraud", 2))
+        for reason, ended in (("more recall", "it is worse"), ("x" * 500, "y" * 500)):
+            made = deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason=reason)
+            advance(tx, "production", made.revision, S.LOADING)
+            advance(tx, "production", made.revision, S.ABORTED, reason=ended)
+    found = console("history", "production", cwd=project).stdout
+    assert "more recall · it is worse" in found
+    assert max(map(len, found.splitlines())) < 320
+    assert "APPROVED BY" in found
+    newest = document("history", "production", cwd=project)["revisions"][0]
+    assert (newest["reason"], newest["error"]) == ("x" * 500, "y" * 500)  # whole for programs
+
+
+def test_approvals_take_no_room_where_nobody_had_to(project: Path, workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        deploying.ensure_environment(tx, "staging", "fraud", "127.0.0.1", 8101)
+        version = models.get(tx, ModelRef("fraud", 2))
+        deploying.add_revision(tx, "staging", version, kind="deploy", actor="ann", reason="try it")
+    assert "APPROVED BY" not in console("history", "staging", cwd=project).stdout
+
+
+def test_a_shadow_is_called_one(project: Path, workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        version = models.get(tx, ModelRef("fraud", 2))
+        plan = RolloutPlan("shadow", hold=60.0, min_requests=5)
+        made = deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="", rollout=plan)
+        advance(tx, "production", made.revision, S.LOADING, S.TESTING, S.CANARY, reason="a copy of the traffic")
+    for arguments in (("history", "production"), ("why", "production", "--revision", str(made.revision)), ("status",)):
+        text = console(*arguments, cwd=project).stdout
+        assert "shadow" in text, arguments
+        assert "canary" not in text, arguments
+    assert document("history", "production", cwd=project)["revisions"][0]["state"] == "canary"  # as documented
+
+
+def test_the_machine_is_no_reason_for_a_version(project: Path, workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        for number in (1, 2):
+            run = models.get(tx, ModelRef("fraud", number)).run_id
+            assert run is not None
+            series.ingest(tx, run, [("system/cpu", 0, 10.0 * number, 1.0)])
+    for arguments in (("why", "production"), ("model", "diff", "fraud:1", "fraud:2")):
+        text = console(*arguments, cwd=project).stdout
+        assert "test/auc" in text, arguments
+        assert "system/" not in text, arguments
 
 
 def test_the_timeline_tells_what_was_live_when(project: Path) -> None:

@@ -1,5 +1,6 @@
 """How values are written, and that foreign text can do no harm."""
 
+import time
 import unicodedata
 
 import pytest
@@ -39,6 +40,25 @@ def test_durations(seconds: float | None, written: str) -> None:
 @pytest.mark.parametrize(("ago", "written"), [(1, "now"), (42, "42s ago"), (400, "6m ago"), (200_000, "2d ago")])
 def test_ages(ago: float, written: str) -> None:
     assert text.age(1000.0, 1000.0 + ago) == written
+
+
+@pytest.mark.parametrize("at", [None, 1e18, -1e18, 1e300, float("nan"), float("inf"), float("-inf")])
+def test_no_clock_shows_a_time_that_no_calendar_has(at: float | None) -> None:
+    assert text.clock(at) == "–"
+
+
+@pytest.mark.parametrize(
+    ("at", "written"),
+    [(0.0, "1970-01-01 05:45:00"), (-1.0, "1970-01-01 05:44:59"), (1_700_000_000.9, "2023-11-15 03:58:20")],
+)
+def test_a_clock_shows_the_local_time(monkeypatch: pytest.MonkeyPatch, at: float, written: str) -> None:
+    monkeypatch.setenv("TZ", "XXX-5:45")
+    time.tzset()
+    try:
+        assert text.clock(at) == written
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(("count", "written"), [(None, "–"), (812, "812 B"), (1234, "1.2 kB"), (3_400_000, "3.4 MB")])

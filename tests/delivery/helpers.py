@@ -12,7 +12,7 @@ from mlops_console.core.deployments import Environment, Revision, RevisionState,
 from mlops_console.core.models import Column, ModelRef, ModelVersion, Signature
 from mlops_console.core.runs import ProcessIdentity, RunStatus
 from mlops_console.core.traffic import Traffic
-from mlops_console.store import deployments, models, runs, series, server_processes
+from mlops_console.store import deploying, deployments, models, runs, series, server_processes
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
@@ -73,7 +73,7 @@ def make_live(workspace: Workspace, environment: str, version: ModelVersion | Mo
     port = port_of(workspace, environment)
     with workspace.store.write() as tx:
         found = models.get(tx, ModelRef(version.model, version.version))
-        deployments.ensure_environment(tx, environment, found.model, "127.0.0.1", port)
+        deploying.ensure_environment(tx, environment, found.model, "127.0.0.1", port)
         return add_live(tx, environment, found)
 
 
@@ -81,7 +81,7 @@ def add_live(
     tx: Connection, environment: str, version: ModelVersion, kind: str = "deploy", restores: int | None = None
 ) -> Revision:
     """The next revision of a known environment, made live."""
-    revision = deployments.add_revision(tx, environment, version, kind=kind, actor="ann", reason="", restores=restores)
+    revision = deploying.add_revision(tx, environment, version, kind=kind, actor="ann", reason="", restores=restores)
     advance(tx, environment, revision.revision, RevisionState.LOADING, RevisionState.LIVE)
     return deployments.revision(tx, environment, revision.revision)
 
@@ -89,7 +89,7 @@ def add_live(
 def advance(tx: Connection, environment: str, number: int, *states: RevisionState, reason: str = "") -> None:
     """Bring a revision through these states."""
     for state in states:
-        assert deployments.advance(tx, environment, number, state, "ann", reason)
+        assert deploying.advance(tx, environment, number, state, "ann", reason)
 
 
 def add_server(
@@ -218,9 +218,9 @@ class PlayedServers:
             return
         number = found.candidate.revision
         if self.error is not None:
-            deployments.advance(tx, self.environment, number, RevisionState.FAILED, "server", self.error)
+            deploying.advance(tx, self.environment, number, RevisionState.FAILED, "server", self.error)
         else:
-            deployments.advance(tx, self.environment, number, RevisionState.TESTING, "server")
+            deploying.advance(tx, self.environment, number, RevisionState.TESTING, "server")
 
 
 @dataclass(slots=True)

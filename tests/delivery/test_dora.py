@@ -10,7 +10,7 @@ from mlops_console.core.dora import Dora
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.runs import Provenance
 from mlops_console.delivery.dora import dora
-from mlops_console.store import deployments
+from mlops_console.store import deploying
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import add_live, advance
 from tests.delivery.records import add_made, commit
@@ -28,7 +28,7 @@ def add_live_version(
     workspace: Workspace, version: ModelVersion, kind: str = "deploy", restores: int | None = None
 ) -> None:
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
         add_live(tx, "production", version, kind, restores)
 
 
@@ -61,13 +61,11 @@ def test_rollbacks_and_ended_canaries_are_failed_changes(workspace: Workspace) -
     add_live_version(workspace, first, "rollback", 1)
     with workspace.store.write() as tx:
         canary = RolloutPlan("canary", (0.1, 1.0))
-        number = deployments.add_revision(
+        number = deploying.add_revision(
             tx, "production", second, kind="deploy", actor="ann", reason="", rollout=canary
         ).revision
         advance(tx, "production", number, S.LOADING, S.TESTING, S.CANARY, S.ABORTED)
-        asked = deployments.add_revision(
-            tx, "production", second, kind="deploy", actor="ann", reason="", rollout=canary
-        )
+        asked = deploying.add_revision(tx, "production", second, kind="deploy", actor="ann", reason="", rollout=canary)
         advance(tx, "production", asked.revision, S.LOADING, S.FAILED)
     add_live_version(workspace, second)
     found = figures(workspace)

@@ -11,7 +11,7 @@ from mlops_console.core.models import ModelVersion
 from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import Provenance
 from mlops_console.delivery.lineage import why
-from mlops_console.store import deployments, jobs, models
+from mlops_console.store import deploying, jobs, models
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import advance
 from tests.delivery.records import SIGNATURE, add_dataset, add_made
@@ -38,9 +38,9 @@ def deploy(
 ) -> int:
     """A revision that goes live; its number."""
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
         job = jobs.enqueue(tx, kind, "production", {}, "ann")
-        revision = deployments.add_revision(
+        revision = deploying.add_revision(
             tx,
             "production",
             version,
@@ -54,7 +54,7 @@ def deploy(
             break_glass=break_glass,
         ).revision
         for approver in approvers:
-            deployments.approve(tx, "production", revision, approver, "looks fine")
+            deploying.approve(tx, "production", revision, approver, "looks fine")
         advance(tx, "production", revision, S.LOADING, S.LIVE)
     return revision
 
@@ -103,6 +103,16 @@ def test_a_rollback_shows_what_let_in_the_deployment_that_it_goes_back_to(worksp
     assert (found.admission.revision.revision, found.admission.gates) == (1, GATES)
     assert found.gaps == ()
     assert lineage(workspace, 4).admission.revision.revision == 2
+
+
+def test_metrics_of_the_machine_tell_nothing_of_the_version(workspace: Workspace) -> None:
+    made = add_made(workspace, params={"depth": 3}, metrics={"system/cpu": 90.0, "test/auc": 0.9, "a/b": 1.0})
+    deploy(workspace, made)
+    assert [(found.name, found.last) for found in lineage(workspace).metrics] == [("a/b", 1.0), ("test/auc", 0.9)]
+    bare = add_made(workspace, "brave-fox-2", params={"depth": 3}, metrics={"system/cpu": 90.0})
+    deploy(workspace, bare)
+    assert lineage(workspace).metrics == ()
+    assert "Run brave-fox-2 has recorded no metrics." in lineage(workspace).gaps
 
 
 def test_every_missing_link_is_named(workspace: Workspace) -> None:

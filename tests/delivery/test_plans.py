@@ -10,7 +10,7 @@ from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError, U
 from mlops_console.core.models import Column, ModelRef, Signature
 from mlops_console.core.plans import Change, Difference
 from mlops_console.delivery.plans import plan_deploy, plan_rollback
-from mlops_console.store import deployments, models
+from mlops_console.store import deploying, deployments, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
 from tests.delivery.helpers import add_live, add_version, advance, make_live, port_of, write_config
@@ -117,7 +117,7 @@ def test_notes_tell_what_else_to_know(two_versions: Workspace) -> None:
     )
     third = add_version(two_versions, {"test/auc": 0.9}, signature=signature)
     with two_versions.store.write() as tx:
-        found = deployments.add_revision(tx, "production", third, kind="deploy", actor="ann", reason="")
+        found = deploying.add_revision(tx, "production", third, kind="deploy", actor="ann", reason="")
         advance(tx, "production", found.revision, RevisionState.LOADING)
     before = port_of(two_versions, "production")
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -151,7 +151,7 @@ def test_what_the_machine_did_is_no_metric_of_a_plan(two_versions: Workspace) ->
 def test_a_rollback_during_a_canary_tells_how_to_end_only_that(two_versions: Workspace) -> None:
     with two_versions.store.write() as tx:
         first = models.get(tx, ModelRef("fraud", 1))
-        found = deployments.add_revision(tx, "staging", first, kind="deploy", actor="ann", reason="")
+        found = deploying.add_revision(tx, "staging", first, kind="deploy", actor="ann", reason="")
         advance(tx, "staging", found.revision, RevisionState.LOADING)
     assert plan_rollback(two_versions, "staging").notes == (
         "Revision 3 (fraud:1) is loading: it is aborted, and what is live is left too. "
@@ -243,7 +243,7 @@ def test_a_rollback_to_a_chosen_revision(two_versions: Workspace) -> None:
 def test_a_rollback_to_nothing_is_said(two_versions: Workspace, environment: str, to: int | None, message: str) -> None:
     with two_versions.store.write() as tx:
         version = models.get(tx, models_ref("fraud:1"))
-        deployments.add_revision(tx, "staging", version, kind="deploy", actor="ann", reason="")
+        deploying.add_revision(tx, "staging", version, kind="deploy", actor="ann", reason="")
         advance(tx, "staging", 3, RevisionState.FAILED, reason="it was damaged")
     with pytest.raises(MlopsError) as caught:
         plan_rollback(two_versions, environment, to)

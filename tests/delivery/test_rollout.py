@@ -14,7 +14,7 @@ from mlops_console.core.errors import JobError, JobStopped, MlopsError, RefusedE
 from mlops_console.core.traffic import BOUNDS, Traffic
 from mlops_console.delivery import canary, intervene, rollout
 from mlops_console.delivery.begin import begin_deploy
-from mlops_console.store import deployments, jobs, server_processes
+from mlops_console.store import deploying, deployments, jobs, server_processes
 from mlops_console.store.identity import identify
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import (
@@ -105,7 +105,7 @@ def test_it_waits_for_every_process(workspace: Workspace) -> None:
     add_version(workspace)
     with subprocess.Popen(["sleep", "600"]) as third:
         with workspace.store.write() as tx:
-            deployments.ensure_environment(tx, "staging", "fraud", "127.0.0.1", port_of(workspace, "staging"))
+            deploying.ensure_environment(tx, "staging", "fraud", "127.0.0.1", port_of(workspace, "staging"))
             add_server(tx, "staging", slot=2, process=identify(third.pid))
         with PlayedServers(workspace, "staging", count=2):
             asked = deploy(workspace, 1)
@@ -209,7 +209,7 @@ def test_a_stop_that_comes_too_late_is_told_as_what_it_was(workspace: Workspace)
     class LateJob(FakeJob):
         def stop_requested(self) -> bool:
             with workspace.store.write() as tx:
-                deployments.advance(tx, "staging", 1, S.LIVE, "ann")
+                deploying.advance(tx, "staging", 1, S.LIVE, "ann")
             return True
 
     with PlayedServers(workspace, "staging"):
@@ -386,7 +386,7 @@ class TestCanary:
             asked.job.stop = True
             asked.end()
         with workspace.store.write() as tx:
-            deployments.touch(tx, "staging")
+            deploying.touch(tx, "staging")
             revision = deployments.revision(tx, "staging", 2)
         seen = canary.gather(the(workspace, "staging"), revision)
         assert (seen.canary.requests, seen.live.requests, seen.disagreement) == (0, 0, 0.0)

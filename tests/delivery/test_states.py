@@ -14,7 +14,7 @@ from mlops_console.core.deployments import MOVES, Revision, RevisionState, Strat
 from mlops_console.core.errors import NotFoundError, RefusedError, UsageError
 from mlops_console.delivery import canary, intervene, rollout
 from mlops_console.delivery.begin import begin_approved, begin_deploy, begin_rollback
-from mlops_console.store import deployments
+from mlops_console.store import deploying, deployments
 from mlops_console.store.workspace import open_workspace
 from tests.delivery.helpers import FakeJob, PlayedServers, add_version, the, write_config
 
@@ -290,7 +290,7 @@ class Deliveries(RuleBasedStateMachine):
         if state in MOVES[RevisionState(self.known[number].state)]:
             return
         with self.workspace.store.write() as tx:
-            assert not deployments.advance(tx, ENVIRONMENT, number, state, "mallory")
+            assert not deploying.advance(tx, ENVIRONMENT, number, state, "mallory")
 
     @rule()
     def freeze_or_unfreeze(self) -> None:
@@ -298,7 +298,7 @@ class Deliveries(RuleBasedStateMachine):
             return
         with self.workspace.store.write() as tx:
             if self.frozen:
-                deployments.set_freeze(tx, ENVIRONMENT, None)
+                deploying.set_freeze(tx, ENVIRONMENT, None)
             else:
                 intervene.freeze(tx, ENVIRONMENT, "dee", "black friday")
         self.frozen = not self.frozen

@@ -20,7 +20,7 @@ from mlops_console.core.errors import JobError, JobStopped, MlopsError, RefusedE
 from mlops_console.delivery import rollout, target_command, targets
 from mlops_console.delivery.plans import plan_deploy
 from mlops_console.delivery.target_command import words
-from mlops_console.store import alerts, deployments, jobs, models
+from mlops_console.store import alerts, deploying, deployments, jobs, models
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import SIGNATURE, FakeJob
 from tests.support import free_port, wait_for
@@ -365,11 +365,11 @@ def test_servers_are_not_taken_from_below_a_live_version(workspace: Workspace) -
     port = write_target(workspace, deploy="true")
     add_version(workspace)
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", port)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", port)
         version = models.versions(tx, "fraud")[0]
-        made = deployments.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
+        made = deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
         for state in (RevisionState.LOADING, RevisionState.LIVE):
-            deployments.advance(tx, "production", made.revision, state, "ann")
+            deploying.advance(tx, "production", made.revision, state, "ann")
     assert "by our own servers" in (plan_deploy(workspace, "fraud:1", "production").refused or "")
     with pytest.raises(RefusedError, match=r"serves fraud:1 by our own servers, and mlops\.toml now wants a target"):
         deploy(workspace, "fraud:1")

@@ -11,7 +11,7 @@ from mlops_console.core.deployments import Revision
 from mlops_console.core.drift import Prediction
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.data.samples import pack_sample
-from mlops_console.store import datasets, deployments, models
+from mlops_console.store import datasets, deploying, models
 from mlops_console.store.workspace import Workspace
 from tests.answered import log_rows
 from tests.delivery.helpers import add_live, add_server
@@ -56,7 +56,7 @@ def add_version(workspace: Workspace, reference: pd.DataFrame | None) -> ModelVe
 
 def make_live(workspace: Workspace, version: ModelVersion) -> Revision:
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
         revision = add_live(tx, "production", version)
         add_server(tx, "production", revision.revision)
         return revision

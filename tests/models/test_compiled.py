@@ -1,9 +1,11 @@
 """Compiled models: they answer as scikit-learn does, or they are not used."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -296,6 +298,17 @@ def test_another_answer_is_found_and_its_worst_row_is_kept() -> None:
     assert json.loads(json.dumps(found.worst)) == found.worst
 
 
+@pytest.mark.parametrize("model", [LinearRegression(), GradientBoostingRegressor(n_estimators=5)])
+def test_the_worst_row_is_kept_without_private_columns(model: Any) -> None:
+    model.fit(XR, YR)
+    signature = infer(model, XR)
+    rows = fitting(signature, XR.to_dict("records"))
+    found, _ = compile_model(model, signature, rows, lambda *_: None, frozenset({"b", "d"}))
+    assert found.worst is not None
+    assert set(found.worst["row"]) == {"a", "c", "e"}
+    assert found.worst.keys() == {"row", "scikit-learn", "onnx"}
+
+
 def test_without_rows_nothing_is_vouched_for() -> None:
     model = LogisticRegression(max_iter=5000).fit(X, Y)
     found, content = compile_model(model, infer(model, X), [], lambda *_: None)
@@ -331,6 +344,31 @@ def test_a_file_that_is_none_is_refused_with_a_way_out(workspace: Workspace) -> 
     with pytest.raises(ModelError, match="The compiled form of fraud:1 can't be used") as caught:
         load(workspace, version)
     assert "model compile fraud:1" in caught.value.hint
+
+
+def test_onnxruntime_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
+    """By itself it keeps a device's id and a database of what it has still to send to its makers."""
+    _, _, content = _compile(LogisticRegression(max_iter=5000).fit(X, Y), X)
+    file, home = tmp_path / "form.onnx", tmp_path / "home"
+    file.write_bytes(content or b"")
+    home.mkdir()
+    script = f"""
+        from pathlib import Path
+        from mlops_console.models.compiled import Compiled
+        form = Compiled(Path({str(file)!r}).read_bytes())
+        print(form.predict({_columns(X.head(2))!r}, 2)["predict"].shape)
+    """
+    quiet = {"ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI", "GITHUB_ACTIONS", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in quiet}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**environment, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "(2,)\n"
+    assert list(home.rglob("*")) == []
 
 
 def test_answering_imports_no_scikit_learn(workspace: Workspace) -> None:

@@ -20,9 +20,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from mlops_console.core.deployments import Environment, Revision, RevisionState
+from mlops_console.core.deployments import Environment, Revision, RevisionState, RolloutPlan
 from mlops_console.core.models import Column, ModelVersion, Signature
-from mlops_console.store import deployments, models
+from mlops_console.store import deploying, deployments, models
 from mlops_console.store.workspace import Workspace
 from tests.support import free_port, wait_for
 
@@ -83,19 +83,21 @@ def add_constant(workspace: Workspace, label: int) -> ModelVersion:
     return add_version(workspace, constant_model(label), constant_signature(label), [{"x": 1.0}])
 
 
-def add_revision(workspace: Workspace, version: ModelVersion, port: int, kind: str = "deploy") -> Revision:
+def add_revision(
+    workspace: Workspace, version: ModelVersion, port: int, kind: str = "deploy", rollout: RolloutPlan | None = None
+) -> Revision:
     """The next revision of production, in state `loading`."""
     with workspace.store.write() as tx:
         if deployments.environment(tx, "production") is None:
-            deployments.ensure_environment(tx, "production", version.model, "127.0.0.1", port)
-        found = deployments.add_revision(tx, "production", version, kind=kind, actor="ann", reason="")
-        deployments.advance(tx, "production", found.revision, RevisionState.LOADING, "ann")
+            deploying.ensure_environment(tx, "production", version.model, "127.0.0.1", port)
+        found = deploying.add_revision(tx, "production", version, kind=kind, actor="ann", reason="", rollout=rollout)
+        deploying.advance(tx, "production", found.revision, RevisionState.LOADING, "ann")
         return deployments.revision(tx, "production", found.revision)
 
 
 def go_live(workspace: Workspace, number: int, state: RevisionState = RevisionState.LIVE) -> None:
     with workspace.store.write() as tx:
-        assert deployments.advance(tx, "production", number, state, "ann")
+        assert deploying.advance(tx, "production", number, state, "ann")
 
 
 def environment(workspace: Workspace) -> Environment:
@@ -157,13 +159,13 @@ def serving(workspace: Workspace, version: ModelVersion, port: int | None = None
         process.wait(20)
 
 
-def start(workspace: Workspace) -> "subprocess.Popen[bytes]":
-    """The server process of production; its log is in the workspace."""
+def start(workspace: Workspace, number: int = 0) -> "subprocess.Popen[bytes]":
+    """A server process of production; its log is in the workspace."""
     source = Path(__file__).parents[2] / "src"
     path = os.pathsep.join([str(source), *filter(None, [os.environ.get("PYTHONPATH")])])
     with (workspace.logs_dir / "server.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "mlops_console.serving", str(workspace.root), "production"],
+            [sys.executable, "-m", "mlops_console.serving", str(workspace.root), "production", str(number)],
             stdout=log,
             stderr=log,
             env={**os.environ, "PYTHONPATH": path},

@@ -13,7 +13,7 @@ import pytest
 from mlops_console import actions
 from mlops_console.core.deployments import RevisionState, ServerSettings
 from mlops_console.core.errors import NotFoundError, UsageError
-from mlops_console.store import deployments, tokens
+from mlops_console.store import deploying, tokens
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import add_constant, add_revision, environment, go_live, serving, start
 from tests.support import free_port, wait_for
@@ -45,6 +45,7 @@ def test_from_the_first_token_on_every_request_needs_one(workspace: Workspace) -
         assert "Authorization: Bearer TOKEN" in refused.json()["error"]
         assert status(server.url, path="/metrics") == status(server.url, path="/v2/models/fraud") == 401
         assert status(server.url, path="/ping") == status(server.url, path="/v2/health/ready") == 200
+        assert_hides(server.url, "s3cret")
         with workspace.store.write() as tx:
             tokens.revoke(tx, "production", "ci")
         wait_for(lambda: status(server.url, "s3cret") == 401, 10, "the end of a token")
@@ -53,6 +54,19 @@ def test_from_the_first_token_on_every_request_needs_one(workspace: Workspace) -
             tokens.revoke(tx, "production", "app")
         wait_for(lambda: status(server.url, "0ther") == 401, 10, "the end of the other")
         assert status(server.url) == 401, "without a token that holds nobody may ask, rather than everybody"
+        wait_for(lambda: recent_errors(workspace) >= 4, 20, "the refused requests, in what the console's card tells")
+
+
+def assert_hides(url: str, token: str) -> None:
+    """Whether a model is ready anybody may ask, but not what else there is."""
+    assert status(url, path="/v2/models/fraud/ready") == status(url, path="/v2/models/fraud/versions/1/ready") == 200
+    for path in ("/v2/models/churn/ready", "/v2/models/fraud/versions/7/ready"):
+        told = {"error": "This server serves no such model or version."}
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            stranger = httpx.get(f"{url}{path}", headers=headers)
+            assert (stranger.status_code, stranger.json()) == (404, told)
+        known = httpx.get(f"{url}{path}", headers={"Authorization": f"Bearer {token}"})
+        assert (known.status_code, "fraud:1" in known.json()["error"]) == (404, True)
 
 
 def test_a_token_is_told_once_and_kept_as_its_hash(workspace: Workspace) -> None:
@@ -77,9 +91,9 @@ def test_a_token_is_told_once_and_kept_as_its_hash(workspace: Workspace) -> None
 def test_a_server_that_others_reach_does_not_start_without_a_token(workspace: Workspace) -> None:
     version = add_constant(workspace, 1)
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "0.0.0.0", free_port())
-        found = deployments.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
-        deployments.advance(tx, "production", found.revision, RevisionState.LOADING, "ann")
+        deploying.ensure_environment(tx, "production", "fraud", "0.0.0.0", free_port())
+        found = deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
+        deploying.advance(tx, "production", found.revision, RevisionState.LOADING, "ann")
     process = start(workspace)
     assert process.wait(30) == 3
     log = (workspace.logs_dir / "server.log").read_text()
@@ -95,7 +109,7 @@ def test_tls(workspace: Workspace) -> None:
     port = free_port()
     with workspace.store.write() as tx:
         settings = ServerSettings(certificate=files[0].name, key=files[1].name)
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", port, settings)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", port, settings)
     add_revision(workspace, version, port)
     process = start(workspace)
     try:
@@ -113,6 +127,11 @@ def test_tls(workspace: Workspace) -> None:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def recent_errors(workspace: Workspace) -> int:
+    told = environment(workspace).processes[0].stats.get("recent", {})
+    return int(told.get("errors", 0))
 
 
 def assert_renewed(workspace: Workspace, port: int, certificate: Path) -> None:

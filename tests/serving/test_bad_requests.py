@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_console.core.deployments import ServerSettings
-from mlops_console.store import deployments
+from mlops_console.store import deploying
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import ROW, Server, add_constant, error_of, serving
 from tests.support import free_port
@@ -172,7 +172,7 @@ def test_a_body_of_100_mb_is_refused_and_not_kept(fraud_server: Server, client: 
 def test_a_small_limit_holds_for_a_body_without_a_length_too(workspace: Workspace) -> None:
     with workspace.store.write() as tx:
         settings = ServerSettings(body=1_000)
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", port := free_port(), settings)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", port := free_port(), settings)
     with serving(workspace, add_constant(workspace, 1), port) as server:
         response = httpx.post(f"{server.url}/invocations", content=iter([b" " * 2_000]))
         assert (response.status_code, error_of(response)[:31]) == (413, "The body is larger than 1.0 kB;")

@@ -15,7 +15,7 @@ from mlops_console.serving import connection
 from mlops_console.serving.application import PATHS
 from mlops_console.serving.connection import MOST_HEAD, Connection, http_config
 from mlops_console.serving.errors import WrongPathError
-from mlops_console.store import deployments
+from mlops_console.store import deploying
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import ROW, Server, add_constant, error_of, serving
 from tests.support import free_port
@@ -72,6 +72,40 @@ def test_a_head_that_does_not_end_is_cut_off(fraud_server: Server) -> None:
     assert httpx.get(f"{fraud_server.url}/ping").status_code == 200
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_request_for_another_protocol_is_answered_as_an_ordinary_one(
+    fraud_server: Server, protocol: str, chunked: bool, at_once: bool
+) -> None:
+    """Byte by byte and all at once, and what follows on the same connection too."""
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(CONTENT), CONTENT) if chunked else CONTENT
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(CONTENT)}"
+    asked = f"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {protocol}\r\nHTTP2-Settings: AAMAAABk\r\n{length}"
+    upgrading = f"POST /invocations HTTP/1.1\r\nHost: x\r\nX-Request-Id: one\r\n{asked}\r\n\r\n".encode() + body
+    without_body = f"GET /version HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n".encode()
+    last = b"GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    sent = upgrading * 3 + without_body + last
+    with socket.create_connection(("127.0.0.1", int(fraud_server.url.rsplit(":", 1)[1])), timeout=20) as raw:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in [sent] if at_once else [sent[at : at + 1] for at in range(len(sent))]:
+            raw.sendall(part)
+        answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert answer.count(b"HTTP/1.1 200 OK") == answer.count(b"HTTP/1.1 ") == 5
+    assert answer.count(b'{"predictions":[1]}') == answer.count(b"x-request-id: one") == 3
+
+
+def test_a_request_that_upgrades_and_closes_is_answered_too(client: httpx.Client) -> None:
+    answer = client.post("/invocations", content=CONTENT, headers={"Connection": "Upgrade, close", "Upgrade": "h2c"})
+    assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+
+
+def test_connect_is_refused(fraud_server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", int(fraud_server.url.rsplit(":", 1)[1])), timeout=20) as raw:
+        raw.sendall(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n")
+        assert raw.recv(65_536).startswith(b"HTTP/1.1 400 ")
+
+
 def test_head_answers_without_a_body(client: httpx.Client) -> None:
     answer = client.head("/ping")
     assert (answer.status_code, answer.content) == (200, b"")
@@ -80,7 +114,7 @@ def test_head_answers_without_a_body(client: httpx.Client) -> None:
 def test_a_body_that_comes_byte_by_byte_gets_no_more_time_than_another_one(workspace: Workspace) -> None:
     with workspace.store.write() as tx:
         settings = ServerSettings(deadline=1.0)
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", port := free_port(), settings)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", port := free_port(), settings)
     with (
         serving(workspace, add_constant(workspace, 1), port),
         socket.create_connection(("127.0.0.1", port), timeout=0.1) as slow,

@@ -2,16 +2,26 @@
 
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sklearn.neighbors import KNeighborsRegressor
 
+from mlops_console.core.deployments import ServerSettings
+from mlops_console.core.models import Column, Signature
+from mlops_console.serving.engine import MOST_ROWS
+from mlops_console.store import deploying
 from mlops_console.store.workspace import Workspace
-from tests.serving.helpers import FRAUD, ROW, Server, add_version, fraud_model, serving
+from tests.serving.helpers import FRAUD, ROW, Server, add_version, environment, fraud_model, serving, start
 from tests.support import free_port, wait_for
+
+SLOW = Signature((Column("x", "float64", "numeric"),), "regression")
 
 
 def ask(server: Server, times: int) -> None:
@@ -82,3 +92,58 @@ def query(port: int, text: str) -> list[dict[str, Any]]:
         return []
     found: list[dict[str, Any]] = answer.json().get("data", {}).get("result", [])
     return found
+
+
+def test_rows_with_unseen_categories_are_counted(workspace: Workspace) -> None:
+    signature = replace(FRAUD, inputs=(*FRAUD.inputs[:2], replace(FRAUD.inputs[2], categories=("NO", "SE"))))
+    countries = ["XX", "NO", "YY", None, "XX"]
+    with serving(workspace, add_version(workspace, fraud_model(), signature, [ROW])) as server:
+        rows = [{**ROW, "country": country} for country in countries]
+        assert httpx.post(f"{server.url}/invocations", json={"dataframe_records": rows}).status_code == 200
+        text = httpx.get(f"{server.url}/metrics").text
+    assert samples(text)["mlops_unseen_categories_total", (("column", "country"),)] == 3
+    assert "# HELP mlops_unseen_categories_total Rows with a category that training did not know." in text
+
+
+def slow_model() -> Any:
+    """Compares each row with 50,000 others."""
+    known = np.linspace(0, 1, 50_000)
+    return KNeighborsRegressor(algorithm="brute").fit(known.reshape(-1, 1), known)
+
+
+def ask_slow(port: int) -> bool:
+    """Have as many rows predicted as one batch takes; False where the process died meanwhile."""
+    body = {"instances": [[0.5]] * MOST_ROWS}
+    try:
+        answer = httpx.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=120)
+    except httpx.TransportError:
+        return False
+    assert answer.status_code == 200
+    return True
+
+
+def queue(url: str) -> float:
+    return samples(httpx.get(f"{url}/metrics", timeout=30).text).get(("mlops_queue_requests", ()), 0.0)
+
+
+def test_what_waits_is_told_while_it_waits_and_no_longer(workspace: Workspace) -> None:
+    """Two processes, whose queues are added up, and one of which dies over its own."""
+    port = free_port()
+    version = add_version(workspace, slow_model(), SLOW, [{"x": 0.5}], name="slow")
+    with workspace.store.write() as tx:
+        settings = ServerSettings(deadline=120.0)
+        deploying.ensure_environment(tx, "production", "slow", "127.0.0.1", port, settings)
+    with serving(workspace, version, port) as server, ThreadPoolExecutor(12) as pool:
+        second = start(workspace, 1)
+        try:
+            wait_for(lambda: len([p for p in environment(workspace).processes if p.serving == 1]) == 2, 30)
+            slow = [pool.submit(ask_slow, port) for _ in range(12)]  # the kernel gives each process some of them
+            wait_for(lambda: queue(server.url) >= 6, 30, "a queue")
+            second.kill()
+            second.wait(20)
+            answered = [one.result(timeout=120) for one in slow]
+            wait_for(lambda: queue(server.url) == 0, 10, "its end, after which nothing is asked")
+            assert any(answered)
+        finally:
+            second.kill()
+            second.wait(20)

@@ -155,7 +155,7 @@ def test_the_compiled_form_travels(tmp_path: Path) -> None:
     body = {"dataframe_records": [{"a": 0.1, "b": 0.2}, {"a": -4.0, "b": 3.0}]}
     with serving(workspace, version) as server:
         theirs = httpx.post(f"{server.url}/invocations", json=body).content
-        beyond = httpx.post(f"{server.url}/invocations", json=FAR)
+        beyond = httpx.post(f"{server.url}/invocations", json=FAR, timeout=30)  # the estimator is loaded for it
     assert beyond.status_code == 200
     workspace.store.close()
     shutil.rmtree(workspace.root)

@@ -3,11 +3,17 @@
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from mlops_console._version import __version__
+from mlops_console.core.models import Column, Signature
 from mlops_console.store.predictions import PredictionLog
-from tests.serving.helpers import ROW, Server, error_of
+from mlops_console.store.workspace import Workspace
+from tests.serving.helpers import ROW, Server, add_version, error_of, serving
 from tests.support import wait_for
 
 COLUMNS = list(ROW)
@@ -131,3 +137,43 @@ def test_served_rows_are_logged(fraud_server: Server, client: httpx.Client) -> N
     assert {row.revision for row in rows} == {1}
     assert [row.output["predict"] for row in rows] == [1, 0]
     assert sum(rows[0].output["predict_proba"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (":predict", b"{", 400),
+        (":predict", b'{"instances": [[12.5, 3]]}', 400),
+        (":predict", b'{"inputs": {"amount": ["a lot"], "count": [3]}}', 400),
+        (":classify", b'{"examples": [{"amount": 1.5}]}', 400),
+        (":classify", b'{"examples": {}}', 400),
+        (":regress", b'{"examples": [{}]}', 400),
+        ("/versions/7:predict", b"{}", 404),
+        ("/labels/champion:predict", b"{}", 404),
+    ],
+)
+def test_what_tensorflow_serving_answers_to_wrong_requests(
+    client: httpx.Client, path: str, body: bytes, status: int
+) -> None:
+    answer = client.post(f"/v1/models/fraud{path}", content=body)
+    assert (answer.status_code, bool(error_of(answer))) == (status, True)
+
+
+def test_rows_that_only_the_model_refuses(workspace: Workspace) -> None:
+    """Each protocol tells them as it tells rows that don't fit the signature."""
+    frame = pd.DataFrame({"country": ["NO", "SE"] * 20, "note": ["a", "b"] * 20})
+    model = make_pipeline(OneHotEncoder(handle_unknown="error"), LogisticRegression()).fit(frame, [0, 1] * 20)
+    columns = tuple(Column(name, "object", "categorical") for name in ("country", "note"))
+    version = add_version(workspace, model, Signature(columns, "classification", (0, 1), True))
+    row = {"country": "XX", "note": "a"}
+    with serving(workspace, version) as server:
+        told = [
+            httpx.post(f"{server.url}{path}", json=body)
+            for path, body in (
+                ("/v1/models/fraud:predict", {"instances": [row]}),
+                ("/v1/models/fraud:classify", {"examples": [row]}),
+                ("/invocations", {"dataframe_records": [row]}),
+            )
+        ]
+    assert [answer.status_code for answer in told] == [400, 400, 422]
+    assert {error_of(answer).split(":")[1] for answer in told} == {"1 can't predict these rows"}

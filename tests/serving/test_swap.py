@@ -6,17 +6,24 @@ import textwrap
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import httpx
+import numpy as np
+import pandas as pd
 import pytest
 import skops.io
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from mlops_console.core.deployments import RevisionState, ServerHealth
+from mlops_console.core.deployments import RevisionState, RolloutPlan, ServerHealth
 from mlops_console.core.models import CompiledModel, ModelVersion
-from mlops_console.store import changes, compiled, deployments, models
+from mlops_console.models.compiling import compile_model, fitting
+from mlops_console.models.storage import save_model
+from mlops_console.store import changes, compiled, deploying, models
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import (
@@ -254,9 +261,9 @@ def test_a_live_version_that_can_not_be_loaded_beside_one_that_serves_does_not_f
         assert server.prepared(add_revision(workspace, other, free_port()).revision)
         workspace.objects.path(gone.sha256).unlink()
         with workspace.store.write() as tx:
-            found = deployments.add_revision(tx, "production", gone, kind="rollback", actor="ann", reason="")
+            found = deploying.add_revision(tx, "production", gone, kind="rollback", actor="ann", reason="")
             for state in (RevisionState.LOADING, RevisionState.LIVE):
-                deployments.advance(tx, "production", found.revision, state, "ann")
+                deploying.advance(tx, "production", found.revision, state, "ann")
             before = changes.latest(tx)
         wait_for(lambda: log_of(workspace).count("can't serve") >= 2, 20)
         with workspace.store.read() as db:
@@ -293,6 +300,53 @@ def test_a_compiled_form_that_is_damaged_is_tried_once(workspace: Workspace) -> 
         for _ in range(3):
             wait_for_beat(workspace)
         assert log_of(workspace).count("without its compiled form") == 1
+
+
+def test_a_shadow_whose_file_is_damaged_disturbs_nobody(workspace: Workspace) -> None:
+    """Its compiled form answers what it was compared on; for other rows its estimator is needed, which is gone."""
+    frame = pd.DataFrame({"x": np.linspace(-3, 3, 100)})
+    model, other = (LogisticRegression().fit(frame, labels) for labels in (frame.x > 0, frame.x > 1))
+    live = save_model(workspace, None, model, "fraud", frame)
+    shadow = save_model(workspace, None, other, "fraud", frame)
+    rows = fitting(shadow.signature, frame.to_dict("records"))
+    form, content = compile_model(other, shadow.signature, rows, lambda *_: None)
+    assert content is not None
+    with workspace.store.write() as tx:
+        compiled.record(tx, "fraud", 2, replace(form, sha256=workspace.objects.put_bytes(content), size=len(content)))
+    log = workspace.logs_dir / "server.log"
+    with serving(workspace, live) as server:
+        number = add_revision(workspace, shadow, free_port(), rollout=RolloutPlan("shadow")).revision
+        assert server.prepared(number)
+        workspace.objects.path(shadow.sha256).unlink()
+        go_live(workspace, number, RevisionState.CANARY)
+        wait_for(lambda: ask(server, 3.0) and stats_of(workspace).get("mirrored", [0])[0], 20, "copies")
+        assert errors_of(workspace, number) == 0
+        for _ in range(3):
+            assert ask(server, 1e305)  # for which its form was not compared
+        wait_for(lambda: errors_of(workspace, number) == 3, 20, "three failed copies")
+        compared, agreed = stats_of(workspace)["mirrored"]
+        assert compared - agreed == 3
+        wait_for(
+            lambda: ask(server, 3.0) and stats_of(workspace)["mirrored"][1] > agreed, 20, "another copy that agrees"
+        )
+    assert log.read_text().count("ERROR The file of fraud:2 is missing or damaged.") == 3
+    assert "Traceback" not in log.read_text()
+
+
+def ask(server: Server, x: float) -> bool:
+    """Whether the live version answers."""
+    answer = httpx.post(f"{server.url}/invocations", json={"dataframe_records": [{"x": x}]})
+    return (answer.status_code, answer.headers["x-model"]) == (200, "fraud:1")
+
+
+def stats_of(workspace: Workspace) -> Mapping[str, Any]:
+    """The traffic that the server has told of."""
+    return environment(workspace).processes[0].stats
+
+
+def errors_of(workspace: Workspace, number: int) -> int:
+    """Of the answers of a revision."""
+    return int(stats_of(workspace)["arms"][str(number)]["errors"])
 
 
 def test_a_port_in_use_ends_the_server_with_one_sentence(workspace: Workspace) -> None:
@@ -337,7 +391,7 @@ def test_a_server_whose_environment_moves_leaves_its_port(workspace: Workspace) 
     version = add_constant(workspace, 1)
     with serving(workspace, version) as server:
         with workspace.store.write() as tx:
-            deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", free_port())
+            deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", free_port())
         assert server.process.wait(20) == 0
 
 

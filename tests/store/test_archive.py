@@ -9,7 +9,7 @@ from mlops_console.core.drift import Prediction
 from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import RunStatus, StageRun
-from mlops_console.store import archive, deployments, jobs, runs, server_processes, stages
+from mlops_console.store import archive, deploying, deployments, jobs, runs, server_processes, stages
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace, open_workspace
@@ -44,7 +44,7 @@ def test_a_backup_brings_everything_back(workspace: Workspace, tmp_path: Path) -
 def test_what_ran_at_the_time_of_the_backup_is_not_taken_over(workspace: Workspace, tmp_path: Path) -> None:
     with workspace.store.write() as tx:
         jobs.register_worker(tx, current_process(), "0")
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1)
         server_processes.started(tx, "production", 0, current_process())
         running = jobs.enqueue(tx, "train", "train", {}, "ann")
         jobs.claim(tx, running)

@@ -10,7 +10,7 @@ from mlops_console.core.deployments import Freeze, RevisionState, RolloutPlan, S
 from mlops_console.core.errors import NotFoundError, StoreError
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.runs import ProcessIdentity
-from mlops_console.store import deployments, models, server_processes
+from mlops_console.store import deploying, deployments, models, server_processes
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import add_live, add_server, add_version, advance, the
@@ -22,7 +22,7 @@ ELSEWHERE = dataclasses.replace(current_process(), host="another")
 def versions(workspace: Workspace) -> list[ModelVersion]:
     """Three, and an environment `production` to which nothing was deployed."""
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8100)
     return [add_version(workspace) for _ in range(3)]
 
 
@@ -47,7 +47,7 @@ def test_a_server_that_was_killed_is_not_called_ready(workspace: Workspace, vers
     assert health(workspace, ServerHealth.STARTING, before_the_boot) is ServerHealth.STOPPED
     assert health(workspace, ServerHealth.READY, ELSEWHERE) is ServerHealth.READY
     with workspace.store.write() as tx:
-        deployments.set_error(tx, "production", "the port is taken")
+        deploying.set_error(tx, "production", "the port is taken")
     assert health(workspace, ServerHealth.FAILED, killed) is ServerHealth.FAILED
 
 
@@ -83,7 +83,7 @@ def test_a_process_that_has_followed_an_older_change_only_is_not_heard(
     with workspace.store.write() as tx:
         server_processes.started(tx, "production", 0, told.process)
         assert server_processes.follows(tx, "production", told)
-        deployments.touch(tx, "production")
+        deploying.touch(tx, "production")
         assert not server_processes.follows(tx, "production", dataclasses.replace(told, warm=("fraud:2",)))
     assert [process.warm for process in the(workspace, "production").processes] == [("fraud:1",)]
 
@@ -108,7 +108,7 @@ def test_a_new_process_takes_the_slot_and_says_nothing_of_the_one_before(
 def test_what_is_on_its_way_is_not_called_live(workspace: Workspace, versions: list[ModelVersion]) -> None:
     with workspace.store.write() as tx:
         add_live(tx, "production", versions[0])
-        added = deployments.add_revision(tx, "production", versions[1], kind="deploy", actor="ann", reason="")
+        added = deploying.add_revision(tx, "production", versions[1], kind="deploy", actor="ann", reason="")
         assert added.state is RevisionState.PLANNED
         assert the(workspace, "production").candidate is None
         advance(tx, "production", added.revision, RevisionState.LOADING)
@@ -124,10 +124,10 @@ def test_going_live_retires_one_and_aborts_all_others(workspace: Workspace, vers
     with workspace.store.write() as tx:
         add_live(tx, "production", versions[0])
         for version in versions:
-            deployments.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
+            deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
         advance(tx, "production", 2, RevisionState.WAITING)
         advance(tx, "production", 3, RevisionState.LOADING, RevisionState.LIVE)
-        assert not deployments.advance(tx, "production", 4, RevisionState.LOADING, "ann")
+        assert not deploying.advance(tx, "production", 4, RevisionState.LOADING, "ann")
         found = deployments.revisions(tx, "production")
         reasons = [change.reason for change in deployments.changes(tx, "production", 2)]
     assert [revision.state.value for revision in found] == ["aborted", "live", "aborted", "retired"]
@@ -137,7 +137,7 @@ def test_going_live_retires_one_and_aborts_all_others(workspace: Workspace, vers
 def test_two_revisions_can_not_be_live_whoever_writes(workspace: Workspace, versions: list[ModelVersion]) -> None:
     with workspace.store.write() as tx:
         add_live(tx, "production", versions[0])
-        deployments.add_revision(tx, "production", versions[1], kind="deploy", actor="ann", reason="")
+        deploying.add_revision(tx, "production", versions[1], kind="deploy", actor="ann", reason="")
         with pytest.raises(sqlite3.IntegrityError):
             tx.execute("UPDATE revisions SET state = 'live' WHERE revision = 2")
 
@@ -146,14 +146,14 @@ def test_the_share_is_that_of_the_step(workspace: Workspace, versions: list[Mode
     plan = RolloutPlan("canary", (0.05, 0.25, 1.0), hold=60.0, sticky="x-user")
     with workspace.store.write() as tx:
         add_live(tx, "production", versions[0])
-        deployments.add_revision(tx, "production", versions[1], kind="deploy", actor="ann", reason="", rollout=plan)
-        assert not deployments.set_step(tx, "production", 2, 1, "ann", "too early")
+        deploying.add_revision(tx, "production", versions[1], kind="deploy", actor="ann", reason="", rollout=plan)
+        assert not deploying.set_step(tx, "production", 2, 1, "ann", "too early")
         advance(tx, "production", 2, RevisionState.LOADING, RevisionState.TESTING, RevisionState.CANARY)
         first = deployments.revision(tx, "production", 2)
-        assert deployments.set_step(tx, "production", 2, 1, "ann", "next")
+        assert deploying.set_step(tx, "production", 2, 1, "ann", "next")
         second = deployments.revision(tx, "production", 2)
         advance(tx, "production", 2, RevisionState.ABORTED)
-        assert not deployments.set_step(tx, "production", 2, 2, "ann", "too late")
+        assert not deploying.set_step(tx, "production", 2, 2, "ann", "too late")
         ended = deployments.revision(tx, "production", 2)
         changes = deployments.changes(tx, "production", 2)
     assert (first.rollout, first.share, second.share, ended.share) == (plan, 0.05, 0.25, 0.0)
@@ -165,10 +165,10 @@ def test_the_share_is_that_of_the_step(workspace: Workspace, versions: list[Mode
 def test_a_freeze_is_kept_until_it_ends(workspace: Workspace, versions: list[ModelVersion]) -> None:
     freeze = Freeze(12.5, "ann", "black friday")
     with workspace.store.write() as tx:
-        deployments.set_freeze(tx, "production", freeze)
+        deploying.set_freeze(tx, "production", freeze)
     assert the(workspace, "production").freeze == freeze
     with workspace.store.write() as tx:
-        deployments.set_freeze(tx, "production", None)
+        deploying.set_freeze(tx, "production", None)
     assert the(workspace, "production").freeze is None
 
 
@@ -188,7 +188,7 @@ def test_no_such_revision(workspace: Workspace, versions: list[ModelVersion]) ->
     with workspace.store.read() as db, pytest.raises(NotFoundError, match="production has no revision 7"):
         deployments.revision(db, "production", 7)
     with workspace.store.write() as tx:
-        assert not deployments.advance(tx, "production", 7, RevisionState.LOADING, "ann")
+        assert not deploying.advance(tx, "production", 7, RevisionState.LOADING, "ann")
 
 
 @pytest.mark.parametrize(

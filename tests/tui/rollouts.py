@@ -9,7 +9,7 @@ from mlops_console.core.deployments import RevisionState, RolloutPlan
 from mlops_console.core.models import ModelRef
 from mlops_console.core.plans import GateResult
 from mlops_console.core.traffic import BOUNDS, Traffic
-from mlops_console.store import deployments, models, server_processes
+from mlops_console.store import deploying, models, server_processes
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import add_server, advance, the
 
@@ -26,7 +26,7 @@ def spread(seconds: float, count: int) -> tuple[int, ...]:
 def add_waiting(workspace: Workspace, approvals: int = 1, actor: str = "ana") -> int:
     """A revision of fraud:2 that waits; its number."""
     with workspace.store.write() as tx:
-        made = deployments.add_revision(
+        made = deploying.add_revision(
             tx,
             NAME,
             models.get(tx, ModelRef("fraud", 2)),
@@ -44,7 +44,7 @@ def add_waiting(workspace: Workspace, approvals: int = 1, actor: str = "ana") ->
 def add_canary(workspace: Workspace, **rollout: Any) -> int:
     """A revision of fraud:2 in the first step of its canary; its number."""
     with workspace.store.write() as tx:
-        made = deployments.add_revision(
+        made = deploying.add_revision(
             tx,
             NAME,
             models.get(tx, ModelRef("fraud", 2)),

@@ -10,7 +10,7 @@ from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram, Predi
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import Provenance, RunStatus
-from mlops_console.store import alerts, datasets, deployments, drift, jobs, ledger, models, runs, series
+from mlops_console.store import alerts, datasets, deploying, drift, jobs, ledger, models, runs, series
 from mlops_console.store.workspace import Workspace
 from tests.answered import log_rows
 from tests.delivery.helpers import add_server, advance
@@ -109,8 +109,8 @@ def deploy(workspace: Workspace, environment: str, version: ModelVersion, reason
     """A revision that became live."""
     with workspace.store.write() as tx:
         port = {"production": 8100, "staging": 8101}[environment]
-        deployments.ensure_environment(tx, environment, version.model, "127.0.0.1", port)
-        revision = deployments.add_revision(
+        deploying.ensure_environment(tx, environment, version.model, "127.0.0.1", port)
+        revision = deploying.add_revision(
             tx,
             environment,
             version,

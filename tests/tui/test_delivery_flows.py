@@ -8,8 +8,9 @@ from textual.screen import Screen
 
 from mlops_console import actions
 from mlops_console.core.deployments import Environment, RevisionState
+from mlops_console.core.models import ModelRef
 from mlops_console.core.plans import Plan
-from mlops_console.store import deployments, jobs
+from mlops_console.store import deploying, deployments, jobs, models, series
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui import flows
 from mlops_console.tui.screens.dialogs.prompt import Prompt
@@ -244,11 +245,17 @@ class TestWhy:
         self, workspace: Workspace, view: str, title: str
     ) -> None:
         seed(workspace)
+        with workspace.store.write() as tx:
+            run = models.get(tx, ModelRef("fraud", 3)).run_id
+            assert run is not None
+            series.ingest(tx, run, [("system/cpu", 0, 90.0, 1.0)])
         async with console(workspace, view, (120, 50)) as pilot:
             await until(pilot, "production")
             await until(pilot, "fraud:3")
             await pilot.press("w")
             text = await until(pilot, "● missing")
+            assert "test/roc_auc" in text
+            assert "system/" not in text  # what the machine did tells nothing of the version
             assert f"Why {title} production?" in text
             chain = ["revision", "gates", "approved by", "version", "run", "params", "commit", "data", "missing"]
             places = [text.index(f"● {link}") for link in chain]
@@ -277,7 +284,7 @@ class TestWhy:
     async def test_hostile_text_in_any_terminal(self, workspace: Workspace, size: tuple[int, int]) -> None:
         seed(workspace, hostile=True)
         with workspace.store.write() as tx:
-            deployments.approve(tx, NAME, 2, HOSTILE, HOSTILE)
+            deploying.approve(tx, NAME, 2, HOSTILE, HOSTILE)
         async with console(workspace, "deployments", size) as pilot:
             await until(pilot, NAME)
             await command(pilot, "why production 2")

@@ -8,7 +8,7 @@ from mlops_console.core.deployments import Approval, Revision, RevisionChange, R
 from mlops_console.core.models import ModelRef
 from mlops_console.core.plans import GateResult
 from mlops_console.core.traffic import Traffic
-from mlops_console.store import deployments, models
+from mlops_console.store import deploying, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui import glyphs
 from mlops_console.tui.screens.deployments.reading import Life
@@ -38,7 +38,7 @@ def cells(revision: Revision, given: int = 0) -> dict[str, str]:
 
 def test_rows_tell_state_by_glyph_and_word_and_the_error() -> None:
     assert [cells(revision)["state"] for revision in (FAILED, LIVE, RETIRED)] == ["✗ failed", "▲ live", "▽ retired"]
-    assert cells(FAILED)["reason"] == "file is damaged"
+    assert [cells(revision)["reason"] for revision in (FAILED, LIVE)] == ["why · file is damaged", "why"]
     assert (live_for(LIVE, 170.0), live_for(RETIRED, 170.0), live_for(FAILED, 170.0)) == (60.0, 30.0, None)
 
 
@@ -51,7 +51,11 @@ def test_every_state_has_a_glyph_of_its_own_and_its_word() -> None:
 def test_a_canary_has_its_share_and_a_shadow_its_name() -> None:
     canary = replace(LIVE, state=RevisionState.CANARY, rollout=RolloutPlan("canary", (0.05, 1.0)), step=0)
     assert cells(canary)["state"] == "◑ canary 5%"
-    assert cells(replace(canary, rollout=RolloutPlan("shadow")))["state"] == "◑ shadow"
+    shadow = replace(canary, rollout=RolloutPlan("shadow"))
+    assert cells(shadow)["state"] == "◑ shadow"
+    life = Life(changes=(RevisionChange(RevisionState.CANARY, 100.0, "rollout", "a copy of the traffic"),))
+    told = [[f.value for f in revision_facts(revision, life, 170.0)][-1] for revision in (canary, shadow)]
+    assert told == [f"◑ {word} by rollout: a copy of the traffic" for word in ("canary", "shadow")]
 
 
 def test_approvals_have_a_column_where_any_are_needed() -> None:
@@ -147,7 +151,7 @@ async def test_e_shows_the_next_environment_and_the_store_is_followed(workspace:
         await until(pilot, "Revisions of staging")
         with workspace.store.write() as tx:
             version = models.get(tx, ModelRef("fraud", 1))
-            found = deployments.add_revision(
+            found = deploying.add_revision(
                 tx, "staging", version, kind="rollback", actor="bo", reason="slow", restores=1
             )
             advance(tx, "staging", found.revision, RevisionState.LOADING)

@@ -36,7 +36,19 @@ def test_a_changed_entry_breaks_the_chain(workspace: Workspace) -> None:
     seed(workspace)
     assert check_chain(workspace).broken is None
     tamper(workspace, 4)
-    assert check_chain(workspace).broken == 4
+    broken = check_chain(workspace).broken
+    assert broken is not None
+    assert broken.seq == 4
+
+
+def test_entries_that_were_cut_off_break_it_too(workspace: Workspace) -> None:
+    seed(workspace)
+    with workspace.store.write() as tx:
+        tx.execute("DROP TRIGGER ledger_is_append_only_delete")
+        tx.execute("DELETE FROM ledger WHERE seq = 6")
+    broken = check_chain(workspace).broken
+    assert broken is not None
+    assert broken.seq == 6
 
 
 async def test_the_view_says_that_the_chain_is_whole_and_follows(workspace: Workspace) -> None:

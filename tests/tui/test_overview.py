@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mlops_console.core.alerts import Severity
-from mlops_console.core.deployments import Freeze, RevisionState
+from mlops_console.core.deployments import Freeze, RevisionState, RolloutPlan
 from mlops_console.core.dora import Dora
 from mlops_console.core.drift import Prediction
 from mlops_console.core.models import ModelRef
 from mlops_console.core.text import latency
 from mlops_console.core.traffic import Traffic
-from mlops_console.store import alerts, deployments, models, runs, series, server_processes
+from mlops_console.store import alerts, deploying, models, runs, series, server_processes
 from mlops_console.store.workspace import Workspace
+from mlops_console.tui.screens.overview.cards import card_rows
 from mlops_console.tui.screens.overview.painting import dora_rows, needs, overview_rows
 from mlops_console.tui.screens.overview.reading import Overview, read_dora, read_overview
 from mlops_console.tui.widgets.chart_paint import plain
@@ -44,7 +45,7 @@ class TestRows:
             "by ana",
             "✓ ready",
             "– req/s",
-            "p50 –  p95 –  errors –",
+            "p50 – p95 – err –",
             "▲ drifted",
             "3 of 7",
             "Needs you 2",
@@ -99,7 +100,7 @@ class TestRows:
         seed(workspace)
         with workspace.store.write() as tx:
             server_processes.forget(tx, "production")
-            deployments.set_error(tx, "production", "port 8100 is in use")
+            deploying.set_error(tx, "production", "port 8100 is in use")
         assert any("port 8100 is in use" in alert.message for alert in needs(overview(workspace)))
         with workspace.store.write() as tx:
             alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "port 8100 is in use")
@@ -110,7 +111,7 @@ class TestRows:
         seed(workspace)
         with workspace.store.write() as tx:
             version = models.get(tx, ModelRef("fraud", 2))
-            revision = deployments.add_revision(tx, "production", version, kind="deploy", actor="bo", reason="")
+            revision = deploying.add_revision(tx, "production", version, kind="deploy", actor="bo", reason="")
             states = RevisionState.LOADING, RevisionState.FAILED
             advance(tx, "production", revision.revision, *states, reason="its file is damaged")
         text = plain(overview_rows(overview(workspace), "production", time.time(), 100, height))
@@ -126,12 +127,14 @@ class TestRows:
         assert "20 req/s" in text
         assert "p50 1.01 ms  p95 1.01 ms  errors 0.5%" in text
         assert "✓ ready 2 of 2" in text
+        small = plain(overview_rows(overview(workspace), "production", time.time(), 100, 8))
+        assert "▲ drifted  err 0.5%  20 req/s" in small
 
     def test_a_freeze_and_what_waits_are_told_with_the_key(self, workspace: Workspace) -> None:
         seed(workspace)
         add_waiting(workspace, approvals=2)
         with workspace.store.write() as tx:
-            deployments.set_freeze(tx, "production", Freeze(time.time(), "bo", "black friday"))
+            deploying.set_freeze(tx, "production", Freeze(time.time(), "bo", "black friday"))
         for height in (21, 40):
             text = plain(overview_rows(overview(workspace), "production", time.time(), 100, height))
             assert "❅ frozen by bo: black friday" in text
@@ -148,21 +151,60 @@ class TestRows:
         tell_arms(workspace, arms)
         text = plain(overview_rows(overview(workspace), "production", time.time(), 100, 30))
         assert "◑ canary 10% fraud:2 r3" in text
-        assert "/1m00s" in text
+        assert "step 1/2  " in text
+        assert "/1m00s  12/20 req" in text
         canary, live = (latency(arms[revision].quantile(0.5)) for revision in (number, 2))
-        assert f"12/20 req 25.0% err {canary} live 0.0% {live}" in text
+        assert f"err 25.0% {canary} live 0.0% {live}" in text
 
-    def test_a_canary_without_traffic_has_no_figures(self, workspace: Workspace) -> None:
+    @pytest.mark.parametrize(("width", "height"), [(78, 21), (100, 30)])
+    def test_a_canary_that_only_lacks_requests_says_so(self, workspace: Workspace, width: int, height: int) -> None:
+        seed(workspace)
+        number = add_canary(workspace, steps=(0.1, 1.0), hold=60.0, min_requests=20)
+        now = time.time()
+        text = plain(overview_rows(overview(workspace), "production", now, width, height))
+        assert "waits for requests: 0/20 step 1/2" in text
+        assert "err – – live" not in text
+        tell_arms(workspace, {number: Traffic(3, 0, spread(0.002, 3))})
+        held = plain(overview_rows(overview(workspace), "production", now + 30, width, height))
+        assert "waits for" not in held
+        assert "/1m00s  3/20 req" in held
+        text = plain(overview_rows(overview(workspace), "production", now + 61, width, height))
+        assert "waits for requests: 3/20 step 1/2" in text
+
+    def test_a_shadow_is_called_one_and_has_no_steps(self, workspace: Workspace) -> None:
+        seed(workspace)
+        add_canary(workspace, steps=(1.0,), hold=60.0, min_requests=20)
+        [card] = [card for card in overview(workspace).cards if card.environment.candidate is not None]
+        assert card.environment.candidate is not None
+        shadow = replace(card.environment.candidate, rollout=RolloutPlan("shadow", hold=60.0, min_requests=20))
+        card = replace(card, environment=replace(card.environment, candidate=shadow))
+        text = plain(tuple(card_rows(card, True, True, time.time(), 38)))
+        assert "◑ shadow fraud:2 r3" in text
+        assert "waits for requests: 0/20" in text
+        assert not any(word in text for word in ("canary", "step"))
+
+    def test_a_line_instead_of_a_card_says_it_too(self, workspace: Workspace) -> None:
         seed(workspace)
         add_canary(workspace, steps=(0.1, 1.0), hold=60.0, min_requests=20)
-        text = plain(overview_rows(overview(workspace), "production", time.time(), 100, 30))
-        assert "0/20 req – err – live – –" in text
+        text = plain(overview_rows(overview(workspace), "production", time.time(), 120, 8))
+        assert "◑ canary 10% fraud:2 r3  waits for requests: 0/20 step 1/2" in text
+
+    @pytest.mark.parametrize("width", [36, 38, 40, 60])
+    def test_the_figures_of_the_last_minute_are_never_cut(self, workspace: Workspace, width: int) -> None:
+        seed(workspace)
+        slow = Traffic(100, 100, tuple(map(sum, zip(spread(0.0095, 50), spread(9.0, 50), strict=True))))
+        tell_traffic(workspace, 0, slow, seconds=60.0)
+        card = next(card for card in overview(workspace).cards if card.environment.name == "production")
+        text = plain(tuple(card_rows(card, True, True, time.time(), width)))
+        [line] = [line for line in text.splitlines() if "p50" in line]
+        assert line.rstrip().endswith(("err 100.0%", "errors 100.0%"))
+        assert ("errors" in line) == (width > 40)
 
     def test_broken_glass_stays_in_sight(self, workspace: Workspace) -> None:
         seed(workspace)
         with workspace.store.write() as tx:
             version = models.get(tx, ModelRef("fraud", 2))
-            made = deployments.add_revision(
+            made = deploying.add_revision(
                 tx, "production", version, kind="deploy", actor="ana", reason="", break_glass="the shop is down"
             )
             advance(tx, "production", made.revision, RevisionState.LOADING, RevisionState.LIVE)

@@ -1,6 +1,5 @@
 """The runs view."""
 
-import time
 from typing import Any
 
 import pytest
@@ -166,7 +165,6 @@ async def test_comparing_marked_runs_shows_what_differs(workspace: Workspace) ->
 
 async def test_a_queued_run_is_at_the_top(workspace: Workspace) -> None:
     add_run(workspace, "calm-otter")
-    time.sleep(0.01)
     with workspace.store.write() as tx:
         runs.create(tx, name="waiting-fox", experiment="fraud", status=RunStatus.QUEUED)
     async with console(workspace, "runs") as pilot:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from mlops_console.core.deployments import TargetSettings
-from mlops_console.store import deployments, jobs, models
+from mlops_console.store import deploying, deployments, jobs, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.jobs.view import read_detail
 from tests.delivery.helpers import SIGNATURE
@@ -15,8 +15,8 @@ def deployed(workspace: Workspace, environment: str, target: TargetSettings | No
     with workspace.store.write() as tx:
         version = models.add_version(tx, "fraud", sha256="0" * 64, size=1, estimator="Tree", signature=SIGNATURE)
         job_id = jobs.enqueue(tx, "deploy", environment, {}, "ann")
-        deployments.ensure_environment(tx, environment, "fraud", "127.0.0.1", 1, target=target)
-        deployments.add_revision(tx, environment, version, kind="deploy", actor="ann", reason="", job_id=job_id)
+        deploying.ensure_environment(tx, environment, "fraud", "127.0.0.1", 1, target=target)
+        deploying.add_revision(tx, environment, version, kind="deploy", actor="ann", reason="", job_id=job_id)
     return job_id
 
 

@@ -244,7 +244,7 @@ def test_a_failed_job_opens_an_alert_and_the_next_success_resolves_it(project: P
     with project.workspace.store.read() as db:
         assert not alerts.open_alerts(db)
         assert [entry.outcome for entry in ledger.entries(db)] == ["succeeded", "failed"]
-        assert ledger.first_broken(db) is None
+    assert ledger.verification(project.workspace.store, {}).broken is None
 
 
 def test_a_worker_that_was_killed_gets_a_successor_but_not_one_that_was_stopped(project: Project) -> None:

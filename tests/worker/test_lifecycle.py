@@ -7,13 +7,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
+import pytest
 
+from mlops_console.core.errors import StoreError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.runs import ProcessIdentity
 from mlops_console.store import jobs
 from mlops_console.store.database import Store
 from mlops_console.store.identity import current_process
-from mlops_console.worker import client
+from mlops_console.store.workspace import open_workspace
+from mlops_console.worker import client, lock
 from mlops_console.worker.processes import command
 from tests.support import wait_for
 from tests.worker.project import Project
@@ -158,6 +161,29 @@ def test_a_worker_whose_workspace_is_removed_ends(project: Project) -> None:
     worker = psutil.Process(project.worker_pid())
     (project.workspace.home / "worker.lock").unlink()
     wait_for(lambda: not worker.is_running())
+
+
+def test_a_worker_whose_store_is_damaged_is_stopped_by_its_lock(project: Project) -> None:
+    project.write("import pathlib, time; pathlib.Path('started').touch(); time.sleep(60)")
+    project.until_running(project.train())
+    worker = psutil.Process(project.worker_pid())
+    path = project.workspace.store.path
+    project.workspace.store.close()
+    with path.open("r+b") as store:
+        whole = store.read(4)
+        store.seek(0)
+        store.write(b"xxxx")
+    damaged = open_workspace(project.root)
+    with pytest.raises(StoreError, match="damaged"):
+        client.worker_status(damaged)
+    assert lock.holder(damaged) == worker.pid
+    assert client.stop_worker(damaged)
+    assert lock.holder(damaged) is None
+    wait_for(lambda: not worker.is_running() and not [p for p in project.processes() if "fit.py" in p.cmdline()])
+    with pytest.raises(StoreError, match="damaged"):
+        client.stop_worker(damaged)
+    with path.open("r+b") as store:
+        store.write(whole)
 
 
 def test_a_worker_whose_store_is_damaged_and_removed_ends(project: Project) -> None:

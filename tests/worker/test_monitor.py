@@ -6,7 +6,7 @@ from mlops_console.core.config import parse_config
 from mlops_console.core.drift import Prediction
 from mlops_console.core.jobs import MONITOR
 from mlops_console.core.models import Column, ModelVersion, Signature
-from mlops_console.store import datasets, deployments, jobs, models
+from mlops_console.store import datasets, deploying, jobs, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.monitor import Monitor
 from tests.answered import log_rows
@@ -31,7 +31,7 @@ def deploy(workspace: Workspace) -> ModelVersion:
             signature=signature,
             reference=(data.dataset, data.version),
         )
-        deployments.ensure_environment(tx, "production", "m", "127.0.0.1", 8100)
+        deploying.ensure_environment(tx, "production", "m", "127.0.0.1", 8100)
         add_server(tx, "production", add_live(tx, "production", version).revision)
     return version
 

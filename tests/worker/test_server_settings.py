@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlops_console.core.deployments import Environment, ServerSettings
-from mlops_console.store import deployments
+from mlops_console.store import deploying
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.servers import Servers
@@ -94,7 +94,7 @@ def look_until(servers: Servers, predicate: Callable[[Environment], bool]) -> En
 
 def settle(servers: Servers, port: int, **settings: Any) -> None:
     with servers.workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", port, ServerSettings(**settings))
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", port, ServerSettings(**settings))
 
 
 def test_more_and_fewer_processes_under_load(served: tuple[Servers, int]) -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from mlops_console.core.deployments import Environment, RevisionState, ServerHealth, ServerSettings, TargetSettings
 from mlops_console.core.models import ModelRef, Signature
-from mlops_console.store import alerts, deployments, models
+from mlops_console.core.runs import ProcessIdentity
+from mlops_console.store import alerts, deploying, deployments, models, server_processes
 from mlops_console.store.identity import identify, process_state
 from mlops_console.store.workspace import Workspace
-from mlops_console.worker import client
+from mlops_console.worker import client, processes
 from mlops_console.worker import servers as servers_module
 from mlops_console.worker.servers import Servers
 from tests.delivery.helpers import advance
@@ -21,7 +22,7 @@ from tests.delivery.helpers import advance
 STAND_IN = """
 import pathlib, sys, time
 from mlops_console.core.deployments import ServerHealth, ServerProcess
-from mlops_console.store import deployments, server_processes
+from mlops_console.store import deploying, deployments, server_processes
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import open_workspace
 workspace = open_workspace(pathlib.Path(sys.argv[1]))
@@ -46,9 +47,9 @@ def servers(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with workspace.store.write() as tx:
         signature = Signature((), "classification")
         models.add_version(tx, "fraud", sha256="a" * 64, size=1, estimator="E", signature=signature)
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1)
         version = models.get(tx, ModelRef("fraud", 1))
-        deployments.add_revision(tx, "production", version, kind="deploy", actor="a", reason="")
+        deploying.add_revision(tx, "production", version, kind="deploy", actor="a", reason="")
         advance(tx, "production", 1, RevisionState.LOADING)
     servers = Servers(workspace, "stand_in")
     yield servers
@@ -119,7 +120,7 @@ def test_a_revision_that_ends_its_server_again_and_again_is_given_up(servers: Se
     with servers.workspace.store.write() as tx:
         advance(tx, "production", 1, RevisionState.LIVE)
         version = models.get(tx, ModelRef("fraud", 1))
-        deployments.add_revision(tx, "production", version, kind="deploy", actor="a", reason="")
+        deploying.add_revision(tx, "production", version, kind="deploy", actor="a", reason="")
         advance(tx, "production", 2, RevisionState.LOADING)
     (servers.workspace.root / "broken").touch()
     found = look_until(servers, lambda found: found.candidate is None)
@@ -155,6 +156,23 @@ def test_the_next_worker_adopts_a_living_server(servers: Servers) -> None:
         identify(first)
 
 
+def test_adopting_looks_at_each_process_once(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads the environments has looked already: those that are dead are not among its processes."""
+    look_until(servers, is_ready)
+    looked: list[ProcessIdentity] = []
+
+    def counted(process: ProcessIdentity) -> str:
+        looked.append(process)
+        return process_state(process)
+
+    monkeypatch.setattr(processes, "process_state", counted)
+    monkeypatch.setattr(server_processes, "process_state", counted)
+    adopted = Servers(servers.workspace, "stand_in")
+    adopted.adopt()
+    assert len(looked) == 1
+    assert not adopted.is_idle
+
+
 def test_a_server_that_nothing_is_wanted_of_any_more_is_stopped(servers: Servers) -> None:
     look_until(servers, is_ready)
     with servers.workspace.store.write() as tx:
@@ -172,7 +190,7 @@ def test_stopping_takes_over_what_a_killed_worker_left(servers: Servers) -> None
 def set_workers(servers: Servers, count: int) -> None:
     with servers.workspace.store.write() as tx:
         settings = ServerSettings(workers=count)
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1, settings)
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1, settings)
 
 
 def are_ready(count: int) -> Callable[[Environment], bool]:
@@ -202,7 +220,7 @@ def test_one_of_several_that_is_killed_comes_back_and_the_others_stay(servers: S
 
 def test_an_environment_of_another_target_gets_no_server(servers: Servers) -> None:
     with servers.workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1, target=TargetSettings("true"))
+        deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 1, target=TargetSettings("true"))
     servers.look()
     assert servers.is_idle
 
@@ -226,5 +244,5 @@ def test_a_live_version_that_crashes_for_ever_is_given_up_until_something_change
     with servers.workspace.store.read() as db:
         assert deployments.environment(db, "production") == found
     with servers.workspace.store.write() as tx:
-        deployments.touch(tx, "production")
+        deploying.touch(tx, "production")
     look_until(servers, is_ready)

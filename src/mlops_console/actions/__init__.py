@@ -84,7 +84,8 @@ def check(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
     try:
         ensure_writable(workspace)
         if found.refused is not None:
-            figures = f"'{found.command} --dry-run' shows the figures." if found.gates else ""
+            is_failing = any(not gate.passed for gate in found.gates)
+            figures = f"'{found.command} --dry-run' shows the figures." if is_failing else ""
             raise RefusedError(found.refused, f"{found.hint} {figures}".strip())
     except RefusedError as error:
         detail = {"request": dict(request), **found.settles, "error": error.message}

@@ -6,7 +6,7 @@ from typing import Any
 from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.plans import Change, Plan
 from mlops_console.delivery import intervene
-from mlops_console.store import deployments, jobs
+from mlops_console.store import deploying, deployments, jobs
 from mlops_console.store.identity import actor
 from mlops_console.store.workspace import Workspace
 
@@ -22,14 +22,17 @@ class Approve(Request):
 def _plan(workspace: Workspace, request: Approve) -> Plan:
     with workspace.store.read() as db:
         revision = intervene.waiting(db, request.environment, request.revision)
-        given = len(deployments.approvals(db, request.environment, revision.revision))
+        people = {given.actor for given in deployments.approvals(db, request.environment, revision.revision)}
         gates = deployments.gate_results(db, request.environment, revision.revision)
         environment = deployments.environment(db, request.environment)
     command = ["mlops-console", "approve", request.environment, str(revision.revision)]
     live = environment.live.model_ref if environment and environment.live else ""
-    left = revision.approvals - given - 1
+    given, then = len(people), len(people | {actor()})  # who approves again is no second person
+    left = revision.approvals - then
     freeze = environment.freeze if environment else None
     note = "It is rolled out at once." if left <= 0 else f"It needs {left} more then."
+    if then == given:
+        note = f"{actor()} has approved it already, which counts once: it needs {left} more."
     if freeze is not None and left <= 0:
         note = f"{request.environment} is frozen by {freeze.actor}: it is refused then, and has to be asked for anew."
     return Plan(
@@ -39,7 +42,7 @@ def _plan(workspace: Workspace, request: Approve) -> Plan:
         shlex.join(command + (["--reason", request.reason] if request.reason else [])),
         changes=(
             Change("model", live, revision.model_ref),
-            Change("approvals", f"{given} of {revision.approvals}", f"{given + 1} of {revision.approvals}"),
+            Change("approvals", f"{given} of {revision.approvals}", f"{then} of {revision.approvals}"),
         ),
         gates=tuple(gates),
         notes=(f"Asked for by {revision.actor}" + (f": {revision.reason}" if revision.reason else "."), note),
@@ -57,6 +60,7 @@ def _perform(workspace: Workspace, request: Approve, job: JobContext) -> dict[st
         if is_last:
             what = {"environment": request.environment, "revision": revision.revision}
             queued = jobs.enqueue(tx, "roll_out", request.environment, what, revision.actor)
+            deploying.give_to_job(tx, request.environment, revision.revision, queued)
         told = {"revision": revision.revision, "model": revision.model, "version": revision.version}
         job.record(tx, {**told, "reason": request.reason, "is_last": is_last})
     return {**told, "job": queued}

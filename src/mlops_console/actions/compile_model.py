@@ -74,7 +74,16 @@ def _compile(
     except ModelError as error:
         return CompiledModel("unsupported", time.time(), reason=error.message), None
     rows = fitting(version.signature, _records(workspace, version))
-    return compile_model(estimator, version.signature, rows, progress)
+    return compile_model(estimator, version.signature, rows, progress, _private(workspace, version))
+
+
+def _private(workspace: Workspace, version: ModelVersion) -> frozenset[str]:
+    """Columns that the prediction log of some environment never has; where mlops.toml can't be read, it may be any."""
+    try:
+        environments = workspace.config().environments.values() if workspace.config_path.exists() else ()
+    except ConfigError:
+        return frozenset(column.name for column in version.signature.inputs)
+    return frozenset(name for environment in environments for name in environment.log.private)
 
 
 def _records(workspace: Workspace, version: ModelVersion) -> Iterator[Mapping[str, Any]]:

@@ -10,9 +10,11 @@ from mlops_console.core.deployments import Environment
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.plans import Change, Plan
 from mlops_console.delivery import intervene
+from mlops_console.delivery.settings import settle
 from mlops_console.delivery.situation import settings_of
 from mlops_console.store import deployments
 from mlops_console.store.database import Connection
+from mlops_console.store.identity import actor
 from mlops_console.store.workspace import Workspace
 
 
@@ -54,8 +56,7 @@ def ensure_known(tx: Connection, workspace: Workspace, environment: str) -> Envi
         NotFoundError: there is no such environment.
     """
     if deployments.environment(tx, environment) is None:
-        settings = settings_of(workspace.config(), environment)
-        deployments.ensure_environment(tx, environment, settings.model, settings.host, settings.port)
+        settle(tx, environment, settings_of(workspace.config(), environment), None, actor())
     found = deployments.environment(tx, environment)
     if found is None:
         raise NotFoundError(f"There is no environment {environment!r}.", "'mlops-console status' shows those that are.")

@@ -11,11 +11,12 @@ from mlops_console.store.workspace import Workspace
 
 
 class Promote(Request):
-    """`full`: all the traffic at once; `revision`: only if it is this one."""
+    """`full`: all the traffic at once; `revision` and `step`: only if it is this one, at this step of its rollout."""
 
     environment: str
     full: bool = False
     revision: int | None = None
+    step: int | None = None
     reason: str = ""
 
 
@@ -30,7 +31,7 @@ def _plan(workspace: Workspace, request: Promote) -> Plan:
         f"Promote {revision.model_ref} in {request.environment}",
         shlex.join(command + (["--reason", request.reason] if request.reason else [])),
         changes=(Change("traffic", before, after),),
-        settles={"revision": revision.revision},
+        settles={"revision": revision.revision, "step": revision.step},
     )
 
 
@@ -39,7 +40,12 @@ def _perform(workspace: Workspace, request: Promote, job: JobContext) -> dict[st
         revision = intervene.in_canary(tx, request.environment)
         if request.revision not in (None, revision.revision):
             raise UsageError(f"Revision {request.revision} of {request.environment} is no canary any more.")
-        _, after = canary.shares(revision, request.full)
+        now, after = canary.shares(revision, request.full)
+        if request.step not in (None, revision.step):
+            raise UsageError(
+                f"Revision {revision.revision} of {request.environment} is at another step by now: it gets {now}.",
+                "Promote it again if that is still wanted.",
+            )
         intervene.promote(tx, revision, job.actor, request.reason, request.full)
         told = {"revision": revision.revision, "model": revision.model, "version": revision.version, "traffic": after}
         job.record(tx, {**told, "reason": request.reason})

@@ -7,7 +7,7 @@ from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.deployments import Freeze
 from mlops_console.core.errors import UsageError
 from mlops_console.core.plans import Change, Plan
-from mlops_console.store import deployments
+from mlops_console.store import deploying, deployments
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
@@ -33,7 +33,7 @@ def _plan(workspace: Workspace, request: Unfreeze) -> Plan:
 def _perform(workspace: Workspace, request: Unfreeze, job: JobContext) -> dict[str, Any]:
     with workspace.store.write() as tx:
         before = _frozen(tx, request.environment)
-        deployments.set_freeze(tx, request.environment, None)
+        deploying.set_freeze(tx, request.environment, None)
         told = {"environment": request.environment, "reason": request.reason}
         job.record(tx, {**told, "was": before.reason, "frozen_by": before.actor, "frozen_at": before.at})
     return told

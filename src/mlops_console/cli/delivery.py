@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlops_console import actions
 from mlops_console.cli.acting import act, act_at_once
 from mlops_console.cli.options import DryRunOption, JsonOption, ReasonOption, WaitOption, WorkspaceOption, opened
 
@@ -70,9 +71,7 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Approve a deployment that another person asked for."""
-    request: dict[str, Any] = {"environment": environment, "reason": reason}
-    if revision is not None:
-        request["revision"] = revision
+    request = _of_revision(environment, revision, reason)
     act_at_once(opened(workspace), "approve", request, dry_run=dry_run, as_json=as_json)
 
 
@@ -84,9 +83,11 @@ def promote(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a canary its next share of the traffic now."""
+    """Give a canary its next share of the traffic now, or a shadow all of it."""
+    place = opened(workspace)
     request = {"environment": environment, "full": full, "reason": reason}
-    act_at_once(opened(workspace), "promote", request, dry_run=dry_run, as_json=as_json)
+    seen = actions.plan(place, "promote", request).settles  # of two who promote at once the second one has not seen it
+    act_at_once(place, "promote", {**request, **seen}, dry_run=dry_run, as_json=as_json)
 
 
 def abort(
@@ -98,9 +99,7 @@ def abort(
     as_json: JsonOption = False,
 ) -> None:
     """End a deployment that is not live yet; what is live goes on."""
-    request: dict[str, Any] = {"environment": environment, "reason": reason}
-    if revision is not None:
-        request["revision"] = revision
+    request = _of_revision(environment, revision, reason)
     act_at_once(opened(workspace), "abort", request, dry_run=dry_run, as_json=as_json)
 
 
@@ -126,3 +125,8 @@ def unfreeze(
     """Let deployments change an environment again."""
     request = {"environment": environment, "reason": reason}
     act_at_once(opened(workspace), "unfreeze", request, dry_run=dry_run, as_json=as_json)
+
+
+def _of_revision(environment: str, revision: int | None, reason: str) -> dict[str, Any]:
+    """Without a number the action chooses the revision itself."""
+    return {"environment": environment, "reason": reason, **({} if revision is None else {"revision": revision})}

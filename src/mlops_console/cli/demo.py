@@ -186,7 +186,17 @@ def _tell(workspace: Workspace) -> None:
 def _say_goodbye(workspace: Workspace) -> None:
     """The demo goes on without the console: how to come back, and how to end it."""
     where = f"--workspace {shlex.quote(str(workspace.root))}"
-    program = "mlops-console" if shutil.which("mlops-console") else shlex.quote(sys.argv[0])
+    program = _program()
     show("The worker, the model servers and the traffic go on.")
     show(f"Open the console:     {program} {where}")
     show(f"Stop all that runs:   {program} worker stop {where}")
+
+
+def _program() -> str:
+    """How a person starts this program again, from where they are."""
+    if shutil.which("mlops-console"):
+        return "mlops-console"
+    if Path(sys.argv[0]).name != "__main__.py":
+        return shlex.quote(sys.argv[0])
+    python = "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)
+    return f"{python} -m mlops_console"

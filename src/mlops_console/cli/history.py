@@ -1,7 +1,7 @@
 """`history`: the revisions of an environment, and what was live when."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from mlops_console.cli import record_shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.cli.wording import reason, state
 from mlops_console.core import text
 from mlops_console.core.deployments import Approval, Revision
 from mlops_console.core.errors import ConfigError, NotFoundError
@@ -17,6 +18,8 @@ from mlops_console.store import deployments
 from mlops_console.store.workspace import Workspace
 
 _CELLS = 40  # of a bar
+_APPROVED = "APPROVED BY"
+_GLASS = 60  # characters at most of why glass was broken
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,29 +49,32 @@ def history(
     elif not revisions:
         show(f"Nothing was ever deployed to {environment}: 'mlops-console deploy MODEL:VERSION {environment}' does it.")
     else:
-        show_table(
-            ("REV", "MODEL", "KIND", "STATE", "BY", "WHEN", "APPROVED BY", "REASON"),
-            [_row(r, approvals[r.revision]) for r in revisions],
-            right=("REV",),
-        )
+        _show_revisions(revisions, approvals)
 
 
-def _row(found: Revision, approvals: Sequence[Approval]) -> tuple[object, ...]:
-    return (
-        found.revision,
-        found.model_ref,
-        found.kind if found.restores is None else f"{found.kind} to {found.restores}",
-        found.state,
-        found.actor,
-        text.clock(found.created_at),
-        _approved(found, approvals),
-        found.error or found.reason,
-    )
+def _show_revisions(revisions: Sequence[Revision], approvals: Mapping[int, Sequence[Approval]]) -> None:
+    """The column of approvals only where there is something in it: it costs the reasons their room."""
+    rows = [_row(revision, approvals[revision.revision]) for revision in revisions]
+    shown = [name for name in rows[0] if name != _APPROVED or any(row[name] != "–" for row in rows)]
+    show_table(shown, [[row[name] for name in shown] for row in rows], right=("REV",))
+
+
+def _row(found: Revision, approvals: Sequence[Approval]) -> dict[str, object]:
+    return {
+        "REV": found.revision,
+        "MODEL": found.model_ref,
+        "KIND": found.kind if found.restores is None else f"{found.kind} to {found.restores}",
+        "STATE": state(found),
+        "BY": found.actor,
+        "WHEN": text.clock(found.created_at),
+        _APPROVED: _approved(found, approvals),
+        "REASON": reason(found),
+    }
 
 
 def _approved(found: Revision, approvals: Sequence[Approval]) -> str:
     if found.break_glass is not None:
-        return f"⚠ broken glass: {found.break_glass}"
+        return f"⚠ broken glass: {text.shorten(found.break_glass, _GLASS)}"
     names = ", ".join(approval.actor for approval in approvals)
     if len(approvals) < found.approvals:
         return f"{len(approvals)} of {found.approvals}" + (f": {names}" if names else "")

@@ -24,6 +24,11 @@ def show(text: str = "") -> None:
     sys.stdout.write(safe_text(text) + "\n")
 
 
+def show_aside(text: str) -> None:
+    """A line for people beside what a program reads from standard output."""
+    sys.stderr.write(safe_text(text) + "\n")
+
+
 def show_json(document: Any) -> None:
     """One JSON document. JSON has no NaN and no infinities: they become null, "inf" and "-inf"."""
     sys.stdout.write(json.dumps(_plain(document), indent=2, ensure_ascii=True) + "\n")

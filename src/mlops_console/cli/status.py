@@ -10,6 +10,7 @@ from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.cli.status_at import show_status_at
 from mlops_console.cli.status_dora import show_dora
+from mlops_console.cli.status_rollout import lines
 from mlops_console.core import text
 from mlops_console.core.deployments import Environment
 from mlops_console.core.drift import DriftReport, DriftVerdict
@@ -69,6 +70,9 @@ def show_overview(workspace: Workspace) -> None:
             [_environment_row(e, report) for e, report in zip(environments, reports, strict=True)],
             right=("REV",),
         )
+        for environment in environments:
+            for line in lines(environment):
+                show(f"{text.safe_line(environment.name)}: {text.safe_line(line)}")
     else:
         show("  nothing is deployed yet: 'mlops-console deploy MODEL:VERSION ENVIRONMENT' does it")
     show("\nRUNS")

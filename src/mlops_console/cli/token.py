@@ -6,7 +6,7 @@ import typer
 
 from mlops_console.cli.acting import act_at_once
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
-from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.cli.output import show, show_aside, show_json, show_table
 from mlops_console.core.text import clock
 from mlops_console.store import tokens
 from mlops_console.worker import client
@@ -28,11 +28,19 @@ def create(
 ) -> None:
     """Make a token and show it, this once. From the first one on every request needs one."""
     request = {"environment": environment, "name": name}
-    result = client.execute(opened(workspace), "set_token", request).result or {}
+    found = opened(workspace)
+    result = client.execute(found, "set_token", request).result or {}
     if as_json:
         show_json(result)
         return
     show(result["token"])
+    with found.store.read() as db:
+        held = [token for token in tokens.tokens(db, environment) if token.revoked_at is None]
+    if len(held) == 1:
+        show_aside(
+            f"From now on {environment} answers only who brings a token, as the header 'Authorization: Bearer TOKEN'; "
+            "this is the only one that it lets in. It is not shown again."
+        )
 
 
 @app.command("revoke")

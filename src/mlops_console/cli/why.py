@@ -8,6 +8,7 @@ import typer
 from mlops_console.cli import record_shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json
+from mlops_console.cli.wording import state
 from mlops_console.core import text
 from mlops_console.core.errors import UsageError
 from mlops_console.core.jobs import Job
@@ -59,7 +60,7 @@ def sections(found: Lineage) -> Iterator[tuple[str, list[str]]]:
     if found.run is not None:
         yield "RUN", [*_run(found.run, found.training, found.trigger)]
         yield "PARAMS", [f"{name} = {text.param(value)}" for name, value in found.run.params.items()] or ["none"]
-        yield "METRICS", [f"{m.name} {text.number(m.last)}" for m in found.run.metrics.values()] or ["none"]
+        yield "METRICS", [f"{m.name} {text.number(m.last)}" for m in found.metrics] or ["none"]
         yield "CODE", [*_code(found, found.run)]
         yield (
             "DATA",
@@ -78,7 +79,7 @@ def _passage(found: Passage) -> Iterator[str]:
     if revision.break_glass is not None:
         yield f"⚠ glass was broken: {revision.break_glass}"
     for change in found.changes:
-        yield f"{text.clock(change.at)}  {change.state}  {change.actor}  {change.reason}".rstrip()
+        yield f"{text.clock(change.at)}  {state(revision, change.state)}  {change.actor}  {change.reason}".rstrip()
 
 
 def _approvals(found: Passage) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from mlops_console.core.comparison import is_of_machine
 from mlops_console.core.datasets import RunInput
 from mlops_console.core.deployments import Approval, Revision, RevisionChange
 from mlops_console.core.jobs import Job
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.plans import GateResult
-from mlops_console.core.runs import Artifact, Run
+from mlops_console.core.runs import Artifact, Run, SeriesSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ class Lineage:
         """The passage whose gates and approvals count: that of the deployment."""
         return self.origin or self.passage
 
+    @property
+    def metrics(self) -> tuple[SeriesSummary, ...]:
+        """Those of the run by name, without those of its machine, which tell nothing of the version."""
+        return _judging(self.run) if self.run else ()
+
 
 def gaps(
     passage: Passage,
@@ -109,12 +115,16 @@ def _of_version(
     found = []
     if not run.params:
         found.append(f"Run {run.name} has recorded no params.")
-    if not run.metrics:
+    if not _judging(run):
         found.append(f"Run {run.name} has recorded no metrics.")
     found += _of_code(run, {artifact.path for artifact in patch})
     if not inputs:
         found.append(f"Run {run.name} has recorded no dataset: what {version.ref} was trained on is not known.")
     return found
+
+
+def _judging(run: Run) -> tuple[SeriesSummary, ...]:
+    return tuple(found for name, found in sorted(run.metrics.items()) if not is_of_machine(name))
 
 
 def _of_code(run: Run, kept: set[str]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_console.core.comparison import Goal, goal_of
+from mlops_console.core.comparison import Goal, goal_of, is_of_machine
 from mlops_console.core.datasets import DatasetVersion, RunInput
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.core.plans import Difference
@@ -88,7 +88,9 @@ def _params(made: Made) -> dict[str, str]:
 
 
 def _metrics(made: Made) -> dict[str, float]:
-    return {name: series.last for name, series in made.run.metrics.items()} if made.run else {}
+    """Without those of the machine, as in a plan."""
+    metrics = made.run.metrics if made.run else {}
+    return {name: series.last for name, series in metrics.items() if not is_of_machine(name)}
 
 
 def _judged(found: Difference, goals: Mapping[str, Goal]) -> Difference:

@@ -1,11 +1,8 @@
 """The beginning of a deployment and of a rollback: what makes the revision, in one transaction, or refuses it."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
-from mlops_console.core.deployments import Environment, Revision, RevisionState, ServerSettings, TargetSettings
+from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.environments import EnvironmentConfig
 from mlops_console.core.errors import RefusedError
 from mlops_console.core.models import ModelRef
@@ -13,7 +10,7 @@ from mlops_console.core.names import seconds
 from mlops_console.delivery.job import DeliveryJob
 from mlops_console.delivery.measure.ensure import ensure
 from mlops_console.delivery.measure.measured import NOTHING_MEASURED
-from mlops_console.delivery.settings import bind_refused, rollout_plan, server_settings, target_settings
+from mlops_console.delivery.settings import bind_refused, rollout_plan, settle, target_settings
 from mlops_console.delivery.situation import (
     Situation,
     advice,
@@ -27,7 +24,7 @@ from mlops_console.delivery.situation import (
     under_way,
 )
 from mlops_console.delivery.targets import change_refused
-from mlops_console.store import deployments, ledger, models, tokens
+from mlops_console.store import deploying, deployments, models, tokens
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
@@ -76,8 +73,8 @@ def begin_deploy(
             raise RefusedError(unsettled)
         approvals = settings.approvals if break_glass is None else 0
         if not approvals or situation.environment is None:
-            _settle_settings(tx, environment, settings, situation.environment, job)
-        revision = deployments.add_revision(
+            settle(tx, environment, settings, situation.environment, job.actor)
+        revision = deploying.add_revision(
             tx,
             environment,
             version,
@@ -94,7 +91,7 @@ def begin_deploy(
         state, why = RevisionState.LOADING, ""
         if approvals:
             state, why = RevisionState.WAITING, f"it needs {approvals} approval{'s' if approvals > 1 else ''}"
-        deployments.advance(tx, environment, revision.revision, state, job.actor, why)
+        deploying.advance(tx, environment, revision.revision, state, job.actor, why)
         return deployments.revision(tx, environment, revision.revision)
 
 
@@ -103,22 +100,23 @@ def begin_approved(workspace: Workspace, revision: Revision, job: DeliveryJob) -
 
     Raises:
         RefusedError: a gate does not pass any more, or the environment was frozen meanwhile: the revision has failed.
+        JobStopped, UsageError, NotFoundError, ConfigError: as `begin_deploy`; the revision ends with its job.
     """
     environment, number = revision.environment, revision.revision
     config = workspace.config()
     settings = settings_of(config, environment)
-    measured = ensure(workspace, config, environment, revision.model_ref)
+    measured = ensure(workspace, config, environment, revision.model_ref, stopping=job.stop_requested)
     with workspace.store.write() as tx:
         version = models.get(tx, ModelRef(revision.model, revision.version))
         situation = look(tx, environment, version)
         gates = check_gates(tx, settings, situation, measured)
         refused = refusal(version.ref, environment, gates) or frozen(situation)
-        deployments.set_gates(tx, environment, number, gates)
+        deploying.set_gates(tx, environment, number, gates)
         refused = refused or _settings_refused(tx, settings, situation)
         if refused is not None:
-            deployments.advance(tx, environment, number, RevisionState.FAILED, job.actor, refused)
-        elif deployments.advance(tx, environment, number, RevisionState.LOADING, job.actor, "approved"):
-            _settle_settings(tx, environment, settings, situation.environment, job)
+            deploying.advance(tx, environment, number, RevisionState.FAILED, job.actor, refused)
+        elif deploying.advance(tx, environment, number, RevisionState.LOADING, job.actor, "approved"):
+            settle(tx, environment, settings, situation.environment, job.actor)
         found = deployments.revision(tx, environment, number)
     if refused is not None:
         raise RefusedError(refused, advice(version.ref, settings, gates))
@@ -136,7 +134,7 @@ def begin_rollback(workspace: Workspace, environment: str, to: int | None, reaso
         others = deployments.revisions(tx, environment)
         target = rollback_target(environment, others, to)
         known = deployments.environment(tx, environment)
-        revision = deployments.add_revision(
+        revision = deploying.add_revision(
             tx,
             environment,
             models.get(tx, ModelRef(target.model, target.version)),
@@ -150,10 +148,10 @@ def begin_rollback(workspace: Workspace, environment: str, to: int | None, reaso
         why = f"revision {number} rolls {environment} back"
         for other in others:
             if other.state.is_under_way or other.state is RevisionState.PLANNED:
-                deployments.advance(tx, environment, other.revision, RevisionState.ABORTED, job.actor, why)
-        deployments.advance(tx, environment, number, RevisionState.LOADING, job.actor)
+                deploying.advance(tx, environment, other.revision, RevisionState.ABORTED, job.actor, why)
+        deploying.advance(tx, environment, number, RevisionState.LOADING, job.actor)
         if known is not None and known.ready and all(target.model_ref in server.warm for server in known.processes):
-            deployments.advance(tx, environment, number, RevisionState.LIVE, job.actor)
+            deploying.advance(tx, environment, number, RevisionState.LIVE, job.actor)
         return deployments.revision(tx, environment, number)
 
 
@@ -171,22 +169,3 @@ def _settings_refused(tx: Connection, settings: EnvironmentConfig, situation: Si
     if (refused := change_refused(situation.environment, target_settings(settings))) is not None:
         return refused
     return bind_refused(situation.name, settings, bool(tokens.tokens(tx, situation.name)))
-
-
-def _settle_settings(
-    tx: Connection, environment: str, settings: EnvironmentConfig, known: Environment | None, job: DeliveryJob
-) -> None:
-    """What mlops.toml says of the servers holds from this deployment on; the ledger tells of what is different."""
-    settled = server_settings(settings)
-    target = target_settings(settings)
-    before = _told(known.host, known.port, known.settings, known.target) if known else {}
-    after = _told(settings.host, settings.port, settled, target)
-    deployments.ensure_environment(tx, environment, settings.model, settings.host, settings.port, settled, target)
-    changed = {name: [before[name], value] for name, value in after.items() if known and before[name] != value}
-    if changed:
-        ledger.append(tx, job.actor, "settings", environment, "changed", {"changed": changed})
-
-
-def _told(host: str, port: int, settings: ServerSettings, target: TargetSettings | None) -> Mapping[str, Any]:
-    commands = asdict(target) if target else None
-    return {"host": host, "port": port, **asdict(settings), "private": list(settings.private), "target": commands}

@@ -9,7 +9,7 @@ from mlops_console.core.deployments import Environment, Revision, RevisionState
 from mlops_console.core.text import duration, latency
 from mlops_console.core.traffic import Traffic
 from mlops_console.delivery.judge import LOOKS, Evidence, judge
-from mlops_console.store import deployments
+from mlops_console.store import deploying, deployments
 from mlops_console.store.database import Connection
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
@@ -166,6 +166,6 @@ def next_step(tx: Connection, revision: Revision, actor: str, reason: str, full:
     step = (revision.step or 0) + 1
     plan = revision.rollout
     if full or plan.strategy == "shadow" or plan.steps[step] >= 1:
-        return deployments.advance(tx, revision.environment, revision.revision, RevisionState.LIVE, actor, reason)
+        return deploying.advance(tx, revision.environment, revision.revision, RevisionState.LIVE, actor, reason)
     text = f"{step_text(revision, step)} after {reason}" if reason else step_text(revision, step)
-    return deployments.set_step(tx, revision.environment, revision.revision, step, actor, text)
+    return deploying.set_step(tx, revision.environment, revision.revision, step, actor, text)

@@ -5,9 +5,10 @@ import time
 
 from mlops_console.core.deployments import Freeze, Revision, RevisionState
 from mlops_console.core.errors import NotFoundError, RefusedError, UsageError
+from mlops_console.core.jobs import JobState
 from mlops_console.core.text import clock
 from mlops_console.delivery import canary
-from mlops_console.store import deployments, ledger
+from mlops_console.store import deploying, deployments, jobs, ledger
 from mlops_console.store.database import Connection
 
 _STOPPABLE = frozenset(state for state in RevisionState if not state.is_final and state is not RevisionState.LIVE)
@@ -51,13 +52,13 @@ def approve(tx: Connection, revision: Revision, actor: str, reason: str) -> bool
     refused = why_not_approve(revision, actor)
     if refused is not None:
         raise RefusedError(refused, f"'mlops-console deploy {revision.model_ref} {revision.environment}' asks anew.")
-    count = deployments.approve(tx, revision.environment, revision.revision, actor, reason)
+    count = deploying.approve(tx, revision.environment, revision.revision, actor, reason)
     if count < revision.approvals:
         return False
     text = (
         f"approved by {', '.join(a.actor for a in deployments.approvals(tx, revision.environment, revision.revision))}"
     )
-    return deployments.advance(tx, revision.environment, revision.revision, RevisionState.PLANNED, actor, text)
+    return deploying.advance(tx, revision.environment, revision.revision, RevisionState.PLANNED, actor, text)
 
 
 def expire(tx: Connection, now: float) -> None:
@@ -65,9 +66,20 @@ def expire(tx: Connection, now: float) -> None:
     for revision in deployments.waiting(tx):
         if revision.expires_at is not None and now > revision.expires_at:
             why = f"nobody approved it before {clock(revision.expires_at)}"
-            deployments.advance(tx, revision.environment, revision.revision, RevisionState.ABORTED, "worker", why)
+            deploying.advance(tx, revision.environment, revision.revision, RevisionState.ABORTED, "worker", why)
             told = {"revision": revision.revision, "model": revision.model, "version": revision.version}
             ledger.append(tx, "worker", "expire", revision.environment, "succeeded", {**told, "reason": why})
+
+
+def end_abandoned(tx: Connection) -> None:
+    """End the revisions whose job has ended without them, before it had begun or in the middle, and say why."""
+    for revision in deployments.abandoned(tx):
+        assert revision.job_id is not None  # it is by its job that it is known
+        job = jobs.get(tx, revision.job_id)
+        stopped = job.state is JobState.STOPPED
+        state = RevisionState.ABORTED if stopped else RevisionState.FAILED
+        why = job.error or f"job {job.id} ({job.action}) {'was stopped' if stopped else 'ended'} before it was live"
+        deploying.advance(tx, revision.environment, revision.revision, state, "worker", why)
 
 
 def promote(tx: Connection, revision: Revision, actor: str, reason: str, full: bool) -> bool:
@@ -78,12 +90,12 @@ def promote(tx: Connection, revision: Revision, actor: str, reason: str, full: b
 def abort(tx: Connection, revision: Revision, actor: str, reason: str) -> bool:
     """End a revision that is not live; the live version goes on. Whether it was not too late."""
     why = f"aborted by {actor}" + (f": {reason}" if reason else "")
-    return deployments.advance(tx, revision.environment, revision.revision, RevisionState.ABORTED, actor, why)
+    return deploying.advance(tx, revision.environment, revision.revision, RevisionState.ABORTED, actor, why)
 
 
 def freeze(tx: Connection, environment: str, actor: str, reason: str) -> None:
     """Let no deployment change an environment any more."""
-    deployments.set_freeze(tx, environment, Freeze(time.time(), actor, reason))
+    deploying.set_freeze(tx, environment, Freeze(time.time(), actor, reason))
 
 
 def _chosen(

@@ -15,7 +15,7 @@ from mlops_console.core.errors import JobError, JobStopped
 from mlops_console.delivery import canary, targets
 from mlops_console.delivery.begin import begin_approved, begin_deploy, begin_rollback
 from mlops_console.delivery.job import DeliveryJob
-from mlops_console.store import deployments
+from mlops_console.store import deploying, deployments
 from mlops_console.store.identity import process_state
 from mlops_console.store.workspace import Workspace
 
@@ -59,7 +59,7 @@ def go_on(
     with workspace.store.write() as tx:
         revision = deployments.revision(tx, environment, number)
         if job.id is not None:
-            deployments.give_to_job(tx, environment, number, job.id)
+            deploying.give_to_job(tx, environment, number, job.id)
     if revision.state is RevisionState.PLANNED:
         revision = begin_approved(workspace, revision, job)
     return _Rollout(workspace, revision, job, timeout).run()
@@ -149,7 +149,7 @@ class _Rollout:
             return
         with self.workspace.store.write() as tx:
             what = canary.step_text(revision, 0)
-            deployments.advance(tx, self.name, self.number, RevisionState.CANARY, _ACTOR, what)
+            deploying.advance(tx, self.name, self.number, RevisionState.CANARY, _ACTOR, what)
 
     def _watch_canary(self, revision: Revision, environment: Environment) -> None:
         self._stop_if_asked()
@@ -176,7 +176,7 @@ class _Rollout:
 
     def _advance(self, state: RevisionState, reason: str = "") -> bool:
         with self.workspace.store.write() as tx:
-            return deployments.advance(tx, self.name, self.number, state, _ACTOR, reason)
+            return deploying.advance(tx, self.name, self.number, state, _ACTOR, reason)
 
     def _wait_for_last_answers(self) -> None:
         """Until every server says that no answer of another version will come from it any more."""

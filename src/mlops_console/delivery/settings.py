@@ -1,9 +1,15 @@
 """From an environment's table in mlops.toml to what a deployment settles."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
 from mlops_console.core.config_values import percent, size
-from mlops_console.core.deployments import LOOPBACK, RolloutPlan, ServerSettings, TargetSettings
+from mlops_console.core.deployments import LOOPBACK, Environment, RolloutPlan, ServerSettings, TargetSettings
 from mlops_console.core.environments import EnvironmentConfig
 from mlops_console.core.names import seconds
+from mlops_console.store import deploying, ledger
+from mlops_console.store.database import Connection
 
 
 def rollout_plan(config: EnvironmentConfig) -> RolloutPlan:
@@ -52,3 +58,23 @@ def bind_refused(name: str, config: EnvironmentConfig, has_token: bool) -> str |
     if config.target is not None or config.host in LOOPBACK or has_token:
         return None
     return f"{name} would listen on {config.host}, where other machines can ask it without a token."
+
+
+def settle(tx: Connection, name: str, config: EnvironmentConfig, known: Environment | None, actor: str) -> None:
+    """What mlops.toml says of an environment holds from now on; the ledger tells all that is different, `null` before
+    where it is the first that is known."""
+    settings, target = server_settings(config), target_settings(config)
+    deploying.ensure_environment(tx, name, config.model, config.host, config.port, settings, target)
+    before = _told(known.model, known.host, known.port, known.settings, known.target) if known else {}
+    after = _told(config.model, config.host, config.port, settings, target)
+    changed = {key: [before.get(key), value] for key, value in after.items() if not known or before[key] != value}
+    if changed:
+        ledger.append(tx, actor, "settings", name, "changed", {"changed": changed})
+
+
+def _told(
+    model: str, host: str, port: int, settings: ServerSettings, target: TargetSettings | None
+) -> Mapping[str, Any]:
+    commands = asdict(target) if target else None
+    own = {**asdict(settings), "private": list(settings.private)}
+    return {"model": model, "host": host, "port": port, **own, "target": commands}

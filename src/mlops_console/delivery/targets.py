@@ -12,7 +12,7 @@ from mlops_console.core.errors import JobError, JobStopped, StoreError
 from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.delivery.job import DeliveryJob
 from mlops_console.delivery.target_command import Ended, folder_of, locked, run, words
-from mlops_console.store import alerts, deployments, models
+from mlops_console.store import alerts, deploying, deployments, models
 from mlops_console.store.logs import probe_log, target_log
 from mlops_console.store.workspace import Workspace
 
@@ -142,7 +142,7 @@ def _tell(workspace: Workspace, revision: Revision, ended: Ended) -> None:
         if now is None or now.candidate is not None or now.live != revision:
             return
         if now.error != error:
-            deployments.set_error(tx, name, error)
+            deploying.set_error(tx, name, error)
         if error is not None:
             alerts.open_alert(tx, "server", name, Severity.CRITICAL, error)
         else:
@@ -197,7 +197,7 @@ def _tidy(kept: Path) -> None:
 
 def _advance(workspace: Workspace, revision: Revision, state: RevisionState, reason: str = "") -> bool:
     with workspace.store.write() as tx:
-        return deployments.advance(tx, revision.environment, revision.revision, state, _ACTOR, reason)
+        return deploying.advance(tx, revision.environment, revision.revision, state, _ACTOR, reason)
 
 
 def _is_under_way(workspace: Workspace, revision: Revision) -> bool:

@@ -4,9 +4,11 @@ It needs neither scikit-learn nor pandas. The file tells by itself how it is to 
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from operator import itemgetter
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_console.core.errors import ModelError, StoreError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORM = "mlops_console"  # the key of the form in the file's metadata
+_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 TOGETHER = "X"  # the one input of a form that takes all columns in one tensor
 
 _ELSEWHERE = "scikit-learn answers such rows, or refuses them."
@@ -215,16 +218,26 @@ def load(workspace: Workspace, version: ModelVersion) -> Compiled | None:
 
 def failures() -> tuple[type[Exception], ...]:
     """What onnxruntime raises over a file or over rows that it can't take. Its errors have no base of their own."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as raised
-
+    raised = _onnxruntime().capi.onnxruntime_pybind11_state
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
     return (*(getattr(raised, name) for name in names), ValueError, TypeError, RuntimeError)
 
 
-def _session(content: bytes) -> Any:
-    """A request has one small matrix: more threads than one, or any that spin, only take time from other requests."""
+def _onnxruntime() -> ModuleType:
+    """The library. By itself it sends what it does to its makers, and keeps an id and a database below `~/.cache`.
+
+    The environment it reads once, as it is imported; where others have imported it before, the call ends most of it.
+    """
+    os.environ.setdefault(_TELEMETRY, "1")
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime  # type: ignore[no-any-return]
+
+
+def _session(content: bytes) -> Any:
+    """A request has one small matrix: more threads than one, or any that spin, only take time from other requests."""
+    onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

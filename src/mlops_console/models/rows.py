@@ -9,16 +9,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# What scikit-learn raises for rows that fit the signature, but that this very model can't take: an unknown category, …
+REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
+
+
 def to_rows(estimator: Any, columns: Sequence[Column], values: Mapping[str, list[Any]]) -> Any:
     """A DataFrame, or an array where the estimator was fitted without names: as `models.storage` checks it."""
     import numpy as np
-    import pandas as pd
 
     arrays = [_to_array(column, values[column.name]) for column in columns]
     named = hasattr(estimator, "feature_names_in_")
     if len({array.dtype for array in arrays}) == 1 and arrays[0].dtype != object:
         table = np.column_stack(arrays)
-        return pd.DataFrame(table, columns=[column.name for column in columns], copy=False) if named else table
+        if not named:
+            return table
+        import pandas as pd
+
+        return pd.DataFrame(table, columns=[column.name for column in columns], copy=False)
+    import pandas as pd
+
     frame = pd.DataFrame({column.name: array for column, array in zip(columns, arrays, strict=True)}, copy=False)
     return frame if named else frame.to_numpy()
 

@@ -35,15 +35,17 @@ from mlops_console.serving.paths import Path, Paths
 from mlops_console.serving.prediction_log import Answered, PredictionWriter
 from mlops_console.serving.protocols import Question
 from mlops_console.serving.routing import Routing, Served, Slot
-from mlops_console.serving.stats import Stats
+from mlops_console.serving.stats import NO_REVISION, Stats
 from mlops_console.serving.tokens import Gatekeeper
-from mlops_console.serving.unseen import unseen, unseen_header
+from mlops_console.serving.unseen import unseen, unseen_header, unseen_rows
+from mlops_console.serving.waiting import Waiting
 
 Receive = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 Parse = Callable[[Signature, Request], Question]
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,100}")  # of a request, as its client may give it
+_NOBODYS = (404, 405)  # asked of no model: whoever looks for open doors makes no error rate
 _MIRRORED = 64  # requests that wait for the copy's answers: beyond it they are left out
 
 logger = logging.getLogger(__name__)
@@ -98,6 +100,7 @@ class Application:
         self._prefix = secrets.token_hex(8)
         self._requests = 0
         self._mirrors: set[asyncio.Task[None]] = set()
+        self._waiting = Waiting(metrics.waiting)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         exchange = _Exchange(self._id(scope["headers"]))
@@ -188,11 +191,13 @@ class Application:
         served = exchange.served
         if served is None:
             self._metrics.count(exchange.protocol, status, 0, took)
+            if status >= 400 and status not in _NOBODYS:
+                self._stats.count(NO_REVISION, took, failed=True)
             return
         self._stats.count(served.revision, took, status >= 400)
         self._metrics.count(exchange.protocol, status, served.revision, took)
         if exchange.logged is not None:
-            self._metrics.predicted(served.engine.batches, served.engine.waiting)
+            self._metrics.predicted(served.engine.batches)
             batch, outputs = exchange.logged
             ref = served.engine.version.ref
             self._log.put(Answered(time.time(), exchange.id, served.revision, ref, took, batch, outputs))
@@ -226,14 +231,15 @@ class Application:
         found = unseen(signature, batch)
         if not found:
             return None
-        for column in found:
-            self._metrics.unseen.labels(column).inc()
+        for column, rows in unseen_rows(signature, batch).items():
+            self._metrics.unseen.labels(column).inc(rows)
         return unseen_header(found)
 
     async def _outputs(self, engine: Engine, batch: Batch) -> Outputs:
         try:
             if engine.answers_at_once(batch.rows):
                 return engine.answer(batch)
+            self._waiting.watch(engine)
             return await self._patiently(engine.predict(batch))
         except UncoveredRowsError:
             return await self._patiently(engine.predict_uncovered(batch))
@@ -270,6 +276,10 @@ class Application:
     def served(self, request: Request) -> Served:
         """What a question about a model is about."""
         return self._chosen(self.slot.now(), request)
+
+    def knows(self, request: Request) -> bool:
+        """Whether who asks has a token that holds, or needs none."""
+        return self._gatekeeper.knows(request.headers)
 
     def _mirror(self, candidate: Served, batch: Batch, outputs: Outputs) -> None:
         if len(self._mirrors) >= _MIRRORED:
@@ -330,7 +340,13 @@ async def _metadata(app: Application, request: Request, exchange: _Exchange) -> 
 
 
 async def _model_ready(app: Application, request: Request, exchange: _Exchange) -> Answer:
-    return json_answer({"name": app.served(request).engine.version.model, "ready": True})
+    try:
+        served = app.served(request)
+    except NoSuchModelError:
+        if app.knows(request):
+            raise
+        raise NoSuchModelError("This server serves no such model or version.") from None
+    return json_answer({"name": served.engine.version.model, "ready": True})
 
 
 async def _index(app: Application, request: Request, exchange: _Exchange) -> Answer:
@@ -352,6 +368,16 @@ def _predicting(protocol: str, parse: Parse) -> Handler:
     return handler
 
 
+def _predicting_as_tensorflow(parse: Parse) -> Handler:
+    async def handler(app: Application, request: Request, exchange: _Exchange) -> Answer:
+        try:
+            return await app.predict(request, exchange, "tf", parse)
+        except WrongInputError as error:
+            raise HttpError(error.message) from None  # TensorFlow has one status for all that is wrong with a request
+
+    return handler
+
+
 _V2 = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
 _V1 = ("/v1/models/{model}", "/v1/models/{model}/versions/{version}", "/v1/models/{model}/labels/{label}")
 
@@ -366,9 +392,9 @@ PATHS: Paths[Handler] = Paths(
     [
         Path("/invocations", "POST", _predicting("mlflow", protocols.invocation)),
         *_at(_V2, "/infer", "POST", _predicting("v2", protocols.inference)),
-        *_at(_V1, ":predict", "POST", _predicting("tf", protocols.tf_predict)),
-        *_at(_V1, ":classify", "POST", _predicting("tf", protocols.tf_classify)),
-        *_at(_V1, ":regress", "POST", _predicting("tf", protocols.tf_regress)),
+        *_at(_V1, ":predict", "POST", _predicting_as_tensorflow(protocols.tf_predict)),
+        *_at(_V1, ":classify", "POST", _predicting_as_tensorflow(protocols.tf_classify)),
+        *_at(_V1, ":regress", "POST", _predicting_as_tensorflow(protocols.tf_regress)),
         Path("/feedback", "POST", _feedback),
         Path("/ping", "GET", _ping, is_open=True),
         Path("/health", "GET", _ping, is_open=True),

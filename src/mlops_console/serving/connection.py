@@ -2,10 +2,16 @@
 
 import asyncio
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import httptools
 import uvicorn
+from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from array import array
 
 MOST_HEAD = 64 * 1024  # bytes of a request line with its headers
 BACKLOG = 2048  # connections that wait to be accepted
@@ -14,13 +20,46 @@ _READ_TIME = 30.0  # seconds in which a client must take some of an answer that 
 _KEEP_ALIVE = 75  # seconds that an idle connection stays open
 
 
+class _Parser(httptools.HttpRequestParser):
+    """Reads on where a request asks for another protocol: httptools takes what follows its head for that.
+
+    Args:
+        ordinary_head: gives the head that it has just read anew, without the question.
+    """
+
+    def __init__(self, connection: "Connection", ordinary_head: Callable[[], bytes]) -> None:
+        self._connection = connection
+        self._ordinary_head = ordinary_head
+        self._begin()
+
+    def _begin(self) -> None:
+        super().__init__(self._connection)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does: requests may be pipelined
+
+    def feed_data(self, data: "bytes | bytearray | memoryview[int] | array[int]") -> None:
+        while True:
+            try:
+                super().feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = memoryview(data)[upgrade.args[0] :]
+            head = self._ordinary_head()
+            self._begin()
+            super().feed_data(head)
+
+
 class Connection(HttpToolsProtocol):
-    """Closes on a client that sends endless headers, or that sends them endlessly slowly, or reads no answers."""
+    """Closes on a client that sends endless headers, or that sends them endlessly slowly, or reads no answers. Who asks
+    for another protocol (`Upgrade`) is answered in this one, as RFC 9110 lets a server do."""
 
     _head_bytes = 0
     _in_head = False
     _timer: asyncio.TimerHandle | None = None
     _read_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, config: Config, *args: Any, **named: Any) -> None:
+        super().__init__(config, *args, **named)
+        self.parser = _Parser(self, self._ordinary_head)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -64,7 +103,23 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_timer()
-        super().on_headers_complete()
+        if not self._asks_for_another_protocol:  # else its ordinary head comes next
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self._asks_for_another_protocol:
+            super().on_message_complete()
+
+    @property
+    def _asks_for_another_protocol(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def _ordinary_head(self) -> bytes:
+        """What has been read of a request, without its `Upgrade`."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def _stop_read_timer(self) -> None:
         if self._read_timer is not None:

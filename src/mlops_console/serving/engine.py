@@ -61,7 +61,8 @@ class Engine:
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        """Requests that wait, without those that nobody waits for any more."""
+        return sum(not item.future.done() for item in self._waiting)
 
     def warm_up(self, example: Batch | None) -> None:
         """Predict one row a few times: the first call is the slow one, and the quickest tells how to call it.

@@ -29,7 +29,7 @@ from mlops_console.serving.loading import load, test
 from mlops_console.serving.routing import Routing, Served, Slot
 from mlops_console.serving.stats import Stats
 from mlops_console.serving.tokens import Gatekeeper
-from mlops_console.store import compiled, deployments, models, server_processes, tokens
+from mlops_console.store import compiled, deploying, deployments, models, server_processes, tokens
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 
@@ -273,7 +273,7 @@ class Follower:
                 version = models.get(db, ModelRef(revision.model, revision.version))
             loaded = load(self._workspace, version)
             with self._workspace.store.write() as tx:
-                deployments.advance(tx, revision.environment, revision.revision, RevisionState.TESTING, _ACTOR)
+                deploying.advance(tx, revision.environment, revision.revision, RevisionState.TESTING, _ACTOR)
             engine = Engine(loaded, self._pool, self._settings.queue)
             engine.warm_up(test(self._workspace, loaded))
             return engine
@@ -304,12 +304,10 @@ class Follower:
         if self._slot.routing is None:
             self._slot.problem = error.message.rstrip(".")
         with self._workspace.store.write() as tx:
-            failed = deployments.advance(
-                tx, environment, revision.revision, RevisionState.FAILED, _ACTOR, error.message
-            )
+            failed = deploying.advance(tx, environment, revision.revision, RevisionState.FAILED, _ACTOR, error.message)
             if not failed:
                 self._is_failing = True
-                deployments.set_error(tx, environment, error.message)
+                deploying.set_error(tx, environment, error.message)
         self._retry_at = time.monotonic() + _RETRY
 
     @property

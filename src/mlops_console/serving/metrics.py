@@ -1,6 +1,7 @@
 """What Prometheus reads at /metrics. Each server process counts in a file of its own, and whoever is asked adds up.
 
-The counts of a process that has ended stay until the whole server is started anew, so that no rate jumps.
+The counts of a process that has ended stay until the whole server is started anew, so that no rate jumps; what waited
+in it is forgotten.
 """
 
 import os
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.models import ModelVersion
+from mlops_console.store.identity import identify
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -58,16 +60,19 @@ class Metrics:
             "mlops_unseen_categories", "Rows with a category that training did not know.", ("column",),
             registry=registry,
         )  # fmt: skip
-        self._waiting = 0
+        self._told = 0
         self._counters: dict[tuple[str, int, int], tuple[Counter, Histogram]] = {}
 
-    def predicted(self, batches: deque[int], waiting: int) -> None:
-        """Take in the sizes of the newest batches, and how many requests wait."""
+    def predicted(self, batches: deque[int]) -> None:
+        """Take in the sizes of the newest batches."""
         while batches:
             self._batch_rows.observe(batches.popleft())
-        if waiting != self._waiting:
-            self._waiting = waiting
-            self._queue.set(waiting)
+
+    def waiting(self, requests: int) -> None:
+        """So many requests of this process wait from now on."""
+        if requests != self._told:
+            self._told = requests
+            self._queue.set(requests)
 
     def count(self, protocol: str, code: int, revision: int, seconds: float) -> None:
         key = (protocol, code, revision)
@@ -89,10 +94,20 @@ def page(environment: str, served: Iterable[tuple[int, float, ModelVersion]], re
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 
+    _forget_ended(Path(os.environ[_FOLDER]))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(_Facts(environment, tuple(served), report))
     return generate_latest(registry)
+
+
+def _forget_ended(folder: Path) -> None:
+    """What waited in a process that has ended waits no longer. Its counts stay."""
+    for file in folder.glob("gauge_live*_*.db"):
+        try:
+            identify(int(file.stem.rsplit("_", 1)[1]))
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)
 
 
 class _Facts:

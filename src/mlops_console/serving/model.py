@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import ModelError
-from mlops_console.core.models import Column, ModelVersion
+from mlops_console.core.models import ModelVersion
 from mlops_console.core.text import safe_line
 from mlops_console.models.nameless import without_names
+from mlops_console.models.rows import REFUSALS, to_rows
 from mlops_console.serving.errors import WrongInputError
 from mlops_console.serving.inputs import Batch
 from mlops_console.serving.unseen import unseen, unseen_words
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_console.models.compiled import Compiled
-
-# What scikit-learn raises for rows that fit the signature, but that this very model can't take: an unknown category, …
-_REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
 
 _LIKELIEST = frozenset(
     {"LogisticRegression", "DecisionTreeClassifier", "ExtraTreesClassifier", "RandomForestClassifier", "GaussianNB"}
@@ -55,7 +53,7 @@ class Loaded:
             if self.compiled is not None:
                 return self.compiled.predict(batch.columns, batch.rows)
             return self._predict(batch)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             reason = safe_line(str(error).strip().split("\n")[0], 300).rstrip(".")
             told = unseen_words(unseen(self.version.signature, batch))
             raise WrongInputError(f"{self.version.ref} can't predict these rows: {reason}.{told}") from None
@@ -68,7 +66,7 @@ class Loaded:
     def _predict(self, batch: Batch) -> dict[str, "NDArray[Any]"]:
         import numpy as np
 
-        rows = self._to_rows(batch)
+        rows = to_rows(self.estimator, self.version.signature.inputs, batch.columns)
         if not self.version.signature.probabilities:
             return {"predict": np.asarray(self.estimator.predict(rows))}
         chances = np.asarray(self.estimator.predict_proba(rows))
@@ -89,7 +87,7 @@ class Loaded:
             def agrees() -> bool:
                 try:
                     after = self._predict(example)
-                except _REFUSALS:
+                except REFUSALS:
                     return False
                 return all(np.array_equal(before[name], after[name]) for name in before)
 
@@ -104,25 +102,6 @@ class Loaded:
         """Whether its columns are of several types, so that no array holds them all as they are."""
         dtypes = {column.dtype for column in self.version.signature.inputs}
         return len(dtypes) != 1 or not dtypes.pop().startswith(("float", "int", "uint"))
-
-    def _to_rows(self, batch: Batch) -> Any:
-        """A DataFrame, or an array where the estimator was fitted without names: as `models.storage` checks it."""
-        import numpy as np
-
-        columns = self.version.signature.inputs
-        arrays = [_to_array(column, batch.columns[column.name]) for column in columns]
-        named = self._is_named
-        if len({array.dtype for array in arrays}) == 1 and arrays[0].dtype != object:
-            table = np.column_stack(arrays)
-            if not named:
-                return table
-            import pandas as pd
-
-            return pd.DataFrame(table, columns=[column.name for column in columns], copy=False)
-        import pandas as pd
-
-        frame = pd.DataFrame({column.name: array for column, array in zip(columns, arrays, strict=True)}, copy=False)
-        return frame if named else frame.to_numpy()
 
 
 def _chooses_likeliest(estimator: Any) -> bool:
@@ -150,16 +129,3 @@ def outputs_by_row(outputs: Mapping[str, "NDArray[np.generic]"], rows: int) -> l
     """The outputs as JSON values, an object for each row."""
     lists = {name: array.tolist() for name, array in outputs.items()}
     return [{name: values[row] for name, values in lists.items()} for row in range(rows)]
-
-
-def _to_array(column: Column, values: list[Any]) -> "NDArray[Any]":
-    """One column, missing values as NaN."""
-    import numpy as np
-
-    if column.dtype.startswith(("float", "int", "uint")):
-        if None in values or column.dtype.startswith("float"):
-            return np.array(values, dtype=np.float64)
-        return np.array(values, dtype=np.uint64 if column.dtype.startswith("u") else np.int64)
-    if column.dtype == "bool" and None not in values:
-        return np.array(values, dtype=bool)
-    return np.array([np.nan if value is None else value for value in values], dtype=object)

@@ -24,7 +24,7 @@ from mlops_console.serving.prediction_log import PredictionWriter
 from mlops_console.serving.routing import Slot
 from mlops_console.serving.stats import Stats
 from mlops_console.serving.tokens import Gatekeeper
-from mlops_console.store import deployments, drift, server_processes, tokens
+from mlops_console.store import deploying, deployments, drift, server_processes, tokens
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
@@ -185,8 +185,8 @@ def _report_taken(workspace: Workspace, environment: Environment, error: OSError
     with workspace.store.write() as tx:
         wanted = environment.candidate
         if wanted is not None and environment.live is None:
-            deployments.advance(tx, environment.name, wanted.revision, RevisionState.FAILED, "server", sentence)
-        deployments.set_error(tx, environment.name, sentence)
+            deploying.advance(tx, environment.name, wanted.revision, RevisionState.FAILED, "server", sentence)
+        deploying.set_error(tx, environment.name, sentence)
     return PortTakenError(
         sentence, f"End the program that has it, or give environments.{environment.name} another port in mlops.toml."
     )

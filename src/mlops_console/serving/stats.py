@@ -11,6 +11,7 @@ from typing import Any
 
 from mlops_console.core.traffic import BOUNDS, Traffic
 
+NO_REVISION = 0  # of requests that were refused before one was chosen: without a token, too large, …
 _SPAN = 60.0  # seconds that `recent` looks back
 
 
@@ -27,7 +28,7 @@ class _Arm:
 
 
 class Stats:
-    """Counts by revision. Belongs to the event loop's thread."""
+    """Counts by revision, or `NO_REVISION`. Belongs to the event loop's thread."""
 
     def __init__(self) -> None:
         self._arms: dict[int, _Arm] = {}

@@ -5,7 +5,7 @@ with several, here a classifier with probabilities, answers them by name.
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,14 +71,15 @@ def parse_predict(signature: Signature, body: bytes) -> Predict:
     """Read the body of `:predict`: rows in `instances`, or columns in `inputs`.
 
     Raises:
-        HttpError: it is not of the protocol, or its rows don't fit the signature: 400 either way, as TensorFlow has it.
+        HttpError: it is not of the protocol.
+        WrongInputError: its rows don't fit the signature.
     """
     content = _object(body)
     if ("instances" in content) == ("inputs" in content):
         raise HttpError("The body has to have either instances, a list of rows, or inputs, lists of values by column.")
     if "instances" in content:
-        return Predict(_checked(_from_instances, signature, content["instances"]), by_columns=False)
-    return Predict(_checked(_from_inputs, signature, content["inputs"]), by_columns=True)
+        return Predict(_from_instances(prepared(signature), content["instances"]), by_columns=False)
+    return Predict(_from_inputs(prepared(signature), content["inputs"]), by_columns=True)
 
 
 def predict_answer(outputs: Mapping[str, "NDArray[Any]"], request: Predict) -> Answer:
@@ -142,15 +143,7 @@ def _parse_examples(signature: Signature, body: bytes) -> Batch:
         raise HttpError("A context is not taken here: write its features into each example.")
     if not isinstance(content.get("examples"), list):
         raise HttpError("The body has to have a list of examples.")
-    return _checked(_from_examples, signature, content["examples"])
-
-
-def _checked(read: Callable[[Inputs, Any], Batch], signature: Signature, content: Any) -> Batch:
-    """TensorFlow answers 400 where the other protocols here answer 422."""
-    try:
-        return read(prepared(signature), content)
-    except WrongInputError as error:
-        raise HttpError(error.message) from None
+    return _from_examples(prepared(signature), content["examples"])
 
 
 def _from_instances(inputs: Inputs, rows: Any) -> Batch:

@@ -22,12 +22,16 @@ class Gatekeeper:
         self._closed = bool(found)
         self._hashes = frozenset(token.hash for token in found if token.revoked_at is None)
 
+    def knows(self, headers: Headers) -> bool:
+        """Whether a request with these headers may pass."""
+        if not self._closed:
+            return True
+        given = next((value for name, value in headers if name == b"authorization"), b"")
+        return given[: len(_BEARER)].lower() == _BEARER and _hash(given[len(_BEARER) :].strip()) in self._hashes
+
     def check(self, headers: Headers) -> None:
         """Raise UnauthorizedError unless a request with these headers may pass."""
-        if not self._closed:
-            return
-        given = next((value for name, value in headers if name == b"authorization"), b"")
-        if given[: len(_BEARER)].lower() != _BEARER or _hash(given[len(_BEARER) :].strip()) not in self._hashes:
+        if not self.knows(headers):
             raise UnauthorizedError("A token is needed: send 'Authorization: Bearer TOKEN' with one that holds.")
 
 

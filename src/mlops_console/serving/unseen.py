@@ -24,6 +24,14 @@ def unseen(signature: Signature, batch: Batch) -> dict[str, list[str]]:
     return found
 
 
+def unseen_rows(signature: Signature, batch: Batch) -> dict[str, int]:
+    """How many rows have such a category, by the columns that have any."""
+    counts = {
+        name: sum(value not in known for value in batch.columns[name]) for name, known in prepared(signature).categories
+    }
+    return {name: rows for name, rows in counts.items() if rows}
+
+
 def unseen_header(found: Mapping[str, Sequence[str]]) -> bytes:
     """`country=XX&country=YY`, percent-encoded: the header X-Unseen. What is too long for it is left out."""
     pairs: list[str] = []

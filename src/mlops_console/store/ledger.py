@@ -74,15 +74,6 @@ def verification(store: Store, noted: Mapping[str, Head]) -> Verification:
         return verify(chain(db), heads)
 
 
-def first_broken(db: sqlite3.Connection) -> int | None:
-    """The number of the first entry that does not follow from those before it; None if the chain is whole.
-
-    What this can't tell, a head that was noted elsewhere can: see `core.ledger.verify`.
-    """
-    broken = verify(chain(db)).broken
-    return broken.seq if broken else None
-
-
 def _entry(row: sqlite3.Row) -> LedgerEntry:
     try:
         detail = json.loads(row["detail"])

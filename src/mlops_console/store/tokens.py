@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from mlops_console.core.errors import NotFoundError, UsageError
-from mlops_console.store.deployments import touch
+from mlops_console.store.deploying import touch
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,18 +87,22 @@ def state(word: str | StrEnum) -> State:
     return _STATES.get(name) or State("·", name, "muted")
 
 
-def step_state(word: RevisionState) -> State:
-    """A state of a revision."""
-    return _WAITS if word is RevisionState.WAITING else state(word)
+def step_state(revision: Revision, word: RevisionState) -> State:
+    """A state that a revision has had; a shadow is called one."""
+    if word is RevisionState.WAITING:
+        return _WAITS
+    found = state(word)
+    if word is RevisionState.CANARY and revision.rollout.strategy == "shadow":
+        return State(found.glyph, "shadow", found.style)
+    return found
 
 
 def revision_state(revision: Revision) -> State:
-    """Its state; a canary's with its share of the traffic, and a shadow is called one."""
-    found = step_state(revision.state)
-    if revision.state is not RevisionState.CANARY:
+    """Its state; a canary's with its share of the traffic."""
+    found = step_state(revision, revision.state)
+    if found is not _STATES["canary"]:
         return found
-    word = "shadow" if revision.rollout.strategy == "shadow" else f"{found.word} {revision.share:.0%}"
-    return State(found.glyph, word, found.style)
+    return State(found.glyph, f"{found.word} {revision.share:.0%}", found.style)
 
 
 def stage_state(stage: StageRun) -> State:

@@ -1,6 +1,7 @@
 """What a console, a command or a test asks of the worker."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from mlops_console.core.plans import Plan
 from mlops_console.store import deployments, jobs
 from mlops_console.store.identity import actor, process_state, user_name
 from mlops_console.store.workspace import Workspace
-from mlops_console.worker.lock import is_coming, is_gone, serves, starting
+from mlops_console.worker.lock import holder, is_coming, is_gone, serves, starting
 from mlops_console.worker.processes import command
 from mlops_console.worker.wake import wake
 
@@ -136,9 +137,23 @@ def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
     One that only begins is waited for. What a worker that was killed has left behind is taken over by a new one, to be
     stopped in good order.
 
+    Where the store can't be read, nor can what was left behind: the process that holds the lock gets SIGTERM.
+
     Raises:
         JobError: it did not end in time.
+        StoreError: the store can't be read, and who holds the lock is not known or is another user's.
     """
+    try:
+        return _stop_by_store(workspace, timeout)
+    except StoreError as error:
+        pid = holder(workspace)
+        if pid is None:
+            raise
+        _end_process(workspace, pid, timeout, error)
+        return True
+
+
+def _stop_by_store(workspace: Workspace, timeout: float) -> bool:
     _take_over(workspace)
     deadline = time.monotonic() + timeout
     seen: Worker | None = None
@@ -152,7 +167,27 @@ def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
         if (seen is None or is_gone(seen)) and not is_coming(workspace):
             return seen is not None
         time.sleep(_POLL)
-    raise JobError(
+    raise _too_slow(workspace, timeout)
+
+
+def _end_process(workspace: Workspace, pid: int, timeout: float, trouble: StoreError) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except PermissionError:
+        raise StoreError(
+            f"{trouble.message} The worker is process {pid}, which is another user's.", f"Its owner ends it: kill {pid}"
+        ) from trouble
+    except ProcessLookupError:  # it has ended meanwhile
+        return
+    deadline = time.monotonic() + timeout
+    while holder(workspace) == pid:
+        if time.monotonic() > deadline:
+            raise _too_slow(workspace, timeout)
+        time.sleep(_POLL)
+
+
+def _too_slow(workspace: Workspace, timeout: float) -> JobError:
+    return JobError(
         f"The worker of {workspace.root} did not stop within {timeout:.0f} s.",
         f"Its log is {workspace.home / 'worker.log'}.",
     )

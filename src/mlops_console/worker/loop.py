@@ -111,20 +111,22 @@ class _Life:
         if self._told_to_stop():
             return self._end()
         self.monitor.look(self.settings.config)
-        self._expire()
+        self._end_deployments()
         self.triggers.look(self.settings.config)
         self.queue.start_queued(self.settings.slots)
         self.servers.look()
         self.targets.look()
         return self._is_over()
 
-    def _expire(self) -> None:
-        """End the deployments that nobody has approved in time."""
+    def _end_deployments(self) -> None:
+        """Those that nobody has approved in time, and those whose job was stopped while it was queued."""
         with self.workspace.store.read() as db:
-            late = [found for found in deployments.waiting(db) if (found.expires_at or math.inf) < time.time()]
-        if late:
+            late = any((found.expires_at or math.inf) < time.time() for found in deployments.waiting(db))
+            abandoned = deployments.abandoned(db)
+        if late or abandoned:
             with self.workspace.store.write() as tx:
                 intervene.expire(tx, time.time())
+                intervene.end_abandoned(tx)
 
     def _is_gone(self) -> bool:
         """Whether somebody has removed the workspace's store from under this worker."""

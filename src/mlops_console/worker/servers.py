@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import Environment, RevisionState, ServerHealth
 from mlops_console.pipelines.ending import describe_exit, last_line
-from mlops_console.store import alerts, deployments, server_processes
+from mlops_console.store import alerts, deploying, deployments, server_processes
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.processes import Process, start
 
@@ -57,9 +57,8 @@ class Servers:
             environments = deployments.environments(db)
         for environment in environments:
             for server in environment.processes:
-                process = Process(server.process)
-                if process.is_alive():
-                    self._servers[environment.name, server.slot] = _Server(process, started=time.monotonic())
+                adopted = _Server(Process(server.process), started=time.monotonic())
+                self._servers[environment.name, server.slot] = adopted
 
     def look(self) -> None:
         """Bring the processes in line with what the store wants: start, start again, stop."""
@@ -135,7 +134,7 @@ class Servers:
             candidate = known.candidate
             hopeless = server.crashes >= _HOPELESS
             if hopeless and candidate is not None:
-                deployments.advance(tx, name, candidate.revision, RevisionState.FAILED, "worker", error)
+                deploying.advance(tx, name, candidate.revision, RevisionState.FAILED, "worker", error)
             elif server.crashes >= _GIVEN_UP:
                 server.given_up = deployments.epoch(tx, name)
                 error = (
@@ -144,7 +143,7 @@ class Servers:
                 )
             if not known.ready:
                 self._said[name] = error
-                deployments.set_error(tx, name, error)
+                deploying.set_error(tx, name, error)
             alerts.open_alert(tx, "server", name, Severity.CRITICAL, error)
         log.warning("%s", error)
 

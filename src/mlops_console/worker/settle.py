@@ -1,4 +1,4 @@
-"""Performing a job's action, and writing down how it ended: job, run, ledger and alert in one transaction."""
+"""Performing a job's action, and writing down how it ended: job, run, revision, ledger and alert in one transaction."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from mlops_console.core.alerts import Severity
 from mlops_console.core.errors import JobStopped, MlopsError, RefusedError, StoreError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.runs import RunStatus
+from mlops_console.delivery import intervene
 from mlops_console.store import alerts, deployments, jobs, ledger, runs
 from mlops_console.store.database import Connection
 from mlops_console.store.stages import end_run
@@ -88,6 +89,7 @@ def settle(
         )
         if not ended:
             return False
+        intervene.end_abandoned(tx)
         run = runs.of_job(tx, job.id)
         if run is not None:
             stopped = outcome.state is JobState.STOPPED

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from mlops_console.core.deployments import RevisionState
 from mlops_console.core.models import Column, ModelRef, ModelVersion, Signature
 from mlops_console.data.samples import pack_sample
-from mlops_console.store import datasets, deployments, models
+from mlops_console.store import datasets, deploying, models
 from mlops_console.store.predictions import EncodedRequest, PredictionLog
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import add_version
@@ -100,10 +100,10 @@ def add(
 def go_live(workspace: Workspace, version: ModelVersion) -> None:
     """Version becomes the live one of production; no server is there."""
     with workspace.store.write() as tx:
-        deployments.ensure_environment(tx, "production", version.model, "127.0.0.1", 1)
-        found = deployments.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
+        deploying.ensure_environment(tx, "production", version.model, "127.0.0.1", 1)
+        found = deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="")
         for state in (RevisionState.LOADING, RevisionState.LIVE):
-            deployments.advance(tx, "production", found.revision, state, "ann")
+            deploying.advance(tx, "production", found.revision, state, "ann")
 
 
 def log_requests(workspace: Workspace, requests: list[dict[str, list[Any]]], ago: float = 0.0) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from mlops_console.core.errors import MlopsError
 from mlops_console.core.text import safe_line
 from mlops_console.tui.paint import line
 from mlops_console.tui.screens.view import View
@@ -150,6 +151,11 @@ class ListView(View):
             self.grid.unmark_all()
             return True
         return False
+
+    def read_failed(self, what: str, error: MlopsError) -> None:
+        """A toast goes away: while there is nothing else to show, the list says it."""
+        super().read_failed(what, error)
+        self.grid.show_trouble(safe_line(error.message, 400), safe_line(error.hint, 400))
 
     # Commands
 

@@ -1,5 +1,6 @@
 """What all charts share: rows of inked text, and a widget that repaints only the cells that changed."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -104,6 +105,14 @@ def message_rows(text: str, width: int, height: int) -> tuple[Row, ...]:
         return ()
     middle = (height - 1) // 2
     return tuple((Ink(fit(text, width, "center") if y == middle else " " * width),) for y in range(height))
+
+
+def told_rows(text: str, width: int, height: int) -> tuple[Row, ...]:
+    """Sentences of any length, in as many lines as they need."""
+    if width < 1 or height < 1:
+        return ()
+    lines = textwrap.wrap(text, width)
+    return tuple((Ink(fit(lines[y] if y < len(lines) else "", width), "bad"),) for y in range(height))
 
 
 class Painted(Widget):

@@ -97,6 +97,7 @@ class Grid(ScrollView, can_focus=True):
         self._drawn: list[tuple[Any, ...]] = []
         self._styles_by_name: dict[str, Style] = {}
         self._read = False
+        self._trouble: tuple[str, ...] = ()  # why nothing could be read yet
         self._kept = ""  # the column by which somebody has sorted: it stays in view until `←` or `→`
 
     # What others call
@@ -118,6 +119,12 @@ class Grid(ScrollView, can_focus=True):
         self._follow()
         self._keep_in_place(self.cursor - before)
         self._draw_changes(force=columns_changed)
+
+    def show_trouble(self, *lines: str) -> None:
+        """Why there are no rows, until some have been read."""
+        self._trouble = lines
+        if not self._read:
+            self.refresh()
 
     def reset(self) -> None:
         """Forget the cursor and the place: other rows come."""
@@ -160,7 +167,8 @@ class Grid(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         paint = LinePaint(self._width, self.source.columns, self._placed, self.rich_style, self._style)
         if self.source.count == 0:
-            return paint.empty(y, self.empty or ("Nothing here yet",)) if self._read else paint.empty(y, ("Reading…",))
+            unread = self._trouble or ("Reading…",)
+            return paint.empty(y, (self.empty or ("Nothing here yet",)) if self._read else unread)
         if y == 0:
             return paint.header(self.order, self.descending, self._first > 1, self._more)
         index = y - 1 + self.scroll_offset.y

@@ -22,11 +22,12 @@ class Cards(Painted):
     def __init__(self) -> None:
         super().__init__()
         self.cards: tuple[Card, ...] = ()
+        self._read = False
         self.selected = ""
         self._has_models = False
 
     def show(self, cards: tuple[Card, ...], has_models: bool) -> None:
-        self.cards, self._has_models = cards, has_models
+        self.cards, self._has_models, self._read = cards, has_models, True
         names = [card.environment.name for card in cards]
         if names and self.selected not in names:
             self.selected = "production" if "production" in names else names[0]
@@ -57,7 +58,7 @@ class Cards(Painted):
         if width < 1 or height < 1:
             return ()
         if not self.cards:
-            text = "No environment yet: add [environments.production] to mlops.toml."
+            text = "No environment yet: add [environments.production] to mlops.toml." if self._read else ""
             rows = [fit_row([Ink(text, "muted")], width)]
         elif height < _height(self.cards, width):
             rows = self._lines(width, height)

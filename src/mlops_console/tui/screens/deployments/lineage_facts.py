@@ -91,8 +91,8 @@ def _run(lineage: Lineage, run: Run) -> Iterator[Fact]:
     yield _more("id", run.id, "muted")
     if asked := _asked(lineage.training, lineage.trigger):
         yield _more("asked for", asked)
-    if run.metrics:
-        yield _more("metrics", ", ".join(f"{name} {number(found.last)}" for name, found in sorted(run.metrics.items())))
+    if lineage.metrics:
+        yield _more("metrics", ", ".join(f"{found.name} {number(found.last)}" for found in lineage.metrics))
     params = ", ".join(f"{name} = {param(value)}" for name, value in sorted(run.params.items()))
     yield _link("params", params or "none", "" if params else "muted")
     yield from _code(lineage, run)

@@ -53,9 +53,14 @@ def _cells(revision: Revision, given: int, now: float) -> Mapping[str, Cell]:
         "approvals": Cell(f"{given}/{needed}" if needed else "–", "warn" if given < needed else "muted", given),
         "when": Cell(age(revision.created_at, now), "muted", revision.created_at),
         "actor": Cell(safe_line(revision.actor, 200)),
-        "reason": Cell(safe_line(revision.error or revision.reason, 500), "bad" if revision.error else ""),
+        "reason": Cell(safe_line(_reason(revision), 500), "bad" if revision.error else ""),
         "lived": Cell(_lived(revision, now), "muted", lived),
     }
+
+
+def _reason(revision: Revision) -> str:
+    """Why it was asked for and, where it came to nothing, how it ended."""
+    return " · ".join(part for part in (revision.reason, revision.error) if part)
 
 
 def kind(revision: Revision) -> str:
@@ -106,7 +111,7 @@ def revision_facts(revision: Revision, life: Life | None, now: float) -> list[Fa
     if revision.break_glass is not None:
         facts.append(Fact(glyphs.GLASS.text, revision.break_glass, glyphs.GLASS.style))
     if life is not None:
-        facts += [*_gates(life.gates), *_approvals(revision, life.approvals, now), *_changes(life.changes)]
+        facts += [*_gates(life.gates), *_approvals(revision, life.approvals, now), *_changes(revision, life.changes)]
     if can_return_to(revision):
         facts += [Fact("Go back"), Fact("", f"Press r, then y: {revision.model_ref} serves again.")]
     return facts
@@ -132,11 +137,11 @@ def _approvals(revision: Revision, approvals: Sequence[Approval], now: float) ->
         yield Fact("", f"Press A to approve it{until}; {revision.actor}, who asked for it, can't.")
 
 
-def _changes(changes: Sequence[RevisionChange]) -> Iterator[Fact]:
+def _changes(revision: Revision, changes: Sequence[RevisionChange]) -> Iterator[Fact]:
     if changes:
         yield Fact("Life")
     for change in changes:
-        state = glyphs.step_state(change.state)
+        state = glyphs.step_state(revision, change.state)
         reason = f": {change.reason}" if change.reason else ""
         yield Fact(clock(change.at), f"{state.text} by {change.actor}{reason}", state.style)
 

@@ -60,7 +60,7 @@ class DeploymentsView(ListView):
         return DetailPane(
             Pane("revision", "Revision", Facts),
             Pane("timeline", "Timeline", TimelinePane),
-            Pane("canary", "Canary", Facts),
+            Pane("canary", "Rollout", Facts),
             Pane("server", "Server", Facts),
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from mlops_console.core.ledger import LedgerEntry
+from mlops_console.core.ledger import Break, LedgerEntry
 from mlops_console.tui.paint import line
 from mlops_console.tui.screens.ledger import rows as tell
 from mlops_console.tui.screens.list_view import ListView
@@ -31,10 +31,10 @@ class EntriesRead(Message, bubble=False):
 
 @dataclass
 class ChainChecked(Message, bubble=False):
-    """`broken` is the number of the first entry that does not follow; None if the chain is whole."""
+    """`broken` is the first entry that does not follow, or is missing; None if the chain is whole."""
 
     count: int
-    broken: int | None
+    broken: Break | None
 
 
 def read_entries(workspace: "Workspace") -> EntriesRead:
@@ -47,8 +47,8 @@ def read_entries(workspace: "Workspace") -> EntriesRead:
 def check_chain(workspace: "Workspace") -> ChainChecked:
     from mlops_console.store import ledger
 
-    with workspace.store.read() as db:
-        return ChainChecked(ledger.count(db), ledger.first_broken(db))
+    found = ledger.verification(workspace.store, {})
+    return ChainChecked(found.entries, found.broken)
 
 
 class LedgerView(ListView):
@@ -97,7 +97,8 @@ class LedgerView(ListView):
         if event.broken is None:
             self.frame.border_subtitle = line(("✓ chain whole", "ok"), (f" · {event.count:,} entries checked", "muted"))
         else:
-            self.frame.border_subtitle = line((f"✗ chain broken at entry {event.broken:,}", "bad"))
+            told = f"✗ chain broken at entry {event.broken.seq:,}"
+            self.frame.border_subtitle = line((told, "bad"), (f" · {event.broken.why}", "muted"))
 
     def _tell(self) -> None:
         rows = tell.entry_rows(self._entries, time.time(), self.size.width >= _EXACT_FROM)

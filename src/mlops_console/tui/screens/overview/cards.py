@@ -11,6 +11,7 @@ from mlops_console.tui.widgets.sparkline import sparkline
 
 _NOTES = 3  # lines at most for what is special
 _PLAIN = 6  # lines of a card with nothing special
+_AIRY = 39  # cells that the longest figures of the last minute need, spelled out
 _UNDONE = (RevisionState.FAILED, RevisionState.ABORTED, RevisionState.PLANNED)
 
 
@@ -35,6 +36,8 @@ def card_line(card: Card, selected: bool, names: int, now: float, width: int) ->
     ]
     frozen = [Ink(f"  {glyphs.FROZEN.text}", glyphs.FROZEN.style)] if card.environment.freeze else []
     notes = _coming_notes(card, now)
+    if card.canary is not None:
+        notes = [[*notes[0], Ink("  "), *notes[1]]]
     if card.live is None:
         return fit_row([*inks, Ink("  "), *(notes[0] if notes else [Ink("nothing is deployed", "muted")])], width)
     inks += [
@@ -44,6 +47,8 @@ def card_line(card: Card, selected: bool, names: int, now: float, width: int) ->
     if card.report is not None:
         drifted = glyphs.state(card.report.verdict)
         inks.append(Ink(f" {drifted.text}", drifted.style))
+    if card.recent is not None and card.recent.traffic.errors:
+        inks.append(Ink(f"  err {errors(card.recent.traffic)}", "bad"))
     if notes:
         return fit_row([*inks, *frozen, Ink("  "), *notes[0]], width)
     return fit_row([*inks, *frozen, Ink(f"  {_rate(card)}  "), Ink(age(card.live.live_at, now), "muted")], width)
@@ -79,7 +84,7 @@ def _live(card: Card, live: Revision, now: float, width: int) -> list[list[Ink]]
         [Ink("since "), Ink(age(since, now)), Ink(f" by {safe_line(live.actor)}", "muted"), *_reason(live)],
         *_notes(card, now),
         _traffic(card, width),
-        _speed(card),
+        _speed(card, width),
         _drift(card.report, now),
     ]
 
@@ -127,16 +132,28 @@ def _coming(card: Card, candidate: Revision, now: float) -> list[list[Ink]]:
     if card.canary is None:
         return [_told(candidate)]
     plan = candidate.rollout
-    held = max(min(now - (candidate.step_at or now), plan.hold), 0.0)
+    step = f"step {(candidate.step or 0) + 1}/{len(plan.steps)}" if plan.strategy == "canary" else ""
     seen, live = card.canary.canary, card.canary.live
-    wants = f"/{plan.min_requests}" if seen.requests < plan.min_requests else ""
-    return [
-        [*_told(candidate), Ink(f" {duration(held)}/{duration(plan.hold)}", "muted")],
-        [
-            Ink(f"{seen.requests:,}{wants} req {errors(seen)} err {latency(seen.quantile(0.5))}"),
-            Ink(f" live {errors(live)} {latency(live.quantile(0.5))}", "muted"),
-        ],
-    ]
+    notes = [_told(candidate), _progress(candidate, seen, step, now)]
+    if seen.requests:
+        ours = Ink(f"err {errors(seen)} {latency(seen.quantile(0.5))}")
+        notes.append([ours, Ink(f" live {errors(live)} {latency(live.quantile(0.5))}", "muted")])
+    return notes
+
+
+def _progress(candidate: Revision, seen: Traffic, step: str, now: float) -> list[Ink]:
+    """How far its step is, or that only requests are missing."""
+    plan = candidate.rollout
+    held = max(now - (candidate.step_at or now), 0.0)
+    lacks = seen.requests < plan.min_requests
+    if lacks and (held >= plan.hold or not seen.requests):
+        return [
+            Ink(f"waits for requests: {seen.requests:,}/{plan.min_requests:,}", "warn"),
+            Ink(f" {step}", "muted"),
+        ]
+    wants = f"/{plan.min_requests:,}" if lacks else ""
+    figures = f"{duration(min(held, plan.hold))}/{duration(plan.hold)}  {seen.requests:,}{wants} req"
+    return [Ink(f"{step}  " if step else "", "muted"), Ink(figures)]
 
 
 # Figures
@@ -163,14 +180,15 @@ def _traffic(card: Card, width: int) -> list[Ink]:
     return [Ink(figure), Ink(line, "series-1")]
 
 
-def _speed(card: Card) -> list[Ink]:
-    """Of the last minute."""
+def _speed(card: Card, width: int) -> list[Ink]:
+    """Of the last minute; closer together where there is little room."""
     seen = card.recent.traffic if card.recent else Traffic()
     failing = "bad" if seen.errors else "text"
+    gap, word = ("  ", "errors") if width >= _AIRY else (" ", "err")
     return [
         Ink("p50 ", "muted"), Ink(latency(seen.quantile(0.5))),
-        Ink("  p95 ", "muted"), Ink(latency(seen.quantile(0.95))),
-        Ink("  errors ", "muted"), Ink(errors(seen), failing),
+        Ink(f"{gap}p95 ", "muted"), Ink(latency(seen.quantile(0.95))),
+        Ink(f"{gap}{word} ", "muted"), Ink(errors(seen), failing),
     ]  # fmt: skip
 
 

@@ -10,12 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 
+from mlops_console.core.errors import MlopsError
+from mlops_console.core.text import safe_line
 from mlops_console.tui import commands
 from mlops_console.tui.screens.overview.painting import overview_rows
 from mlops_console.tui.screens.overview.reading import Card, DoraRead, Overview, OverviewRead, read_dora, read_overview
 from mlops_console.tui.screens.view import View
 from mlops_console.tui.selection import NOTHING, Selection
-from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows
+from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows, told_rows
 
 if TYPE_CHECKING:
     from mlops_console.core.dora import Dora
@@ -40,6 +42,7 @@ class Board(Painted, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self.overview: Overview | None = None
+        self._trouble = ""  # why it could not be read yet
         self.dora: dict[str, Dora] = {}
         self.selected = ""
 
@@ -51,6 +54,11 @@ class Board(Painted, can_focus=True):
             self.post_message(self.Moved())
         self.repaint()
 
+    def show_trouble(self, trouble: str) -> None:
+        """Until there is something else to show."""
+        self._trouble = trouble
+        self.repaint()
+
     @property
     def console(self) -> "ConsoleApp":
         return cast("ConsoleApp", self.app)
@@ -60,6 +68,8 @@ class Board(Painted, can_focus=True):
         return [card.environment.name for card in self.overview.cards] if self.overview else []
 
     def rows(self, width: int, height: int) -> tuple[Row, ...]:
+        if self.overview is None and self._trouble:
+            return told_rows(self._trouble, width, height)
         if self.overview is None:
             return message_rows("Reading…", width, height)
         overview = replace(self.overview, read_only=self.console.read_only, dora=self.dora.get(self.selected))
@@ -137,6 +147,10 @@ class OverviewView(View):
 
     def focus_first(self) -> None:
         self.board.focus()
+
+    def read_failed(self, what: str, error: MlopsError) -> None:
+        super().read_failed(what, error)
+        self.board.show_trouble(safe_line(error, 600))
 
     def on_overview_read(self, event: OverviewRead) -> None:
         event.stop()
