@@ -129,17 +129,20 @@ def test_notes_tell_what_else_to_know(two_versions: Workspace) -> None:
         "fraud:3 needs country too: requests without it are refused.",
         "fraud:3 takes another type for amount.",
         f"Port {port} of 127.0.0.1 is in use by another program: the server can't start before it is free.",
-        "The server starts anew at its other address: for a second or so neither answers.",
+        f"The server starts anew at http://127.0.0.1:{port}: for a second or so nothing answers.",
     )
     assert plan.changes[-1] == Change("address", f"http://127.0.0.1:{before}", f"http://127.0.0.1:{port}")
 
 
 def test_what_changes_for_a_running_server_is_noted(two_versions: Workspace) -> None:
     write_config(two_versions, staging="workers = 2\nlimits = { queue = 5 }")
-    assert plan_deploy(two_versions, "fraud:1", "staging").notes == (
-        "The server starts anew at its other address: for a second or so neither answers.",
-        "Its servers take over changed settings (workers, queue).",
-    )
+    settings = "with changed settings (workers, queue)"
+    url = f"http://127.0.0.1:{port_of(two_versions, 'staging')}"
+    told = plan_deploy(two_versions, "fraud:1", "staging").notes
+    assert told == (f"The server starts anew at {url} {settings}: for a second or so nothing answers.",)
+    with two_versions.store.write() as tx:
+        deploying.ensure_environment(tx, "staging", "fraud", "127.0.0.1", port_of(two_versions, "staging"))
+    assert plan_deploy(two_versions, "fraud:1", "staging").notes == (f"The server goes on {settings}.",)
 
 
 def test_what_the_machine_did_is_no_metric_of_a_plan(two_versions: Workspace) -> None:

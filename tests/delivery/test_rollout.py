@@ -411,6 +411,7 @@ def test_a_server_that_goes_on_with_old_answers_is_killed(
 ) -> None:
     """It hangs: the revision is live, and the process says for ever that the one before it answers."""
     monkeypatch.setattr(ServerSettings, "drain", 0.1)
+    monkeypatch.setattr(rollout, "_HANGS", 0.1)
     write_config(workspace)
     make_live(workspace, "staging", add_version(workspace))
     add_version(workspace)

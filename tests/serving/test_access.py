@@ -142,8 +142,13 @@ def assert_renewed(workspace: Workspace, port: int, certificate: Path) -> None:
     log = workspace.logs_dir / "server.log"
     wait_for(lambda: "is not taken over" in log.read_text(), 20, "the warning")
     assert ssl.get_server_certificate(("127.0.0.1", port)).strip() == before.strip()
+    old_key = (key := certificate.with_name("key.pem")).read_text()
     make_certificate(workspace.root)
-    after = certificate.read_text().strip()
+    after, new_key = certificate.read_text().strip(), key.read_text()
+    key.write_text(old_key)  # the new certificate is there before its key
+    wait_for(lambda: log.read_text().count("is not taken over") >= 2, 20, "the second warning")
+    assert ssl.get_server_certificate(("127.0.0.1", port)).strip() == before.strip()
+    key.write_text(new_key)
     wait_for(lambda: ssl.get_server_certificate(("127.0.0.1", port)).strip() == after, 20, "the new certificate")
     assert environment(workspace).processes[0].process == process
 

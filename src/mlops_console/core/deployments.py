@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mlops_console.core.runs import ProcessIdentity
 
-_OVERTIME = 5.0  # seconds: what a request may take beyond its deadline, to be read and to be answered
+_OVERTIME = 5.0  # seconds that a request may take beyond its deadlines
 LOOPBACK = ("127.0.0.1", "localhost", "::1")  # where no other machine can ask
 
 Strategy = Literal["swap", "canary", "shadow"]
@@ -99,8 +99,9 @@ class ServerSettings:
 
     @property
     def drain(self) -> float:
-        """Seconds after which no answer can be under way any more that was asked for before."""
-        return self.deadline + _OVERTIME
+        """Seconds after which no answer can be under way any more that was asked for before: the body of a request may
+        take as long as the deadline, and so may its answer."""
+        return 2 * self.deadline + _OVERTIME
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> "ServerSettings":

@@ -256,13 +256,13 @@ def _changed_settings(situation: Situation, settings: EnvironmentConfig) -> Iter
     known, wanted = situation.environment, server_settings(settings)
     if known is None or known.live is None or known.target is not None:
         return
-    if known.url != address(settings.host, settings.port, wanted.certificate is not None):
-        yield "The server starts anew at its other address: for a second or so neither answers."
-    if known.settings == wanted:
-        return
-    changed = [f.name for f in fields(wanted) if getattr(wanted, f.name) != getattr(known.settings, f.name)]
-    names = ", ".join(changed)
-    yield f"Its servers take over changed settings ({names})."
+    url = address(settings.host, settings.port, wanted.certificate is not None)
+    names = ", ".join(f.name for f in fields(wanted) if getattr(wanted, f.name) != getattr(known.settings, f.name))
+    changed = f" with changed settings ({names})" if names else ""
+    if known.url != url:
+        yield f"The server starts anew at {url}{changed}: for a second or so nothing answers."
+    elif changed:
+        yield f"The server goes on{changed}."
 
 
 def _signature_notes(live: ModelVersion, candidate: ModelVersion) -> Iterator[str]:

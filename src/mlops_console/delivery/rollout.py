@@ -22,6 +22,7 @@ from mlops_console.store.workspace import Workspace
 TIMEOUT = 60.0  # seconds for the servers to start, load and test a version
 _POLL = 0.003  # seconds between two looks at the store
 _FIRST_ROUTE = 0.1  # seconds in which a server that begins right now may answer by what it read before
+_HANGS = 60.0  # seconds after which a server that goes on with old answers is killed, at the least
 _ACTOR = "rollout"
 
 
@@ -194,7 +195,7 @@ class _Rollout:
                     return
             if waited > self.timeout:
                 return
-            if behind and waited > environment.settings.drain:  # it hangs: it is started anew
+            if behind and waited > max(environment.settings.drain, _HANGS):
                 for server in behind:
                     if process_state(server.process) == "alive":
                         os.kill(server.process.pid, signal.SIGKILL)

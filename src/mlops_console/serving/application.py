@@ -236,11 +236,10 @@ class Application:
         return unseen_header(found)
 
     async def _outputs(self, engine: Engine, batch: Batch) -> Outputs:
+        if not engine.answers_at_once(batch.rows):
+            return await self._patiently(_predicted(engine, batch))
         try:
-            if engine.answers_at_once(batch.rows):
-                return engine.answer(batch)
-            self._waiting.watch(engine)
-            return await self._patiently(engine.predict(batch))
+            return engine.answer(batch)
         except UncoveredRowsError:
             return await self._patiently(engine.predict_uncovered(batch))
 
@@ -302,6 +301,13 @@ class Application:
             failed = True
         self._stats.count(candidate.revision, time.perf_counter() - began, failed)
         self._stats.count_mirrored(batch.rows, agreed)
+
+
+async def _predicted(engine: Engine, batch: Batch) -> Outputs:
+    try:
+        return await engine.predict(batch)
+    except UncoveredRowsError:
+        return await engine.predict_uncovered(batch)
 
 
 async def _server(app: Application, request: Request, exchange: _Exchange) -> Answer:

@@ -150,7 +150,8 @@ class Follower:
         if environment is None:
             return
         if _address(environment) != _address(self._own):
-            self.stop()
+            if self._acting is None:
+                self._acting = self._begin(self._leave(environment))
             return
         self._take_over(environment.settings)
         self._epoch = environment.epoch
@@ -236,18 +237,26 @@ class Follower:
             while any(served.in_flight for served in self._leaving):
                 await asyncio.sleep(_DRAIN)
             self._leaving = []
-
-            def write() -> bool:
-                with self._workspace.store.write() as tx:
-                    return server_processes.follows(tx, self._slot.environment, told)
-
-            if await asyncio.get_running_loop().run_in_executor(self._writer, write):
+            if await asyncio.get_running_loop().run_in_executor(self._writer, self._record, told):
                 self._told = told
         except StoreError as error:
             logger.warning("%s", error)
         finally:
             self._acting = None
             self._again()
+
+    async def _leave(self, environment: Environment) -> None:
+        """End, but say first that nothing answers at the new address yet: the next process must not think so."""
+        told = replace(self._told, health=ServerHealth.STARTING, epoch=environment.epoch)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._record, told)
+        except StoreError as error:
+            logger.warning("%s", error)
+        self.stop()
+
+    def _record(self, told: ServerProcess) -> bool:
+        with self._workspace.store.write() as tx:
+            return server_processes.follows(tx, self._slot.environment, told)
 
     def _again(self) -> None:
         """Look anew, also where the store has no news."""

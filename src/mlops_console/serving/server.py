@@ -106,6 +106,7 @@ async def _run(workspace: Workspace, environment: Environment, number: int, list
 
     def settle(settings: ServerSettings) -> None:
         application.settings = log.settings = settings
+        server.drain_for(settings.drain)
         certificate, key = _tls_files(workspace, settings)
         if certificate and key:
             server.renew(certificate, key)

@@ -68,7 +68,8 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any], turn: T
         if action.queues and result["job"] is not None:
             ensure_worker(workspace)
             return Execution(plan, result["job"], result)
-        _take_over(workspace)
+        if stranger_to(workspace) is None:
+            _take_over(workspace)
         wake(workspace)
         return Execution(plan, result=result)
     plan = actions.check(workspace, name, request)
@@ -141,6 +142,7 @@ def stop_worker(workspace: Workspace, timeout: float = 60.0) -> bool:
 
     Raises:
         JobError: it did not end in time.
+        RefusedError: it is another user's workspace, whose worker was killed.
         StoreError: the store can't be read, and who holds the lock is not known or is another user's.
     """
     try:

@@ -57,8 +57,9 @@ class Servers:
             environments = deployments.environments(db)
         for environment in environments:
             for server in environment.processes:
-                adopted = _Server(Process(server.process), started=time.monotonic())
-                self._servers[environment.name, server.slot] = adopted
+                self._servers[environment.name, server.slot] = _Server(
+                    Process(server.process), started=time.monotonic(), drain=environment.settings.drain
+                )
 
     def look(self) -> None:
         """Bring the processes in line with what the store wants: start, start again, stop."""
