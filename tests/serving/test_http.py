@@ -72,6 +72,35 @@ def test_a_head_that_does_not_end_is_cut_off(fraud_server: Server) -> None:
     assert httpx.get(f"{fraud_server.url}/ping").status_code == 200
 
 
+@pytest.mark.parametrize("request_line", [b"GET /ping", b"POST /invocations"])
+@pytest.mark.parametrize("endless", [b"0\r\n" + b"X: y\r\n" * 1000, b"1;" + b"a" * 10_000])
+def test_what_comes_beside_a_body_without_an_end_is_cut_off(
+    fraud_server: Server, request_line: bytes, endless: bytes
+) -> None:
+    """Trailers, and extensions of a chunk."""
+    port = int(fraud_server.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(request_line + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + endless)
+        sent = 0
+        try:
+            while sent < 200 * MOST_HEAD:
+                sent += client.send(endless[2:])
+        except ConnectionError:
+            pass
+        assert sent < 200 * MOST_HEAD
+    assert httpx.get(f"{fraud_server.url}/ping").status_code == 200
+
+
+def test_a_body_in_ten_thousand_chunks_is_read(fraud_server: Server) -> None:
+    port = int(fraud_server.url.rsplit(":", 1)[1])
+    padded = CONTENT + b" " * (10_000 - len(CONTENT))
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+        client.sendall(b"Transfer-Encoding: chunked\r\n\r\n")
+        client.sendall(b"".join(b"1\r\n%c\r\n" % byte for byte in padded) + b"0\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("protocol", ["h2c", "websocket"])
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("at_once", [False, True])

@@ -13,7 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 if TYPE_CHECKING:
     from array import array
 
-MOST_HEAD = 64 * 1024  # bytes of a request line with its headers
+MOST_HEAD = 64 * 1024  # bytes of a request that are not its body: its line, headers and trailers
+_CHUNK_HEAD = 64  # bytes that the size of each chunk of a body may take besides
 BACKLOG = 2048  # connections that wait to be accepted
 _HEAD_TIME = 30.0  # seconds for it to come, and for the first one of a connection to begin
 _READ_TIME = 30.0  # seconds in which a client must take some of an answer that waits for it
@@ -49,10 +50,10 @@ class _Parser(httptools.HttpRequestParser):
 
 
 class Connection(HttpToolsProtocol):
-    """Closes on a client that sends endless headers, or that sends them endlessly slowly, or reads no answers. Who asks
-    for another protocol (`Upgrade`) is answered in this one, as RFC 9110 lets a server do."""
+    """Closes on a client that sends headers or trailers without an end, or headers endlessly slowly, or that reads no
+    answers. Who asks for another protocol (`Upgrade`) is answered in this one, as RFC 9110 lets a server do."""
 
-    _head_bytes = 0
+    _beside_body = 0  # bytes of the request so far
     _in_head = False
     _timer: asyncio.TimerHandle | None = None
     _read_timer: asyncio.TimerHandle | None = None
@@ -87,16 +88,18 @@ class Connection(HttpToolsProtocol):
         self._read_timer = self.loop.call_later(_READ_TIME, self._watch_reader, left)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD:
-                self.send_400_response(f"The request's head is larger than {MOST_HEAD} bytes.")
-                return
+        self._beside_body += len(data)
         super().data_received(data)
+        if self._beside_body <= MOST_HEAD or self.transport.is_closing():
+            return
+        if self._in_head:
+            self.send_400_response(f"The request's head is larger than {MOST_HEAD} bytes.")
+        else:  # trailers, or what comes with the sizes of chunks: there may be an answer already
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._beside_body = True, 0
         if self._timer is None:
             self._timer = self.loop.call_later(_HEAD_TIME, self.transport.close)
 
@@ -105,6 +108,13 @@ class Connection(HttpToolsProtocol):
         self._stop_timer()
         if not self._asks_for_another_protocol:  # else its ordinary head comes next
             super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        self._beside_body -= _CHUNK_HEAD
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_body -= len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if not self._asks_for_another_protocol:
