@@ -1,11 +1,14 @@
 """Send rows to a model server over one HTTP connection that stays open, at a steady rate.
 
+Where the server asks for a token, the environment variable MLOPS_TOKEN has it.
+
 Every sample project holds the same copy of this file, so that each can be copied alone.
 """
 
 import argparse
 import http.client
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -21,17 +24,23 @@ Rows = Callable[[int, int, bool], list[Row]]  # (how many, seed, shifted) -> row
 def send(url: str, batches: Iterable[list[Row]], rate: float) -> Counter[str]:
     """POST each batch to `url`/invocations at `rate` rows a second; rows by the model that answered them.
 
-    Raises OSError when the server can't be reached, RuntimeError when it refuses a batch.
+    Raises OSError when the server can't be reached, PermissionError when it asks for a token, RuntimeError when it
+    refuses a batch.
     """
     answered: Counter[str] = Counter()
+    headers = {"Content-Type": "application/json"}
+    if token := os.environ.get("MLOPS_TOKEN"):
+        headers["Authorization"] = f"Bearer {token}"
     start = time.monotonic()
     with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)) as connection:
         for batch in batches:
             time.sleep(max(0.0, start + answered.total() / rate - time.monotonic()))
             body = json.dumps({"dataframe_records": batch})
-            connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
+            connection.request("POST", "/invocations", body, headers)
             response = connection.getresponse()
             answer = response.read()
+            if response.status == 401:
+                raise PermissionError("it asks for a token that holds")
             if response.status != 200:
                 raise RuntimeError(f"HTTP {response.status}: {answer[:200].decode(errors='replace')}")
             answered[response.headers.get("X-Model", "an unnamed model")] += len(batch)
@@ -58,6 +67,8 @@ def main(rows: Rows) -> None:
     started = time.monotonic()
     try:
         answered = send(args.url, batches, args.rate)
+    except PermissionError as error:
+        sys.exit(f"{args.url} refuses the rows, {error}: set MLOPS_TOKEN to one ('mlops-console token create').")
     except (OSError, http.client.HTTPException, RuntimeError) as error:
         sys.exit(f"{args.url} did not answer ({error}): deploy a model there first, or give --url.")
     models = ", ".join(f"{count} by {model}" for model, count in answered.items())

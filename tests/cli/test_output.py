@@ -31,6 +31,31 @@ def test_the_columns_that_fit(widths: list[int], room: int, expected: list[int])
     assert shown == len(expected)
 
 
+SHOW_PLAN = """
+from mlops_console.cli.acting import show_plan
+from mlops_console.core.plans import GateResult, Plan
+gates = (GateResult("test/auc >= live - 0.01" + " of the slice" * 4, False, "0.71 " + "as measured " * 5),)
+show_plan(Plan("deploy", "production", "Deploy", "mlops-console deploy", gates=gates), as_json=False)
+"""
+SHOW_TABLE = """
+from mlops_console.cli.output import show_table
+show_table(("NAME", "FIGURE", "", "NOTE"), [("n" * 60, "f" * 60, "v" * 30, "t" * 30)])
+"""
+
+
+def test_the_verdict_of_a_gate_has_room_in_a_narrow_terminal(tmp_path: Path) -> None:
+    with Terminal([sys.executable, "-c", SHOW_PLAN], cwd=tmp_path, columns=80, lines=24) as terminal:
+        terminal.wait_text("Nothing was changed")
+        [row] = [line for line in terminal.text.splitlines() if "test/auc" in line]
+    assert row.startswith("✗   test/auc >= live - 0.01")
+    assert "0.71" in row
+
+
+def test_columns_without_a_title_are_told_of_too(tmp_path: Path) -> None:
+    with Terminal([sys.executable, "-c", SHOW_TABLE], cwd=tmp_path, columns=80, lines=24) as terminal:
+        terminal.wait_text("No room for a column without a title, NOTE: a wider terminal")
+
+
 @pytest.fixture
 def project(workspace: Workspace) -> Path:
     with workspace.store.write() as tx:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mlops_console.store.workspace import Workspace
 from tests.cli.test_commands import console, document, fails
 from tests.delivery.helpers import advance
 from tests.delivery.records import add_dataset, add_made, commit
+from tests.e2e.terminal import Terminal
 
 CONFIG = '[project]\nname = "fraud"\n[environments.production]\nmodel = "fraud"\nport = 8100\n'
 
@@ -70,6 +72,15 @@ def test_history_shows_gates_approvals_and_broken_glass(project: Path) -> None:
     text = console("history", "production", cwd=project).stdout
     assert "⚠ broken glass: the till is down" in text
     assert "rollback to 1" in text
+    assert "ASKED" in text
+
+
+def test_the_mark_of_broken_glass_has_room_in_a_narrow_terminal(project: Path) -> None:
+    words = [sys.executable, "-m", "mlops_console", "history", "production"]
+    with Terminal(words, cwd=project, columns=80, lines=24) as terminal:
+        terminal.wait_text("No room for")
+        marked = [line.split()[:4] for line in terminal.text.splitlines() if "⚠" in line]
+    assert marked == [["2", "fraud:2", "deploy", "⚠"]]
 
 
 def test_history_shows_why_it_was_asked_for_and_how_it_ended(project: Path, workspace: Workspace) -> None:
@@ -172,6 +183,26 @@ def test_why_tells_the_chain_and_its_gaps(project: Path) -> None:
     assert places == sorted(places)
     fails("why", "moon", cwd=project, status=2, told="Nothing was ever deployed to 'moon'")
     fails("why", "production", "--at", "2020-01-01", cwd=project, status=2, told="Nothing was live at")
+
+
+def test_why_says_what_is_not_live(project: Path, workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        version = models.get(tx, ModelRef("fraud", 2))
+        numbers = [
+            deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="").revision
+            for _ in range(2)
+        ]
+        advance(tx, "production", numbers[0], S.ABORTED, reason="no")
+    for revision, heading in (
+        (1, "production, revision 1: fraud:1: retired"),
+        (3, "production: fraud:1"),
+        (4, "production, revision 4: fraud:2: aborted, was never live"),
+        (5, "production, revision 5: fraud:2: planned, is not live yet"),
+    ):
+        text = console("why", "production", "--revision", str(revision), cwd=project).stdout
+        assert text.splitlines()[0] == heading
+    assert "APPROVALS\n  none: nobody had to approve it\n" in text
+    assert "approve" not in text[text.index("NOT KNOWN") :]
 
 
 def test_dora_in_json_and_text(project: Path) -> None:

@@ -116,6 +116,8 @@ def test_a_command_does_the_same(workspace: Workspace, server: "subprocess.Popen
         ["run", "show", "nobody", "--json"],
         ["run", "--help"],
         ["job"],
+        ["job", "nonsense"],
+        ["job", "show", "--nonsense"],
     ):
         cold = subprocess.run(
             [sys.executable, "-m", "mlops_console", *words],
@@ -128,6 +130,7 @@ def test_a_command_does_the_same(workspace: Workspace, server: "subprocess.Popen
         found = warm(workspace, *words)
         assert (found.returncode, found.stdout, found.stderr) == (cold.returncode, cold.stdout, cold.stderr), words
         assert found.returncode != COLD
+    assert warm(workspace, "job", "show", "--nonsense").stderr.startswith("Usage: mlops-console job show ")
 
 
 def test_it_is_the_command_of_its_caller(

@@ -32,6 +32,7 @@ class Server(ThreadingHTTPServer):
         self.rows: list[dict[str, object]] = []
         self.connections: set[int] = set()
         self.refuse = False
+        self.token = ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -40,6 +41,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.server.token and self.headers["Authorization"] != f"Bearer {self.server.token}":
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.server.rows += body["dataframe_records"]
         self.server.connections.add(self.client_address[1])
         answer = b'{"error": "no"}' if self.server.refuse else b'{"predictions": []}'
@@ -120,6 +126,24 @@ def test_trouble_is_one_sentence(project: Path, server: Server, run_by_hand: Run
         assert done.returncode == 1
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_token_is_sent_and_a_missing_one_is_named(
+    project: Path, load: Load, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.token = "secret"
+    replay = load(project, "replay")
+    url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr("sys.argv", ["replay.py", "--url", url, "--rows", "5"])
+    monkeypatch.delenv("MLOPS_TOKEN", raising=False)
+    with pytest.raises(SystemExit, match="asks for a token that holds: set MLOPS_TOKEN") as ended:
+        replay.traffic.main(replay.rows)
+    assert "deploy a model" not in str(ended.value)
+    monkeypatch.setenv("MLOPS_TOKEN", "secret")
+    replay.traffic.main(replay.rows)
+    assert len(server.rows) == 5
+    assert "5 by sample:1" in capsys.readouterr().out
 
 
 def test_before_the_first_training_breast_cancer_says_what_is_missing(tmp_path: Path, run_by_hand: Run) -> None:

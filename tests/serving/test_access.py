@@ -84,8 +84,15 @@ def test_a_token_is_told_once_and_kept_as_its_hash(workspace: Workspace) -> None
         actions.perform(workspace, "set_token", asked)
     plan, _ = actions.perform(workspace, "set_token", {**asked, "revoke": True})
     assert plan.notes == ("No other token is left: production lets nobody in until there is a new one.",)
-    with pytest.raises(NotFoundError, match="no token 'ci' that is let in"):
+    with pytest.raises(NotFoundError, match="The token 'ci' of production is revoked already"):
         actions.perform(workspace, "set_token", {**asked, "revoke": True})
+    with pytest.raises(NotFoundError, match="production has no token 'cd'"):
+        actions.perform(workspace, "set_token", {**asked, "name": "cd", "revoke": True})
+    _, again = actions.perform(workspace, "set_token", asked)
+    with workspace.store.read() as db:
+        [renewed] = tokens.tokens(db, "production")
+    assert (renewed.hash, renewed.revoked_at) == (hashlib.sha256(again["token"].encode()).hexdigest(), None)
+    assert renewed.hash != kept.hash  # so that the token that was revoked is not let in again
 
 
 def test_a_server_that_others_reach_does_not_start_without_a_token(workspace: Workspace) -> None:

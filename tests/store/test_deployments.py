@@ -6,14 +6,15 @@ import sqlite3
 import pytest
 
 from mlops_console.cli import shapes
+from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import Freeze, RevisionState, RolloutPlan, ServerHealth, ServerProcess
 from mlops_console.core.errors import NotFoundError, StoreError
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.runs import ProcessIdentity
-from mlops_console.store import deploying, deployments, models, server_processes
+from mlops_console.store import alerts, deploying, deployments, models, server_processes
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
-from tests.delivery.helpers import add_live, add_server, add_version, advance, the
+from tests.delivery.helpers import add_live, add_server, add_version, advance, make_live, the, write_config
 
 ELSEWHERE = dataclasses.replace(current_process(), host="another")
 
@@ -220,3 +221,17 @@ def test_what_nobody_here_has_written_is_told_as_damage(
         deployments.revisions(db, "production")
         deployments.changes(db, "production", number)
         models.versions(db, "fraud")
+
+
+def test_an_alert_of_drift_ends_where_another_version_goes_live(workspace: Workspace) -> None:
+    write_config(workspace)
+    first = add_version(workspace)
+    make_live(workspace, "staging", first)
+    with workspace.store.write() as tx:
+        alerts.open_alert(tx, "drift", "staging", Severity.WARNING, "amount has drifted")
+    make_live(workspace, "staging", first)
+    with workspace.store.read() as db:
+        assert len(alerts.open_alerts(db)) == 1  # it is the same version
+    make_live(workspace, "staging", add_version(workspace))
+    with workspace.store.read() as db:
+        assert alerts.open_alerts(db) == []

@@ -33,8 +33,6 @@ def _plan(workspace: Workspace, request: Approve) -> Plan:
     note = "It is rolled out at once." if left <= 0 else f"It needs {left} more then."
     if then == given:
         note = f"{actor()} has approved it already, which counts once: it needs {left} more."
-    if freeze is not None and left <= 0:
-        note = f"{request.environment} is frozen by {freeze.actor}: it is refused then, and has to be asked for anew."
     return Plan(
         "approve",
         request.environment,
@@ -46,8 +44,9 @@ def _plan(workspace: Workspace, request: Approve) -> Plan:
         ),
         gates=tuple(gates),
         notes=(f"Asked for by {revision.actor}" + (f": {revision.reason}" if revision.reason else "."), note),
-        refused=intervene.why_not_approve(revision, actor()),
-        hint=f"'mlops-console history {request.environment}' shows it.",
+        refused=intervene.why_not_approve(revision, actor(), freeze),
+        hint=f"'mlops-console {'history' if freeze is None else 'unfreeze'} {request.environment}' "
+        + ("shows it." if freeze is None else "ends it; the revision waits on."),
         settles={"revision": revision.revision},
     )
 

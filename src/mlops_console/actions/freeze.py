@@ -37,6 +37,8 @@ def _plan(workspace: Workspace, request: Freeze) -> Plan:
         shlex.join(["mlops-console", "freeze", request.environment, "--reason", request.reason]),
         changes=(Change("frozen", known.freeze.reason if known and known.freeze else "", request.reason),),
         notes=tuple(text for text in (note, "A rollback stays possible.") if text),
+        refused=intervene.why_not_freeze(request.environment, known.freeze if known else None),
+        hint=f"'mlops-console unfreeze {request.environment}' first.",
     )
 
 

@@ -28,6 +28,7 @@ def _plan(workspace: Workspace, request: SetToken) -> Plan:
         known = tokens.tokens(db, request.environment)
     verb = "revoke" if request.revoke else "create"
     held = {token.name for token in known if token.revoked_at is None}
+    before = "revoked" if any(token.name == request.name for token in known) else ""
     notes: tuple[str, ...] = ()
     if not known and not request.revoke:
         notes = (f"From then on every request to {request.environment} needs a token.",)
@@ -38,7 +39,7 @@ def _plan(workspace: Workspace, request: SetToken) -> Plan:
         request.environment,
         f"{verb.capitalize()} the token {request.name} of {request.environment}",
         shlex.join(["mlops-console", "token", verb, request.environment, request.name]),
-        changes=(Change(f"token {request.name}", *(("let in", "revoked") if request.revoke else ("", "let in"))),),
+        changes=(Change(f"token {request.name}", *(("let in", "revoked") if request.revoke else (before, "let in"))),),
         notes=notes,
     )
 

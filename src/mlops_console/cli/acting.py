@@ -1,12 +1,13 @@
 """What train, deploy and rollback share: show the plan, queue the job, wait for it, and tell how it went."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
 
 from mlops_console import actions
-from mlops_console.cli import shapes
+from mlops_console.cli import progress, shapes
 from mlops_console.cli.output import show, show_error, show_json, show_table
 from mlops_console.cli.replay import show_replay
 from mlops_console.core import text
@@ -41,7 +42,11 @@ def act(
         return
     execution = client.execute(workspace, name, request, turn)
     assert execution.job_id is not None, f"{name} is no job"
-    job = client.wait(workspace, execution.job_id) if wait else _job(workspace, execution.job_id)
+    if wait:
+        with contextlib.nullcontext() if as_json else progress.shown(workspace, execution.job_id):
+            job = client.wait(workspace, execution.job_id)
+    else:
+        job = _job(workspace, execution.job_id)
     if as_json:
         show_json(_document(workspace, job, execution.plan))
     else:
@@ -51,8 +56,19 @@ def act(
     _end(error_of(job, wait=wait), as_json=as_json)
 
 
-def act_at_once(workspace: Workspace, name: str, request: Mapping[str, Any], *, dry_run: bool, as_json: bool) -> None:
+def act_at_once(
+    workspace: Workspace,
+    name: str,
+    request: Mapping[str, Any],
+    *,
+    dry_run: bool,
+    as_json: bool,
+    tell_notes: Callable[[str], None] = show,
+) -> None:
     """Plan an action that its caller performs and, unless it is a dry run, perform it. What came of it is shown.
+
+    Args:
+        tell_notes: takes the notes of its plan, which stand below what came of it.
 
     Raises:
         RefusedError: the plan was refused.
@@ -69,7 +85,7 @@ def act_at_once(workspace: Workspace, name: str, request: Mapping[str, Any], *, 
         return
     show(f"Done: {execution.plan.title[:1].lower()}{execution.plan.title[1:]}.")
     for note in execution.plan.notes:
-        show(f"  • {note}")
+        tell_notes(f"  • {note}")
     if execution.job_id is not None:
         _tell_missed(workspace)
 
@@ -167,9 +183,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
             show_table(("NAME", "NOW", "THEN", ""), [_row(d) for d in differences], right=("NOW", "THEN"))
     if plan.gates:
         show("\nGATES")
-        show_table(
-            ("GATE", "FIGURE", ""), [(g.gate, g.figure, "✓ passed" if g.passed else "✗ failed") for g in plan.gates]
-        )
+        show_table(("", "GATE", "FIGURE"), [("✓" if g.passed else "✗", g.gate, g.figure) for g in plan.gates])
     if plan.replay:
         show("\nREPLAY")
         show_replay(plan.replay)

@@ -32,6 +32,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     **{noun: (noun,) for noun in ("run", "experiment", "model", "dataset", "drift", "feedback")},
     **{noun: (noun,) for noun in ("job", "trigger", "token", "worker", "ledger")},
 }
+_PROGRAM = "mlops-console"  # whatever the process is that performs a command
 _WITH_VALUE = ("--workspace", "-w", "--theme")
 
 
@@ -42,7 +43,7 @@ def build(open_console: OpenConsole, wanted: str | None = None) -> typer.Typer:
         open_console: what the program does without a command.
     """
     app = typer.Typer(
-        name="mlops-console",
+        name=_PROGRAM,
         help="k9s for machine learning: without a command it opens the console on the nearest workspace.",
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -87,7 +88,7 @@ def run(open_console: OpenConsole) -> int:
     """Perform the command of `sys.argv`; its exit status."""
     arguments = sys.argv[1:]
     try:
-        code = build(open_console, _command(arguments))(args=arguments, standalone_mode=True)
+        code = build(open_console, _command(arguments))(args=arguments, prog_name=_PROGRAM)
     except MlopsError as error:
         if "--debug" in arguments:
             raise

@@ -32,7 +32,7 @@ def history(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The revisions of an environment, newest first, with gates and approvals; or what was live when."""
+    """The revisions of an environment, newest first, with approvals and broken glass; or what was live when."""
     found = opened(workspace)
     with found.store.read() as db:
         known = deployments.environment(db, environment) is not None
@@ -63,13 +63,19 @@ def _row(found: Revision, approvals: Sequence[Approval]) -> dict[str, object]:
     return {
         "REV": found.revision,
         "MODEL": found.model_ref,
-        "KIND": found.kind if found.restores is None else f"{found.kind} to {found.restores}",
+        "KIND": _kind(found),
         "STATE": state(found),
         "BY": found.actor,
-        "WHEN": text.clock(found.created_at),
+        "ASKED": text.clock(found.created_at),
         _APPROVED: _approved(found, approvals),
         "REASON": reason(found),
     }
+
+
+def _kind(found: Revision) -> str:
+    """With the mark of broken glass, as the column of approvals has no room in a narrow terminal."""
+    kind = found.kind if found.restores is None else f"{found.kind} to {found.restores}"
+    return kind if found.break_glass is None else f"{kind} ⚠"
 
 
 def _approved(found: Revision, approvals: Sequence[Approval]) -> str:

@@ -59,7 +59,8 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
         table.add_row(*(Text(cell) for cell in row[:shown]))
     Console(width=max(room, 1), highlight=False, emoji=False, markup=False).print(table)
     if shown < len(titles):
-        show(f"No room for {', '.join(titles[shown:])}: a wider terminal or --json shows them.")
+        left_out = ", ".join(title or "a column without a title" for title in titles[shown:])
+        show(f"No room for {left_out}: a wider terminal or --json shows them.")
 
 
 def _fitting(widths: Sequence[int], room: int) -> tuple[int, list[int]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mlops_console.core.alerts import Alert
 from mlops_console.core.datasets import RunInput
-from mlops_console.core.deployments import Environment, Revision
+from mlops_console.core.deployments import Environment, Freeze, Revision
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.jobs import Job
 from mlops_console.core.ledger import LedgerEntry
@@ -133,7 +133,12 @@ def environment(found: Environment, report: DriftReport | None) -> dict[str, Any
         "health": found.health.value,
         "error": found.error,
         "drift": None if report is None else _standing(report),
+        "freeze": None if found.freeze is None else _freeze(found.freeze),
     }
+
+
+def _freeze(found: Freeze) -> dict[str, Any]:
+    return {"actor": found.actor, "reason": found.reason, "at": found.at}
 
 
 def _standing(found: DriftReport) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.cli.status_at import show_status_at
 from mlops_console.cli.status_dora import show_dora
-from mlops_console.cli.status_rollout import lines
+from mlops_console.cli.status_rollout import Waiting, lets_nobody_in, lines, waiting
 from mlops_console.core import text
 from mlops_console.core.deployments import Environment
 from mlops_console.core.drift import DriftReport, DriftVerdict
@@ -55,6 +55,7 @@ def show_overview(workspace: Workspace) -> None:
     with workspace.store.read() as db:
         environments = deployments.environments(db)
         reports = [_standing(db, e) for e in environments]
+        told = [line for e in environments for line in lines(e, waiting(db, e.name), closed=lets_nobody_in(db, e.name))]
         open_jobs = jobs.open_jobs(db)
         page = runs.page(db, RunQuery(limit=5))
         open_alerts = alerts.open_alerts(db)
@@ -70,9 +71,8 @@ def show_overview(workspace: Workspace) -> None:
             [_environment_row(e, report) for e, report in zip(environments, reports, strict=True)],
             right=("REV",),
         )
-        for environment in environments:
-            for line in lines(environment):
-                show(f"{text.safe_line(environment.name)}: {text.safe_line(line)}")
+        for line in told:
+            show(text.safe_line(line))
     else:
         show("  nothing is deployed yet: 'mlops-console deploy MODEL:VERSION ENVIRONMENT' does it")
     show("\nRUNS")
@@ -132,7 +132,21 @@ def _figures(metrics: Any) -> str:
 def _document(workspace: Workspace) -> dict[str, Any]:
     with workspace.store.read() as db:
         return {
-            "environments": [shapes.environment(e, _standing(db, e)) for e in deployments.environments(db)],
+            "environments": [
+                shapes.environment(e, _standing(db, e)) | {"waiting": [_waiting(w) for w in waiting(db, e.name)]}
+                for e in deployments.environments(db)
+            ],
             "jobs": [shapes.job(j) for j in jobs.open_jobs(db)],
             "alerts": [shapes.alert(a) for a in alerts.open_alerts(db)],
         }
+
+
+def _waiting(found: Waiting) -> dict[str, Any]:
+    revision = found.revision
+    return {
+        "revision": revision.revision,
+        "model": revision.model,
+        "version": revision.version,
+        "approvals": found.approvals,
+        "needed": revision.approvals,
+    }

@@ -52,7 +52,7 @@ def revoke(
 ) -> None:
     """Let a token in no more, from now on."""
     request = {"environment": environment, "name": name, "revoke": True}
-    act_at_once(opened(workspace), "set_token", request, dry_run=False, as_json=as_json)
+    act_at_once(opened(workspace), "set_token", request, dry_run=False, as_json=as_json, tell_notes=show_aside)
 
 
 @app.command("list")

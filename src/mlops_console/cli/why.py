@@ -10,6 +10,7 @@ from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json
 from mlops_console.cli.wording import state
 from mlops_console.core import text
+from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.errors import UsageError
 from mlops_console.core.jobs import Job
 from mlops_console.core.lineage import Lineage, Passage
@@ -48,12 +49,12 @@ def why(
 def sections(found: Lineage) -> Iterator[tuple[str, list[str]]]:
     """The chain from the revision down, as titles with their lines; what is missing comes last."""
     revision = found.revision
-    yield f"{found.environment}: {revision.model_ref}", [*_passage(found.passage)]
+    yield _heading(revision), [*_passage(found.passage)]
     if found.origin is not None:
         yield "WHICH GOES BACK TO", [*_passage(found.origin)]
     gates = found.admission.gates
     yield "GATES", [f"{'✓' if g.passed else '✗'} {g.gate}   {g.figure}" for g in gates] or ["none"]
-    yield "APPROVALS", [*_approvals(found.admission)] or ["none"]
+    yield "APPROVALS", [*_approvals(found.admission)] or [_no_approvals(found.admission.revision)]
     version = found.version
     made = f"{version.ref}  {version.estimator}  {text.size(version.size)}  stored {text.clock(version.created_at)}"
     yield "VERSION", [made, f"sha256 {version.sha256}", *([version.description] if version.description else [])]
@@ -67,6 +68,18 @@ def sections(found: Lineage) -> Iterator[tuple[str, list[str]]]:
             [_dataset(i.role, i.version.ref, i.version.rows, i.version.sha256) for i in found.inputs] or ["none"],
         )
     yield "NOT KNOWN, OR MISSING", [*found.gaps] or ["nothing"]
+
+
+def _heading(revision: Revision) -> str:
+    """What is live is named alone, so that nothing else is taken for it."""
+    if revision.state is RevisionState.LIVE:
+        return f"{revision.environment}: {revision.model_ref}"
+    served = "" if revision.live_at else ", was never live" if revision.state.is_final else ", is not live yet"
+    return f"{revision.environment}, revision {revision.revision}: {revision.model_ref}: {state(revision)}{served}"
+
+
+def _no_approvals(admitted: Revision) -> str:
+    return "none" if admitted.approvals else "none: nobody had to approve it"
 
 
 def _passage(found: Passage) -> Iterator[str]:

@@ -97,13 +97,9 @@ def _of_passage(passage: Passage, origin: Passage | None) -> list[str]:
         )
     if not admitted.gates:
         found.append(f"Revision {admitted.revision.revision} had to pass no gate.")
-    if not admitted.approvals and admitted.revision.break_glass is None:
-        needed = admitted.revision.approvals
-        found.append(
-            f"Revision {admitted.revision.revision} has none of the {needed} approvals that it needs."
-            if needed
-            else f"Nobody had to approve revision {admitted.revision.revision}."
-        )
+    needed = admitted.revision.approvals
+    if needed and not admitted.approvals and admitted.revision.break_glass is None:
+        found.append(f"Revision {admitted.revision.revision} has none of the {needed} approvals that it needs.")
     return found
 
 

@@ -33,13 +33,16 @@ def stoppable(db: Connection, environment: str, number: int | None) -> Revision:
     return _chosen(db, environment, number, _STOPPABLE, "is on its way")
 
 
-def why_not_approve(revision: Revision, actor: str) -> str | None:
+def why_not_approve(revision: Revision, actor: str, freeze: Freeze | None) -> str | None:
     """Why this person can't approve, as one sentence; None if they can."""
     where = f"revision {revision.revision} of {revision.environment}"
     if actor == revision.actor:
         return f"{actor} asked for {where}: another person has to approve it."
     if revision.expires_at is not None and time.time() > revision.expires_at:
         return f"The time to approve {where} was over at {clock(revision.expires_at)}."
+    if freeze is not None:
+        why = freeze.reason.rstrip(".")
+        return f"{revision.environment} is frozen by {freeze.actor} since {clock(freeze.at)}: {why}."
     return None
 
 
@@ -47,9 +50,12 @@ def approve(tx: Connection, revision: Revision, actor: str, reason: str) -> bool
     """Add an approval; whether it was the last one that was needed, so that the revision may be rolled out.
 
     Raises:
-        RefusedError: this person can't approve it.
+        RefusedError: this person can't approve it, or nobody can while the environment is frozen.
     """
-    refused = why_not_approve(revision, actor)
+    freeze = freeze_of(tx, revision.environment)
+    refused = why_not_approve(revision, actor, freeze)
+    if refused is not None and freeze is not None:
+        raise RefusedError(refused, f"'mlops-console unfreeze {revision.environment}' ends it; the revision waits on.")
     if refused is not None:
         raise RefusedError(refused, f"'mlops-console deploy {revision.model_ref} {revision.environment}' asks anew.")
     count = deploying.approve(tx, revision.environment, revision.revision, actor, reason)
@@ -94,8 +100,27 @@ def abort(tx: Connection, revision: Revision, actor: str, reason: str) -> bool:
 
 
 def freeze(tx: Connection, environment: str, actor: str, reason: str) -> None:
-    """Let no deployment change an environment any more."""
+    """Let no deployment change an environment any more.
+
+    Raises:
+        RefusedError: it is frozen: who did so, and why, must not be overwritten.
+    """
+    refused = why_not_freeze(environment, freeze_of(tx, environment))
+    if refused is not None:
+        raise RefusedError(refused, f"'mlops-console unfreeze {environment}' first.")
     deploying.set_freeze(tx, environment, Freeze(time.time(), actor, reason))
+
+
+def why_not_freeze(environment: str, freeze: Freeze | None) -> str | None:
+    """Why it can't be frozen, as one sentence; None where it is not frozen yet."""
+    if freeze is None:
+        return None
+    return f"{environment} is frozen by {freeze.actor}: {freeze.reason.rstrip('.')}."
+
+
+def freeze_of(db: Connection, environment: str) -> Freeze | None:
+    found = deployments.environment(db, environment)
+    return found.freeze if found is not None else None
 
 
 def _chosen(

@@ -17,7 +17,7 @@ from mlops_console.core.deployments import (
 )
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.plans import GateResult
-from mlops_console.store import deployments
+from mlops_console.store import alerts, deployments
 from mlops_console.store.changes import Topic, announce
 
 
@@ -192,13 +192,16 @@ def set_error(tx: sqlite3.Connection, environment: str, error: str | None) -> No
 
 def _make_way(tx: sqlite3.Connection, environment: str, number: int, actor: str) -> None:
     rows = tx.execute(
-        "SELECT revision, state FROM revisions WHERE environment = ? AND revision <> ? "
+        "SELECT revision, state, model_version_key IS (SELECT model_version_key FROM revisions WHERE environment = ?1 "
+        "AND revision = ?2) AS is_same FROM revisions WHERE environment = ?1 AND revision <> ?2 "
         "AND state NOT IN ('retired', 'failed', 'aborted')",
         (environment, number),
     ).fetchall()
     for row in rows:
         if row["state"] == RevisionState.LIVE:
             advance(tx, environment, row["revision"], RevisionState.RETIRED, actor, f"revision {number} took its place")
+            if not row["is_same"]:  # what has drifted from another version's data says nothing of this one
+                alerts.resolve(tx, "drift", environment)
         else:
             reason = f"revision {number} went live before it"
             advance(tx, environment, row["revision"], RevisionState.ABORTED, actor, reason)

@@ -19,17 +19,19 @@ class Token:
 
 
 def add(tx: sqlite3.Connection, environment: str, name: str, token_hash: str, actor: str) -> None:
-    """Let a token in.
+    """Let a token in. It takes the place of one of its name that was revoked.
 
     Raises:
-        UsageError: the environment has one of this name already.
+        UsageError: the environment has one of this name that is let in.
     """
-    if tx.execute("SELECT 1 FROM tokens WHERE environment = ? AND name = ?", (environment, name)).fetchone():
-        raise UsageError(f"{environment} has a token {name!r} already.", "Give it another name.")
-    tx.execute(
-        "INSERT INTO tokens (environment, name, hash, actor, created_at) VALUES (?, ?, ?, ?, ?)",
+    done = tx.execute(
+        "INSERT INTO tokens (environment, name, hash, actor, created_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET hash = excluded.hash, actor = excluded.actor, created_at = excluded.created_at, "
+        "revoked_at = NULL WHERE revoked_at IS NOT NULL",
         (environment, name, token_hash, actor, time.time()),
     )
+    if not done.rowcount:
+        raise UsageError(f"{environment} has a token {name!r} already.", "Revoke it first, or take another name.")
     touch(tx, environment)
 
 
@@ -44,8 +46,11 @@ def revoke(tx: sqlite3.Connection, environment: str, name: str) -> None:
         (time.time(), environment, name),
     )
     if not done.rowcount:
+        known = any(token.name == name for token in tokens(tx, environment))
         raise NotFoundError(
-            f"{environment} has no token {name!r} that is let in.",
+            f"The token {name!r} of {environment} is revoked already."
+            if known
+            else f"{environment} has no token {name!r}.",
             f"'mlops-console token list {environment}' shows them.",
         )
     touch(tx, environment)
