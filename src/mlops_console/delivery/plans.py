@@ -36,6 +36,7 @@ from mlops_console.store import deployments, models, tokens
 from mlops_console.store.workspace import Workspace
 
 _PROBE = 0.2  # seconds that another program may take to answer on the port
+_WORSE = "Where it is worse than the live version, it is taken back by itself."
 
 
 def plan_deploy(
@@ -151,9 +152,15 @@ def _ways(situation: Situation, settings: EnvironmentConfig, break_glass: str | 
         yield f"It waits for {people}, for {settings.approval_expiry} at most."
     if settings.strategy == "canary" and situation.live:
         steps = ", ".join(settings.rollout.steps)
-        yield f"It goes live as a canary: {steps} of the traffic, each but the last held for {settings.rollout.hold}."
+        yield f"It goes live as a canary: {steps} of the traffic, each but the last held for {_held(settings)}."
+        yield _WORSE
     elif settings.strategy == "shadow" and situation.live:
-        yield f"For {settings.rollout.hold} it answers a copy of the traffic only; then it goes live."
+        yield f"For {_held(settings)} it answers a copy of the traffic only; then it goes live."
+        yield _WORSE
+
+
+def _held(settings: EnvironmentConfig) -> str:
+    return f"{settings.rollout.hold} and {settings.rollout.min_requests:,} requests"
 
 
 def _unreplayed(situation: Situation, measured: Measured) -> Iterator[str]:

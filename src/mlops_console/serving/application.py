@@ -64,6 +64,7 @@ class _Exchange:
     protocol: str = "other"
     served: Served | None = None
     logged: tuple[Batch, Outputs] | None = None
+    copy: tuple[Served, float] | None = None  # who answers a copy, and the seconds that this answer's prediction took
     unseen: bytes | None = None  # categories that training did not know
 
 
@@ -201,6 +202,9 @@ class Application:
             batch, outputs = exchange.logged
             ref = served.engine.version.ref
             self._log.put(Answered(time.time(), exchange.id, served.revision, ref, took, batch, outputs))
+            if exchange.copy is not None:
+                candidate, predicted = exchange.copy
+                self._mirror(candidate, batch, outputs, took - predicted)
 
     def _id(self, headers: Headers) -> str:
         """The client's own, if it gave one that can be written down, else one that nobody else gives."""
@@ -220,11 +224,12 @@ class Application:
         version = served.engine.version
         question = parse(version.signature, request)
         batch = question.batch
+        began = time.perf_counter()
         outputs = await self._outputs(served.engine, batch)
+        if routing.mirror and routing.candidate is not None:
+            exchange.copy = routing.candidate, time.perf_counter() - began
         exchange.logged = batch, outputs
         exchange.unseen = self._unseen(version.signature, batch)
-        if routing.mirror and routing.candidate is not None:
-            self._mirror(routing.candidate, batch, outputs)
         return question.answer(version, outputs)
 
     def _unseen(self, signature: Signature, batch: Batch) -> bytes | None:
@@ -280,15 +285,16 @@ class Application:
         """Whether who asks has a token that holds, or needs none."""
         return self._gatekeeper.knows(request.headers)
 
-    def _mirror(self, candidate: Served, batch: Batch, outputs: Outputs) -> None:
+    def _mirror(self, candidate: Served, batch: Batch, outputs: Outputs, besides: float) -> None:
         if len(self._mirrors) >= _MIRRORED:
             return
-        task = asyncio.get_running_loop().create_task(self._compare(candidate, batch, outputs))
+        task = asyncio.get_running_loop().create_task(self._compare(candidate, batch, outputs, besides))
         self._mirrors.add(task)
         task.add_done_callback(self._mirrors.discard)
 
-    async def _compare(self, candidate: Served, batch: Batch, outputs: Outputs) -> None:
-        """Let the candidate answer a copy, and count how often it says the same."""
+    async def _compare(self, candidate: Served, batch: Batch, outputs: Outputs, besides: float) -> None:
+        """Let the candidate answer a copy, and count how often it says the same. `besides`: seconds that the live
+        version's request took apart from its prediction; the candidate's would take them too."""
         began = time.perf_counter()
         failed, agreed = False, 0
         try:
@@ -299,7 +305,7 @@ class Application:
         except MlopsError as error:
             logger.error("%s", error)
             failed = True
-        self._stats.count(candidate.revision, time.perf_counter() - began, failed)
+        self._stats.count(candidate.revision, time.perf_counter() - began + besides, failed)
         self._stats.count_mirrored(batch.rows, agreed)
 
 

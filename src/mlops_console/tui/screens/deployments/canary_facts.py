@@ -38,7 +38,7 @@ def _way(revision: Revision) -> str:
     if revision.kind == "rollback":
         return "at once: it is a rollback"
     if plan.strategy == "shadow":
-        return f"after {duration(plan.hold)} as a shadow, which answers a copy of the traffic"
+        return f"after {_hold(plan)} as a shadow, which answers a copy of the traffic"
     if plan.strategy == "swap" or len(plan.steps) < 2:
         return "at once, with all the traffic"
     return f"in steps: {', '.join(f'{step:.0%}' for step in plan.steps)}, each but the last held for {_hold(plan)}"
