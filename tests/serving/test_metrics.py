@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,14 @@ def ask_slow(port: int) -> bool:
     return True
 
 
+def keep_asking(port: int, enough: threading.Event) -> int:
+    """How many were answered."""
+    answered = 0
+    while not enough.is_set():
+        answered += ask_slow(port)
+    return answered
+
+
 def queue(url: str) -> float:
     return samples(httpx.get(f"{url}/metrics", timeout=30).text).get(("mlops_queue_requests", ()), 0.0)
 
@@ -134,16 +143,18 @@ def test_what_waits_is_told_while_it_waits_and_no_longer(workspace: Workspace) -
         settings = ServerSettings(deadline=120.0)
         deploying.ensure_environment(tx, "production", "slow", "127.0.0.1", port, settings)
     with serving(workspace, version, port) as server, ThreadPoolExecutor(12) as pool:
-        second = start(workspace, 1)
+        second, enough = start(workspace, 1), threading.Event()
         try:
             wait_for(lambda: len([p for p in environment(workspace).processes if p.serving == 1]) == 2, 30)
-            slow = [pool.submit(ask_slow, port) for _ in range(12)]  # the kernel gives each process some of them
-            wait_for(lambda: queue(server.url) >= 6, 30, "a queue")
+            slow = [pool.submit(keep_asking, port, enough) for _ in range(12)]  # the kernel gives each process some
+            wait_for(lambda: queue(server.url) >= 6, 60, "a queue")
             second.kill()
             second.wait(20)
+            enough.set()
             answered = [one.result(timeout=120) for one in slow]
             wait_for(lambda: queue(server.url) == 0, 10, "its end, after which nothing is asked")
             assert any(answered)
         finally:
+            enough.set()
             second.kill()
             second.wait(20)

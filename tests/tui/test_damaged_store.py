@@ -1,5 +1,8 @@
 """A store that can't be read is told of where the rows would be, for as long as nothing else can be shown."""
 
+import contextlib
+import sqlite3
+
 import pytest
 from textual.widgets._toast import Toast
 
@@ -9,8 +12,12 @@ from tests.tui.helpers import console, screen_text, until
 
 @pytest.mark.parametrize("view", ["overview", "runs", "models", "deployments", "jobs"])
 async def test_a_damaged_store_is_told_in_place_of_its_rows(workspace: Workspace, view: str) -> None:
-    whole = workspace.store.path.read_bytes()
+    with contextlib.closing(sqlite3.connect(workspace.store.path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     workspace.store.close()
+    for beside in ("-wal", "-shm"):  # in which a whole first page may stand, where a connection is still open
+        workspace.store.path.with_name(f"console.db{beside}").unlink(missing_ok=True)
+    whole = workspace.store.path.read_bytes()
     with workspace.store.path.open("r+b") as store:
         store.write(b"xxxx")
     async with console(open_workspace(workspace.root), view, size=(100, 24)) as pilot:

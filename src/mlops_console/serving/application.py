@@ -242,6 +242,7 @@ class Application:
 
     async def _outputs(self, engine: Engine, batch: Batch) -> Outputs:
         if not engine.answers_at_once(batch.rows):
+            self._waiting.watch(engine)
             return await self._patiently(_predicted(engine, batch))
         try:
             return engine.answer(batch)
