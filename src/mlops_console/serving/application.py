@@ -6,9 +6,9 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from mlops_console._version import __version__
 from mlops_console.core.deployments import ServerSettings
@@ -18,6 +18,7 @@ from mlops_console.core.text import size
 from mlops_console.models.compiled import UncoveredRowsError
 from mlops_console.serving import metrics as prometheus
 from mlops_console.serving import open_inference, protocols, tf_serving
+from mlops_console.serving.begun import Begun
 from mlops_console.serving.engine import Engine, Outputs
 from mlops_console.serving.errors import (
     BusyError,
@@ -40,6 +41,7 @@ from mlops_console.serving.tokens import Gatekeeper
 from mlops_console.serving.unseen import unseen, unseen_header, unseen_rows
 from mlops_console.serving.waiting import Waiting
 
+T = TypeVar("T")
 Receive = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 Parse = Callable[[Signature, Request], Question]
@@ -96,7 +98,7 @@ class Application:
         self.feedback = feedback
         self._log = log
         self._stats = stats
-        self._metrics = metrics
+        self.metrics = metrics
         self._gatekeeper = gatekeeper
         self._prefix = secrets.token_hex(8)
         self._requests = 0
@@ -138,26 +140,16 @@ class Application:
     async def _read(self, request: Request, receive: Receive) -> bytes:
         """The body, read no further than the limit and waited for no longer than the deadline."""
         most = self.settings.body
-        too_large = TooLargeError(f"The body is larger than {size(most)}; send fewer rows a request.")
         length = request.header(b"content-length")
         if length is not None and length.isdigit() and int(length[:20]) > most:
-            raise too_large
-        try:
-            async with asyncio.timeout(self.settings.deadline):
-                message = await self._next(receive)
-                body: bytes = message["body"]
-                if message.get("more_body"):
-                    parts = bytearray(body)
-                    while message.get("more_body"):
-                        message = await self._next(receive)
-                        parts += message["body"]
-                        if len(parts) > most:
-                            raise too_large
-                    body = bytes(parts)
-        except TimeoutError:
-            raise TooLateError("The body did not come in time.") from None
+            raise _too_large(most)
+        first = Begun(receive())
+        message = first.result if first.result is not None else await self._in_time(first)
+        body = _content(message)
+        if message.get("more_body"):
+            body = await self._in_time(_rest(receive, body, most))
         if len(body) > most:  # without a Content-Length, and all at once
-            raise too_large
+            raise _too_large(most)
         encoding = request.header(b"content-encoding")
         if encoding is None or encoding == b"identity":
             return body
@@ -165,11 +157,12 @@ class Application:
             raise HttpError("The body's Content-Encoding is not known; gzip is.")
         return await asyncio.to_thread(unzipped, body, most)
 
-    async def _next(self, receive: Receive) -> dict[str, Any]:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        return message
+    async def _in_time(self, coming: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self.settings.deadline):
+                return await coming
+        except TimeoutError:
+            raise TooLateError("The body did not come in time.") from None
 
     async def _send(self, scope: dict[str, Any], exchange: _Exchange, answer: Answer, send: Send) -> None:
         routing = self.slot.routing
@@ -191,14 +184,14 @@ class Application:
         took = time.perf_counter() - exchange.began
         served = exchange.served
         if served is None:
-            self._metrics.count(exchange.protocol, status, 0, took)
+            self.metrics.count(exchange.protocol, status, 0, took)
             if status >= 400 and status not in _NOBODYS:
                 self._stats.count(NO_REVISION, took, failed=True)
             return
         self._stats.count(served.revision, took, status >= 400)
-        self._metrics.count(exchange.protocol, status, served.revision, took)
+        self.metrics.count(exchange.protocol, status, served.revision, took)
         if exchange.logged is not None:
-            self._metrics.predicted(served.engine.batches)
+            self.metrics.predicted(served.engine.batches)
             batch, outputs = exchange.logged
             ref = served.engine.version.ref
             self._log.put(Answered(time.time(), exchange.id, served.revision, ref, took, batch, outputs))
@@ -237,7 +230,7 @@ class Application:
         if not found:
             return None
         for column, rows in unseen_rows(signature, batch).items():
-            self._metrics.unseen.labels(column).inc(rows)
+            self.metrics.unseen.labels(column).inc(rows)
         return unseen_header(found)
 
     async def _outputs(self, engine: Engine, batch: Batch) -> Outputs:
@@ -310,6 +303,29 @@ class Application:
         self._stats.count_mirrored(batch.rows, agreed)
 
 
+async def _rest(receive: Receive, body: bytes, most: int) -> bytes:
+    """A body of which more comes, read no further than the limit."""
+    parts = bytearray(body)
+    message: dict[str, Any] = {"more_body": True}
+    while message.get("more_body"):
+        message = await receive()
+        parts += _content(message)
+        if len(parts) > most:
+            raise _too_large(most)
+    return bytes(parts)
+
+
+def _content(message: dict[str, Any]) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    content: bytes = message["body"]
+    return content
+
+
+def _too_large(most: int) -> TooLargeError:
+    return TooLargeError(f"The body is larger than {size(most)}; send fewer rows a request.")
+
+
 async def _predicted(engine: Engine, batch: Batch) -> Outputs:
     try:
         return await engine.predict(batch)
@@ -340,6 +356,7 @@ async def _version(app: Application, request: Request, exchange: _Exchange) -> A
 
 
 async def _metrics(app: Application, request: Request, exchange: _Exchange) -> Answer:
+    app.metrics.flush()
     return Answer(await asyncio.to_thread(app.facts), content_type=prometheus.CONTENT_TYPE.encode())
 
 

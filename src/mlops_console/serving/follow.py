@@ -6,6 +6,7 @@ way does it write that it has followed.
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections import OrderedDict
@@ -285,6 +286,9 @@ class Follower:
                 deploying.advance(tx, revision.environment, revision.revision, RevisionState.TESTING, _ACTOR)
             engine = Engine(loaded, self._pool, self._settings.queue)
             engine.warm_up(test(self._workspace, loaded))
+            if not self._warm:
+                gc.collect()
+                gc.freeze()  # what is there by now stays: a collection between requests need not go through it
             return engine
         finally:
             self._workspace.store.close()

@@ -117,6 +117,7 @@ async def _run(workspace: Workspace, environment: Environment, number: int, list
         await _serve_together(server, follower, slot, _may_wait(environment, number))
     finally:
         log.close()
+        counters.flush()
         pool.shutdown(wait=False, cancel_futures=True)
 
 
