@@ -70,6 +70,7 @@ class _Exchange:
     unseen: bytes | None = None  # categories that training did not know
 
 
+Head = list[tuple[bytes, bytes]]
 Handler = Callable[["Application", Request, _Exchange], Coroutine[Any, Any, Answer]]
 
 
@@ -123,6 +124,38 @@ class Application:
             return
         self._count(exchange, answer.status)
 
+    def at_once(
+        self, method: str, path: str, headers: Headers, body: bytes, write: Callable[[Head, bytes], None]
+    ) -> bool:
+        """Answer a prediction that nothing has to be waited for, in this very call; False where it is another request,
+        or none that is answered well: it goes the long way then, and is told there what is wrong."""
+        try:
+            found, params = PATHS.find(method, path)
+            if not isinstance(found.handler, _Predicting) or self.slot.routing is None:
+                return False
+            self._gatekeeper.check(headers)
+            request = Request(method, path, headers, body, params)
+            if len(body) > self.settings.body or request.header(b"content-encoding") is not None:
+                return False
+            exchange = _Exchange(self._id(headers), protocol=found.handler.protocol)
+            routing = self.slot.routing
+            served = exchange.served = self._chosen(routing, request)
+            if not served.engine.is_quick:
+                return False
+            question = found.handler.parse(served.engine.version.signature, request)
+            if not served.engine.answers_at_once(question.batch.rows):
+                return False
+            began = time.perf_counter()
+            outputs = served.engine.answer(question.batch)
+        except MlopsError:
+            return False
+        answer = self._answered(exchange, routing, question, outputs, began)
+        if len(answer.body) >= 1_000:
+            answer = zip_if_asked(answer, request.header(b"accept-encoding"))
+        write(self._head(exchange, answer), answer.body)
+        self._count(exchange, answer.status)
+        return True
+
     async def _answer(self, scope: dict[str, Any], receive: Receive, exchange: _Exchange) -> Answer:
         path, params = PATHS.find(scope["method"], scope["path"])
         headers: Headers = scope["headers"]
@@ -165,9 +198,15 @@ class Application:
             raise TooLateError("The body did not come in time.") from None
 
     async def _send(self, scope: dict[str, Any], exchange: _Exchange, answer: Answer, send: Send) -> None:
+        headers = self._head(exchange, answer)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+    def _head(self, exchange: _Exchange, answer: Answer) -> Head:
         routing = self.slot.routing
         served = exchange.served or (routing.live if routing is not None else None)
-        headers = [
+        return [
             (b"content-type", answer.content_type),
             (b"content-length", str(len(answer.body)).encode()),
             (b"x-request-id", exchange.id.encode()),
@@ -175,9 +214,6 @@ class Application:
             *(served.headers if served is not None else ()),
             *(((b"x-unseen", exchange.unseen),) if exchange.unseen is not None else ()),
         ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body})
 
     def _count(self, exchange: _Exchange, status: int) -> None:
         """After the answer has gone out: what it costs delays nobody who waits for this one."""
@@ -214,15 +250,21 @@ class Application:
         served = self._chosen(routing, request)
         exchange.served = served
         served.in_flight += 1
-        version = served.engine.version
-        question = parse(version.signature, request)
-        batch = question.batch
+        question = parse(served.engine.version.signature, request)
         began = time.perf_counter()
-        outputs = await self._outputs(served.engine, batch)
+        outputs = await self._outputs(served.engine, question.batch)
+        return self._answered(exchange, routing, question, outputs, began)
+
+    def _answered(
+        self, exchange: _Exchange, routing: Routing, question: Question, outputs: Outputs, began: float
+    ) -> Answer:
+        """What is answered, and noted of it. `began`: when the prediction did, on the performance counter."""
+        assert exchange.served is not None
+        version = exchange.served.engine.version
         if routing.mirror and routing.candidate is not None:
             exchange.copy = routing.candidate, time.perf_counter() - began
-        exchange.logged = batch, outputs
-        exchange.unseen = self._unseen(version.signature, batch)
+        exchange.logged = question.batch, outputs
+        exchange.unseen = self._unseen(version.signature, question.batch)
         return question.answer(version, outputs)
 
     def _unseen(self, signature: Signature, batch: Batch) -> bytes | None:
@@ -391,11 +433,15 @@ async def _tf_metadata(app: Application, request: Request, exchange: _Exchange) 
     return json_answer(tf_serving.metadata(app.served(request).engine.version))
 
 
-def _predicting(protocol: str, parse: Parse) -> Handler:
-    def handler(app: Application, request: Request, exchange: _Exchange) -> Coroutine[Any, Any, Answer]:
-        return app.predict(request, exchange, protocol, parse)
+@dataclass(frozen=True, slots=True)
+class _Predicting:
+    """The handler of a path where predictions are asked for."""
 
-    return handler
+    protocol: str
+    parse: Parse
+
+    def __call__(self, app: Application, request: Request, exchange: _Exchange) -> Coroutine[Any, Any, Answer]:
+        return app.predict(request, exchange, self.protocol, self.parse)
 
 
 def _predicting_as_tensorflow(parse: Parse) -> Handler:
@@ -420,8 +466,8 @@ def _at(
 
 PATHS: Paths[Handler] = Paths(
     [
-        Path("/invocations", "POST", _predicting("mlflow", protocols.invocation)),
-        *_at(_V2, "/infer", "POST", _predicting("v2", protocols.inference)),
+        Path("/invocations", "POST", _Predicting("mlflow", protocols.invocation)),
+        *_at(_V2, "/infer", "POST", _Predicting("v2", protocols.inference)),
         *_at(_V1, ":predict", "POST", _predicting_as_tensorflow(protocols.tf_predict)),
         *_at(_V1, ":classify", "POST", _predicting_as_tensorflow(protocols.tf_classify)),
         *_at(_V1, ":regress", "POST", _predicting_as_tensorflow(protocols.tf_regress)),

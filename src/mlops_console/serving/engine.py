@@ -78,8 +78,12 @@ class Engine:
             self.loaded.predict(row)
             self._quickest = min(self._quickest, time.perf_counter() - start)
 
+    @property
+    def is_quick(self) -> bool:
+        return self._quickest <= AT_ONCE
+
     def answers_at_once(self, rows: int) -> bool:
-        return self._quickest <= AT_ONCE and rows <= _IN_LOOP_ROWS and not self._waiting
+        return self.is_quick and rows <= _IN_LOOP_ROWS and not self._waiting
 
     def answer(self, batch: Batch) -> Outputs:
         """The outputs, in this very thread.
