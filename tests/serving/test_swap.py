@@ -21,7 +21,6 @@ from sklearn.preprocessing import FunctionTransformer
 
 from mlops_console.core.deployments import RevisionState, RolloutPlan, ServerHealth
 from mlops_console.core.models import CompiledModel, ModelVersion
-from mlops_console.core.traffic import Traffic
 from mlops_console.models.compiling import compile_model, fitting
 from mlops_console.models.storage import save_model
 from mlops_console.store import changes, compiled, deploying, models
@@ -332,30 +331,6 @@ def test_a_shadow_whose_file_is_damaged_disturbs_nobody(workspace: Workspace) ->
         )
     assert log.read_text().count("ERROR The file of fraud:2 is missing or damaged.") == 3
     assert "Traceback" not in log.read_text()
-
-
-def test_a_copy_is_timed_as_a_request_is(workspace: Workspace) -> None:
-    """Parsing and answering, which only the live version does, take most of a request to a quick model: without their
-    time no copy would ever be too slow."""
-    version = add_constant(workspace, 0)
-    with serving(workspace, version) as server:
-        number = add_revision(
-            workspace, add_constant(workspace, 0), free_port(), rollout=RolloutPlan("shadow")
-        ).revision
-        assert server.prepared(number)
-        go_live(workspace, number, RevisionState.CANARY)
-
-        def latencies() -> list[Traffic]:
-            arms = stats_of(workspace).get("arms", {})
-            return [Traffic.of_json(arms[arm]) for arm in ("1", str(number)) if arm in arms]
-
-        def enough() -> bool:
-            assert ask(server, 3.0)
-            return len(told := latencies()) == 2 and told[1].requests >= 100
-
-        wait_for(enough, 40, "a hundred copies")
-        live, copied = (found.quantile(0.5) or 0.0 for found in latencies())
-    assert 0.6 < copied / live < 1.7
 
 
 def ask(server: Server, x: float) -> bool:

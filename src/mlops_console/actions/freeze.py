@@ -11,7 +11,7 @@ from mlops_console.core.errors import NotFoundError
 from mlops_console.core.plans import Change, Plan
 from mlops_console.delivery import intervene
 from mlops_console.delivery.settings import settle
-from mlops_console.delivery.situation import settings_of
+from mlops_console.delivery.situation import frozen_by, settings_of
 from mlops_console.store import deployments
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import actor
@@ -37,7 +37,7 @@ def _plan(workspace: Workspace, request: Freeze) -> Plan:
         shlex.join(["mlops-console", "freeze", request.environment, "--reason", request.reason]),
         changes=(Change("frozen", known.freeze.reason if known and known.freeze else "", request.reason),),
         notes=tuple(text for text in (note, "A rollback stays possible.") if text),
-        refused=intervene.why_not_freeze(request.environment, known.freeze if known else None),
+        refused=frozen_by(request.environment, known.freeze if known else None),
         hint=f"'mlops-console unfreeze {request.environment}' first.",
     )
 

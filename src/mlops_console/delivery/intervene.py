@@ -8,6 +8,7 @@ from mlops_console.core.errors import NotFoundError, RefusedError, UsageError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.text import clock
 from mlops_console.delivery import canary
+from mlops_console.delivery.situation import frozen_by
 from mlops_console.store import deploying, deployments, jobs, ledger
 from mlops_console.store.database import Connection
 
@@ -35,14 +36,13 @@ def stoppable(db: Connection, environment: str, number: int | None) -> Revision:
 
 def why_not_approve(revision: Revision, actor: str, freeze: Freeze | None) -> str | None:
     """Why this person can't approve, as one sentence; None if they can."""
+    if freeze is not None:
+        return frozen_by(revision.environment, freeze)
     where = f"revision {revision.revision} of {revision.environment}"
     if actor == revision.actor:
         return f"{actor} asked for {where}: another person has to approve it."
     if revision.expires_at is not None and time.time() > revision.expires_at:
         return f"The time to approve {where} was over at {clock(revision.expires_at)}."
-    if freeze is not None:
-        why = freeze.reason.rstrip(".")
-        return f"{revision.environment} is frozen by {freeze.actor} since {clock(freeze.at)}: {why}."
     return None
 
 
@@ -105,17 +105,10 @@ def freeze(tx: Connection, environment: str, actor: str, reason: str) -> None:
     Raises:
         RefusedError: it is frozen: who did so, and why, must not be overwritten.
     """
-    refused = why_not_freeze(environment, freeze_of(tx, environment))
+    refused = frozen_by(environment, freeze_of(tx, environment))
     if refused is not None:
         raise RefusedError(refused, f"'mlops-console unfreeze {environment}' first.")
     deploying.set_freeze(tx, environment, Freeze(time.time(), actor, reason))
-
-
-def why_not_freeze(environment: str, freeze: Freeze | None) -> str | None:
-    """Why it can't be frozen, as one sentence; None where it is not frozen yet."""
-    if freeze is None:
-        return None
-    return f"{environment} is frozen by {freeze.actor}: {freeze.reason.rstrip('.')}."
 
 
 def freeze_of(db: Connection, environment: str) -> Freeze | None:

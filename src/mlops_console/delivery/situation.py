@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops_console.core.config import Config, EnvironmentConfig
-from mlops_console.core.deployments import Environment, Revision, RevisionState
+from mlops_console.core.deployments import Environment, Freeze, Revision, RevisionState
 from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.plans import GateResult
@@ -151,10 +151,14 @@ def advice(ref: str, settings: EnvironmentConfig, gates: Sequence[GateResult]) -
 
 def frozen(situation: Situation) -> str | None:
     """Why nothing may be deployed, as one sentence; None where it may."""
-    freeze = situation.environment.freeze if situation.environment else None
+    return frozen_by(situation.name, situation.environment.freeze if situation.environment else None)
+
+
+def frozen_by(environment: str, freeze: Freeze | None) -> str | None:
+    """Who has frozen it, when and why, as one sentence; None where nobody has."""
     if freeze is None:
         return None
-    return f"{situation.name} is frozen by {freeze.actor} since {clock(freeze.at)}: {freeze.reason.rstrip('.')}."
+    return f"{environment} is frozen by {freeze.actor} since {clock(freeze.at)}: {freeze.reason.rstrip('.')}."
 
 
 def under_way(situation: Situation) -> str | None:

@@ -105,9 +105,8 @@ class Follower:
                     self._look()
                     if time.monotonic() >= heartbeat and self._beating is None:
                         heartbeat = time.monotonic() + self._pause
-                        self._beating = self._begin(
-                            self._beat()
-                        )  # not waited for: a rollback must not wait for a write
+                        # It is not waited for, as a rollback must not wait for a write.
+                        self._beating = self._begin(self._beat())
                 except StoreError as error:
                     logger.warning("%s", error)
                     self._seen = -1
