@@ -13,8 +13,9 @@ from uvicorn.server import ServerState
 from mlops_console.core.deployments import ServerSettings
 from mlops_console.serving import connection
 from mlops_console.serving.application import PATHS
-from mlops_console.serving.connection import MOST_HEAD, Connection, http_config
+from mlops_console.serving.connection import MOST_HEAD
 from mlops_console.serving.errors import WrongPathError
+from mlops_console.serving.quick import Connection, http_config
 from mlops_console.store import deploying
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import ROW, Server, add_constant, error_of, serving

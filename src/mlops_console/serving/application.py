@@ -124,21 +124,24 @@ class Application:
             return
         self._count(exchange, answer.status)
 
-    def at_once(
-        self, method: str, path: str, headers: Headers, body: bytes, write: Callable[[Head, bytes], None]
-    ) -> bool:
-        """Answer a prediction that nothing has to be waited for, in this very call; False where it is another request,
-        or none that is answered well: it goes the long way then, and is told there what is wrong."""
+    def at_once(self, path: str, headers: Headers, body: bytes, write: Callable[[Head, bytes], None]) -> bool:
+        """Answer a POST that nothing has to be waited for, in this very call; False where it is another request, or
+        none that is answered well: it goes the long way then, and is told there what is wrong.
+
+        While two versions share the traffic all go the long way: what one of them refuses must not be asked twice.
+        """
+        routing = self.slot.routing
+        if routing is None or (routing.candidate is not None and not routing.mirror):
+            return False
         try:
-            found, params = PATHS.find(method, path)
-            if not isinstance(found.handler, _Predicting) or self.slot.routing is None:
+            found, params = PATHS.find("POST", path)
+            if not isinstance(found.handler, _Predicting):
                 return False
             self._gatekeeper.check(headers)
-            request = Request(method, path, headers, body, params)
+            request = Request("POST", path, headers, body, params)
             if len(body) > self.settings.body or request.header(b"content-encoding") is not None:
                 return False
             exchange = _Exchange(self._id(headers), protocol=found.handler.protocol)
-            routing = self.slot.routing
             served = exchange.served = self._chosen(routing, request)
             if not served.engine.is_quick:
                 return False

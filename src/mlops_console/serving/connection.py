@@ -1,12 +1,10 @@
 """One HTTP connection: uvicorn's, with a bound on the head of a request and on the time that it may take."""
 
 import asyncio
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import httptools
-import uvicorn
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -15,10 +13,8 @@ if TYPE_CHECKING:
 
 MOST_HEAD = 64 * 1024  # bytes of a request that are not its body: its line, headers and trailers
 _CHUNK_HEAD = 64  # bytes that the size of each chunk of a body may take besides
-BACKLOG = 2048  # connections that wait to be accepted
 _HEAD_TIME = 30.0  # seconds for it to come, and for the first one of a connection to begin
 _READ_TIME = 30.0  # seconds in which a client must take some of an answer that waits for it
-_KEEP_ALIVE = 75  # seconds that an idle connection stays open
 
 
 class _Parser(httptools.HttpRequestParser):
@@ -28,7 +24,7 @@ class _Parser(httptools.HttpRequestParser):
         ordinary_head: gives the head that it has just read anew, without the question.
     """
 
-    def __init__(self, connection: "Connection", ordinary_head: Callable[[], bytes]) -> None:
+    def __init__(self, connection: "BoundedConnection", ordinary_head: Callable[[], bytes]) -> None:
         self._connection = connection
         self._ordinary_head = ordinary_head
         self._begin()
@@ -49,7 +45,7 @@ class _Parser(httptools.HttpRequestParser):
             super().feed_data(head)
 
 
-class Connection(HttpToolsProtocol):
+class BoundedConnection(HttpToolsProtocol):
     """Closes on a client that sends headers or trailers without an end, or headers endlessly slowly, or that reads no
     answers. Who asks for another protocol (`Upgrade`) is answered in this one, as RFC 9110 lets a server do."""
 
@@ -90,6 +86,8 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._beside_body += len(data)
         super().data_received(data)
+        if self._in_head and self._timer is None:
+            self._timer = self.loop.call_later(_HEAD_TIME, self.transport.close)
         if self._beside_body <= MOST_HEAD or self.transport.is_closing():
             return
         if self._in_head:
@@ -100,25 +98,35 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head, self._beside_body = True, 0
-        if self._timer is None:
-            self._timer = self.loop.call_later(_HEAD_TIME, self.transport.close)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_timer()
         if not self._asks_for_another_protocol:  # else its ordinary head comes next
-            super().on_headers_complete()
+            self.begin_request()
 
     def on_chunk_header(self) -> None:
         self._beside_body -= _CHUNK_HEAD
 
     def on_body(self, body: bytes) -> None:
         self._beside_body -= len(body)
-        super().on_body(body)
+        self.take_body(body)
 
     def on_message_complete(self) -> None:
         if not self._asks_for_another_protocol:
-            super().on_message_complete()
+            self.end_request()
+
+    def begin_request(self) -> None:
+        """The head has been read."""
+        super().on_headers_complete()
+
+    def take_body(self, body: bytes) -> None:
+        """Some of the body has come."""
+        super().on_body(body)
+
+    def end_request(self) -> None:
+        """The whole request has come."""
+        super().on_message_complete()
 
     @property
     def _asks_for_another_protocol(self) -> bool:
@@ -140,29 +148,3 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def http_config(
-    application: Any, drain: float, certificate: str | None = None, key: str | None = None
-) -> uvicorn.Config:
-    """How uvicorn serves an application of ours.
-
-    Args:
-        drain: seconds for the requests under way when the server is stopped.
-        certificate, key: files for TLS.
-    """
-    return uvicorn.Config(
-        application,
-        http=Connection,
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        backlog=BACKLOG,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=math.ceil(drain),
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-    )

@@ -9,7 +9,7 @@ from socket import socket
 
 import uvicorn
 
-from mlops_console.serving.connection import http_config
+from mlops_console.serving.quick import CLOSING, http_config
 
 _LEAVE = 1.0  # seconds for a client to come back on a connection that stays open, and be told that it closes
 
@@ -66,7 +66,7 @@ class HttpServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Leave without losing a request: also connections that wait to be accepted get their answers, and those that
         are kept open are closed with an answer, not between two requests."""
-        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        self.server_state.default_headers = [*self.server_state.default_headers, CLOSING]
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()

@@ -1,4 +1,5 @@
-"""Answered requests on their way to `predictions.db`: queued in memory, written by a thread, never waited for."""
+"""Answered requests on their way to `predictions.db`: queued in memory as they are written, by a thread, and never
+waited for."""
 
 import json
 import logging
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_ROWS = 100_000  # that may wait; beyond it requests are left out of the log, not refused
-# Requests that are encoded without a pause in which others get their turn: few, for their sake, but more where many
-# wait, as each pause costs a busy process milliseconds. Two sizes only, so that SQLite has the statements prepared.
-_AT_ONCE, _MOST_AT_ONCE = 250, 1_000
-_MANY = 4_000  # requests that wait
+_AT_ONCE = 1_000  # requests of a statement
 _ROWS_AT_ONCE = 5_000
-_PAUSE = 0.05  # seconds between two looks at what waits
+# Seconds between two looks at what waits. A thread that writes all the time takes from the answering one: each time
+# that they take turns at the interpreter, both stand still for some microseconds.
+_PAUSE = 0.1
 _TIDY_EVERY = 300.0  # seconds, and
 _TIDY_SHARE = 10  # at the latest when one of so many parts of the most that is kept has been written
 _TELL_EVERY = 60.0  # seconds between two warnings
@@ -56,7 +56,7 @@ class PredictionWriter:
         self.settings = settings
         self._log = log
         self._environment = environment
-        self._queue: deque[Answered] = deque()
+        self._queue: deque[EncodedRequest] = deque()
         self._lock = threading.Lock()
         self._waiting = 0  # rows
         self._left_out = 0  # rows
@@ -82,7 +82,7 @@ class PredictionWriter:
             self._waiting += rows
         if settings.private:
             answered = _without(answered, settings.private)
-        self._queue.append(answered)
+        self._queue.append(_encode(answered))
 
     def close(self) -> None:
         """Write what waits and end."""
@@ -99,28 +99,29 @@ class PredictionWriter:
         self._log.close()
 
     def _write_waiting(self) -> None:
-        while part := self._take():
+        """What waits now, and not what comes meanwhile: that is written together after the next pause."""
+        waiting = len(self._queue)
+        while waiting and (part := self._take(waiting)):
+            waiting -= len(part)
             problem = ""
             try:
-                encoded = [_encode(answered) for answered in part]
-                self._log.append(self._environment, encoded)
-                self._written += sum(len(request.inputs) + len(request.outputs) for request in encoded)
+                self._log.append(self._environment, part)
+                self._written += sum(len(request.inputs) + len(request.outputs) for request in part)
             except StoreError as error:
                 problem = str(error)
-            rows = sum(answered.batch.rows for answered in part)
+            rows = sum(request.rows for request in part)
             with self._lock:
                 self._waiting -= rows
                 self._left_out += rows if problem else 0
             self._tell(problem)
 
-    def _take(self) -> list[Answered]:
+    def _take(self, most: int) -> list[EncodedRequest]:
         """The next requests, as many as one statement writes."""
-        found: list[Answered] = []
-        most = _MOST_AT_ONCE if len(self._queue) > _MANY else _AT_ONCE
+        found: list[EncodedRequest] = []
         rows = 0
-        while self._queue and len(found) < most and rows < _ROWS_AT_ONCE:
+        while self._queue and len(found) < min(most, _AT_ONCE) and rows < _ROWS_AT_ONCE:
             found.append(self._queue.popleft())
-            rows += found[-1].batch.rows
+            rows += found[-1].rows
         return found
 
     def _tell(self, problem: str) -> None:

@@ -14,13 +14,13 @@ from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError
 from mlops_console.core.models import Signature
 from mlops_console.serving import metrics
 from mlops_console.serving.application import Application
-from mlops_console.serving.connection import BACKLOG
 from mlops_console.serving.feedback import parse_feedback
 from mlops_console.serving.follow import Follower
 from mlops_console.serving.http_server import HttpServer, event_loop
 from mlops_console.serving.json_body import read_json
 from mlops_console.serving.metrics import Metrics
 from mlops_console.serving.prediction_log import PredictionWriter
+from mlops_console.serving.quick import BACKLOG
 from mlops_console.serving.routing import Slot
 from mlops_console.serving.stats import Stats
 from mlops_console.serving.tokens import Gatekeeper
