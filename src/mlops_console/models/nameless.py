@@ -13,7 +13,7 @@ def without_names(estimator: Any, agrees: Callable[[], bool]) -> bool:
     Args:
         agrees: whether its answers to an array are those that it gave to a frame. It is asked without names.
     """
-    holders = [(part, getattr(part, _NAMES)) for part in _parts(estimator, set()) if _NAMES in vars(part)]
+    holders = [(part, getattr(part, _NAMES)) for part in parts(estimator) if _NAMES in vars(part)]
     for part, _ in holders:
         delattr(part, _NAMES)
     if agrees():
@@ -23,8 +23,12 @@ def without_names(estimator: Any, agrees: Callable[[], bool]) -> bool:
     return False
 
 
-def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
+def parts(estimator: Any) -> Iterator[Any]:
     """The estimator and all that it is made of."""
+    return _parts(estimator, set())
+
+
+def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
     if id(value) in seen:
         return
     seen.add(id(value))

@@ -139,7 +139,8 @@ def load_model(workspace: Workspace, version: ModelVersion, trusted_types: Itera
     Args:
         workspace: where it is stored.
         version: which.
-        trusted_types: full names of types beyond scikit-learn's own that its file may hold.
+        trusted_types: full names of types beyond scikit-learn's own that its file may hold; read only if it
+            holds any.
 
     Raises:
         ModelError: the file is missing or damaged, is no skops file (a pickle is never loaded), or holds other types.
@@ -156,10 +157,10 @@ def load_content(content: bytes, version: ModelVersion, trusted_types: Iterable[
             f"The file of {version.ref} is no skops file; a pickle is never loaded, as it could run any code.",
             "Store the model anew with run.log_model.",
         )
-    trusted_types = tuple(trusted_types)
-    trusted = [*trusted_types, *CHECKED, *_HARMLESS]
     try:
         found = skops_io.get_untrusted_types(data=content)
+        trusted_types = tuple(trusted_types) if found else ()
+        trusted = [*trusted_types, *CHECKED, *_HARMLESS]
         refused = sorted(set(found) - set(trusted))
         if refused:
             raise ModelError(

@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,7 +18,6 @@ from mlops_console.core.text import size
 from mlops_console.models.compiled import UncoveredRowsError
 from mlops_console.serving import metrics as prometheus
 from mlops_console.serving import open_inference, protocols, tf_serving
-from mlops_console.serving.begun import Begun
 from mlops_console.serving.engine import Engine, Outputs
 from mlops_console.serving.errors import (
     BusyError,
@@ -179,26 +178,17 @@ class Application:
         length = request.header(b"content-length")
         if length is not None and length.isdigit() and int(length[:20]) > most:
             raise _too_large(most)
-        first = Begun(receive())
-        message = first.result if first.result is not None else await self._in_time(first)
-        body = _content(message)
-        if message.get("more_body"):
-            body = await self._in_time(_rest(receive, body, most))
-        if len(body) > most:  # without a Content-Length, and all at once
-            raise _too_large(most)
+        try:
+            async with asyncio.timeout(self.settings.deadline):
+                body = await _whole(receive, most)
+        except TimeoutError:
+            raise TooLateError("The body did not come in time.") from None
         encoding = request.header(b"content-encoding")
         if encoding is None or encoding == b"identity":
             return body
         if encoding.lower() != b"gzip":
             raise HttpError("The body's Content-Encoding is not known; gzip is.")
         return await asyncio.to_thread(unzipped, body, most)
-
-    async def _in_time(self, coming: Awaitable[T]) -> T:
-        try:
-            async with asyncio.timeout(self.settings.deadline):
-                return await coming
-        except TimeoutError:
-            raise TooLateError("The body did not come in time.") from None
 
     async def _send(self, scope: dict[str, Any], exchange: _Exchange, answer: Answer, send: Send) -> None:
         headers = self._head(exchange, answer)
@@ -348,23 +338,18 @@ class Application:
         self._stats.count_mirrored(batch.rows, agreed)
 
 
-async def _rest(receive: Receive, body: bytes, most: int) -> bytes:
-    """A body of which more comes, read no further than the limit."""
-    parts = bytearray(body)
-    message: dict[str, Any] = {"more_body": True}
-    while message.get("more_body"):
+async def _whole(receive: Receive, most: int) -> bytes:
+    """A body, read no further than the limit."""
+    body, more = bytearray(), True
+    while more:
         message = await receive()
-        parts += _content(message)
-        if len(parts) > most:
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        body += message["body"]
+        if len(body) > most:
             raise _too_large(most)
-    return bytes(parts)
-
-
-def _content(message: dict[str, Any]) -> bytes:
-    if message["type"] == "http.disconnect":
-        raise ClientGoneError
-    content: bytes = message["body"]
-    return content
+        more = message.get("more_body", False)
+    return bytes(body)
 
 
 def _too_large(most: int) -> TooLargeError:

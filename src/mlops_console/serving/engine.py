@@ -92,8 +92,9 @@ class Engine:
             WrongInputError: the version does not take these rows.
             UncoveredRowsError: its compiled form does not; `predict_uncovered` does.
         """
+        outputs = self.loaded.predict(batch)
         self.batches.append(batch.rows)
-        return self.loaded.predict(batch)
+        return outputs
 
     async def predict(self, batch: Batch) -> Outputs:
         """The outputs, once it is the turn of these rows.

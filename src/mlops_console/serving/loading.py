@@ -3,6 +3,7 @@
 import functools
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from mlops_console.core.errors import ConfigError, ModelError
@@ -59,14 +60,13 @@ def test_with_records(loaded: Loaded, records: Any) -> Batch:
     except HttpError as error:
         raise ModelError(f"The input example of {version.ref} does not fit its signature: {error.message}") from None
     test_with_example(loaded, example)
-    loaded.take_arrays(example)
+    loaded.hasten(example)
     return example
 
 
-def _trusted_types(workspace: Workspace, model: str) -> tuple[str, ...]:
+def _trusted_types(workspace: Workspace, model: str) -> Iterator[str]:
     """An mlops.toml in the middle of an edit must not keep a rollback from a model that needs no trust."""
     try:
-        return workspace.config().model(model).trusted_types
+        yield from workspace.config().model(model).trusted_types
     except ConfigError as error:
         logger.warning("No type is trusted beside scikit-learn's own: %s", error)
-        return ()

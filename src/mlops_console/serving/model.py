@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_console.core.errors import ModelError
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.text import safe_line
+from mlops_console.models.forests import tree_by_tree
 from mlops_console.models.nameless import without_names
 from mlops_console.models.rows import REFUSALS, to_rows
 from mlops_console.serving.errors import WrongInputError
@@ -74,11 +75,11 @@ class Loaded:
             return {"predict": self.estimator.classes_[chances.argmax(axis=1)], "predict_proba": chances}
         return {"predict": np.asarray(self.estimator.predict(rows)), "predict_proba": chances}
 
-    def take_arrays(self, example: Batch) -> None:
-        """From now on give the estimator arrays, where it answers the same to them."""
+    def hasten(self, example: Batch) -> None:
+        """From now on give the estimator arrays, and ask its forests tree by tree, where it answers the same so."""
         import numpy as np
 
-        if self.estimator is None or self._needs_frame or not self._is_named:
+        if self.estimator is None:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -91,7 +92,9 @@ class Loaded:
                     return False
                 return all(np.array_equal(before[name], after[name]) for name in before)
 
-            without_names(self.estimator, agrees)
+            if self._is_named and not self._needs_frame:
+                without_names(self.estimator, agrees)
+            tree_by_tree(self.estimator, agrees)
 
     @property
     def _is_named(self) -> bool:
