@@ -1,5 +1,7 @@
 """Forests that are asked tree by tree answer, bit by bit, what scikit-learn's own methods do."""
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,19 @@ def test_the_answers_are_the_same(forest: Any, rows: int) -> None:
     assert ask(estimator, asked) == before
 
 
+def test_a_forest_that_nobody_holds_is_gone() -> None:
+    """At once, and not when the garbage is collected next: what is frozen then is never looked at."""
+    forest = fitted(RandomForestClassifier(5, random_state=0))
+    tree_by_tree(forest, lambda: True)
+    seen = weakref.ref(forest)
+    gc.disable()
+    try:
+        del forest
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
 def test_where_they_are_not_nothing_is_changed() -> None:
     forest = fitted(RandomForestClassifier(5, random_state=0))
     assert not tree_by_tree(forest, lambda: False)
@@ -61,8 +76,11 @@ def test_what_scikit_learn_refuses_is_refused() -> None:
     forest = fitted(ExtraTreesRegressor(5, random_state=0))
     tree_by_tree(forest, lambda: True)
     for wrong in (np.zeros((1, 3)), np.full((1, 4), 1e300), np.array([["a"] * 4])):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError) as theirs:
+            type(forest).predict(forest, wrong)
+        with pytest.raises(ValueError) as ours:
             forest.predict(wrong)
+        assert str(ours.value) == str(theirs.value)
 
 
 def test_missing_values_are_answered_as_before() -> None:

@@ -33,11 +33,15 @@ class Echo:
         await send({"type": "http.response.start", "status": 200, "headers": head})
         await send({"type": "http.response.body", "body": content})
 
-    def at_once(self, path: str, headers: object, body: bytes, write: Callable[..., None]) -> bool:
+    def at_once(
+        self, path: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
         if body.startswith(b"slow"):
-            return False
-        write(*told(path, body, b"short"))
-        return True
+            return None
+        if body.startswith(b"odd"):
+            raise ZeroDivisionError
+        head, content = told(path, body, b"short")
+        return [*head, *((name, value) for name, value in headers if name.startswith(b"x-"))], content
 
 
 def told(path: str, body: bytes, way: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
@@ -55,6 +59,7 @@ def chunked(body: bytes) -> bytes:
 
 
 GET = b"GET /g HTTP/1.1\r\nHost: x\r\n\r\n"
+GET_WITH_BODY = b"GET /g HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def answers(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -76,11 +81,13 @@ async def send(connection: Connection, piece: bytes) -> None:
     await asyncio.sleep(0)
 
 
-def converse(talk: Callable[[Connection, asyncio.StreamReader], Awaitable[None]]) -> None:
+def converse(
+    talk: Callable[[Connection, asyncio.StreamReader], Awaitable[None]], application: Echo | None = None
+) -> None:
     """Let `talk` send pieces to a connection, and read what it answers."""
 
     async def run() -> None:
-        config, state = http_config(Echo(), 1.0), ServerState()
+        config, state = http_config(application or Echo(), 1.0), ServerState()
         config.load()
         taken: list[Connection] = []
 
@@ -222,11 +229,11 @@ def _expected(request: bytes) -> bytes:
     return path + b" " + body
 
 
-def test_a_connection_in_use_stays_open_and_an_idle_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_in_use_stays_open_and_an_idle_one_does_not() -> None:
     """Also where each request is of a known head, which uvicorn's own timer does not see."""
-    monkeypatch.setattr(quick, "_KEEP_ALIVE", 0.5)
 
     async def talk(connection: Connection, reader: asyncio.StreamReader) -> None:
+        connection.timeout_keep_alive = 0.5  # type: ignore[assignment]
         loop = asyncio.get_running_loop()
         begun = loop.time()
         while loop.time() - begun < 1.2:
@@ -234,6 +241,127 @@ def test_a_connection_in_use_stays_open_and_an_idle_one_does_not(monkeypatch: py
             assert await reader.read(65_536)
             await asyncio.sleep(0.05)
         assert await reader.read() == b""  # it is closed in the end
+
+    converse(talk)
+
+
+def test_a_request_under_way_is_no_idle_connection() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Echo):
+        async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+            begun.set()
+            await go_on.wait()
+            await super().__call__(scope, receive, send)
+
+    async def talk(connection: Connection, reader: asyncio.StreamReader) -> None:
+        connection.timeout_keep_alive = 0  # type: ignore[assignment]
+        await send(connection, post(b"1") + GET)
+        await begun.wait()
+        for _ in range(20):  # turns of the loop, in which an idle one would be closed
+            await asyncio.sleep(0)
+        go_on.set()
+        content = b""
+        while b"/g " not in content:
+            found = await reader.read(65_536)
+            assert found
+            content += found
+
+    converse(talk, Slow())
+
+
+def test_what_is_held_after_an_answer_in_the_same_piece_is_let_go_too() -> None:
+    async def talk(connection: Connection, reader: asyncio.StreamReader) -> None:
+        await send(connection, post(b"1") + post(b"12345")[:-1])
+        while connection._held is not None:
+            await asyncio.sleep(0.001)
+        await send(connection, b"5")
+        content = b""
+        while b"/a 12345" not in content:
+            content += await reader.read(65_536)
+        assert answers(content) == [(b"/a 1", b"short"), (b"/a 12345", b"long")]
+
+    converse(talk)
+
+
+def test_a_head_that_came_with_the_next_one_is_not_known() -> None:
+    """The next one's length is such that the same bytes once more look like the first request: they are its body."""
+    first, length = post(b"x" * 40), 0
+    for _ in range(3):  # the length is in the head, whose length is in it
+        head = post(b"y" * length)[: -length or None]
+        length = 40 + len(head)
+    piece = first + head
+    assert len(piece) - first.index(b"\r\n\r\n") - 4 == length
+    assert _talked([piece, piece], 2) == [b"/a " + b"x" * 40, b"/a " + piece[:length]]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([b"POST /a HTTP/1.1\r\nX-Name: one\r\nX-B: ", GET_WITH_BODY, GET_WITH_BODY], [b"/a {}", b"/g {}"]),
+        ([post(b"12345")[:-8], post(b"12345")[-8:], post(b"12345")[-8:]], [b"/a 12345"]),
+    ],
+    ids=["its end is a request", "its end is a line end"],
+)
+def test_no_head_is_known_that_was_not_one_piece(pieces: list[bytes], expected: list[bytes]) -> None:
+    assert _talked(pieces, len(expected)) == expected
+
+
+def _talked(pieces: list[bytes], expected: int) -> list[bytes]:
+    """So many answers, before what follows is found to be no request."""
+    found: list[bytes] = []
+
+    async def talk(connection: Connection, reader: asyncio.StreamReader) -> None:
+        for piece in pieces:
+            await send(connection, piece)
+        content = b""
+        while content.count(b"HTTP/1.1 ") < expected:
+            content += await reader.read(65_536)
+        found.extend(body for body, _ in answers(content.partition(b"HTTP/1.1 400")[0]))
+
+    converse(talk)
+    return found
+
+
+def test_a_trailer_is_no_header() -> None:
+    async def talk(connection: Connection, reader: asyncio.StreamReader) -> None:
+        await send(connection, chunked(b"1")[:-2] + b"X-Name: late\r\n\r\n")
+        content = b""
+        while b"/c 1" not in content:
+            content += await reader.read(65_536)
+        assert b"late" not in content
+
+    converse(talk)
+
+
+def test_what_fails_at_once_is_asked_the_long_way() -> None:
+    assert ask([post(b"1"), post(b"odd"), post(b"odd")], 3) == [
+        (b"/a 1", b"short"),
+        (b"/a odd", b"long"),
+        (b"/a odd", b"long"),
+    ]
+
+
+@pytest.mark.parametrize("request_", [post(b"1"), post(b"slow")])
+def test_who_sends_thousands_at_once_leaves_others_their_turn(request_: bytes) -> None:
+    count = 3_000
+
+    async def talk(connection: Connection, reader: asyncio.StreamReader) -> None:
+        loop, turns, content = asyncio.get_running_loop(), 0, bytearray()
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            loop.call_soon(turn)
+
+        loop.call_soon(turn)
+        connection.data_received(request_ * count)
+        assert not connection.transport.is_reading()
+        while content.count(b"HTTP/1.1 200") < count:
+            content += await reader.read(1_000_000)
+        assert turns >= len(request_) * count / 16_384
+        while not connection.transport.is_reading():
+            await asyncio.sleep(0)
 
     converse(talk)
 

@@ -2,6 +2,7 @@
 five times as long as the trees do."""
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def tree_by_tree(estimator: Any, agrees: Callable[[], bool]) -> bool:
     """
     found = [(part, method) for part in parts(estimator) if (method := _method(part)) is not None]
     for forest, method in found:
-        setattr(forest, method, functools.partial(_mean, forest, method))
+        setattr(forest, method, functools.partial(_mean, weakref.ref(forest), method))
     if not found or agrees():
         return True
     for forest, method in found:
@@ -44,15 +45,22 @@ def _method(part: Any) -> str | None:
     return _METHODS.get(type(part).__name__)
 
 
-def _mean(forest: Any, method: str, rows: Any) -> "NDArray[np.float64]":
-    """The trees' mean answer to an array of shape (rows, columns)."""
+def _mean(whose: "weakref.ref[Any]", method: str, rows: Any) -> "NDArray[np.float64]":
+    """The trees' mean answer to an array of shape (rows, columns). `whose`: the forest, which must not hold itself, as
+    one that is served no more would stay in memory."""
     import numpy as np
 
+    forest = whose()
+    assert forest is not None, "it is its own method"
+    its_own = functools.partial(getattr(type(forest), method), forest)
     if not isinstance(rows, np.ndarray) or len(rows) > _FEW:
-        answer: NDArray[np.float64] = getattr(type(forest), method)(forest, rows)
+        answer: NDArray[np.float64] = its_own(rows)
         return answer
     first, *others = forest.estimators_
-    total: NDArray[np.float64] = np.zeros((), np.float64) + getattr(first, method)(rows)  # which checks them
+    try:
+        total: NDArray[np.float64] = np.zeros((), np.float64) + getattr(first, method)(rows)
+    except ValueError:  # it does not take them: let it say so in its own words
+        return its_own(rows)  # type: ignore[no-any-return]
     rows = np.asarray(rows, dtype=np.float32)
     for tree in others:
         total += getattr(tree, method)(rows, check_input=False)

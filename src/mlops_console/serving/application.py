@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from mlops_console._version import __version__
 from mlops_console.core.deployments import ServerSettings
@@ -40,7 +40,6 @@ from mlops_console.serving.tokens import Gatekeeper
 from mlops_console.serving.unseen import unseen, unseen_header, unseen_rows
 from mlops_console.serving.waiting import Waiting
 
-T = TypeVar("T")
 Receive = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 Parse = Callable[[Signature, Request], Question]
@@ -123,40 +122,40 @@ class Application:
             return
         self._count(exchange, answer.status)
 
-    def at_once(self, path: str, headers: Headers, body: bytes, write: Callable[[Head, bytes], None]) -> bool:
-        """Answer a POST that nothing has to be waited for, in this very call; False where it is another request, or
-        none that is answered well: it goes the long way then, and is told there what is wrong.
+    def at_once(self, path: str, headers: Headers, body: bytes) -> tuple[Head, bytes] | None:
+        """Answer a POST that nothing has to be waited for, in this very call: head and body of a good answer. None
+        where it is another request, or none that is answered well: it goes the long way then, where it is told why.
 
         While two versions share the traffic all go the long way: what one of them refuses must not be asked twice.
         """
         routing = self.slot.routing
         if routing is None or (routing.candidate is not None and not routing.mirror):
-            return False
+            return None
         try:
             found, params = PATHS.find("POST", path)
             if not isinstance(found.handler, _Predicting):
-                return False
+                return None
             self._gatekeeper.check(headers)
             request = Request("POST", path, headers, body, params)
             if len(body) > self.settings.body or request.header(b"content-encoding") is not None:
-                return False
+                return None
             exchange = _Exchange(self._id(headers), protocol=found.handler.protocol)
             served = exchange.served = self._chosen(routing, request)
             if not served.engine.is_quick:
-                return False
+                return None
             question = found.handler.parse(served.engine.version.signature, request)
             if not served.engine.answers_at_once(question.batch.rows):
-                return False
+                return None
             began = time.perf_counter()
             outputs = served.engine.answer(question.batch)
+            answer = self._answered(exchange, routing, question, outputs, began)
         except MlopsError:
-            return False
-        answer = self._answered(exchange, routing, question, outputs, began)
+            return None
         if len(answer.body) >= 1_000:
             answer = zip_if_asked(answer, request.header(b"accept-encoding"))
-        write(self._head(exchange, answer), answer.body)
+        head = self._head(exchange, answer)
         self._count(exchange, answer.status)
-        return True
+        return head, answer.body
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, exchange: _Exchange) -> Answer:
         path, params = PATHS.find(scope["method"], scope["path"])
@@ -209,7 +208,6 @@ class Application:
         ]
 
     def _count(self, exchange: _Exchange, status: int) -> None:
-        """After the answer has gone out: what it costs delays nobody who waits for this one."""
         took = time.perf_counter() - exchange.began
         served = exchange.served
         if served is None:

@@ -1,4 +1,5 @@
-"""One HTTP connection: uvicorn's, with a bound on the head of a request and on the time that it may take."""
+"""One HTTP connection: uvicorn's, with bounds on what a client may send, on the time that it may take, and on the time
+that others have to wait for it."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 from uvicorn import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 MOST_HEAD = 64 * 1024  # bytes of a request that are not its body: its line, headers and trailers
 _CHUNK_HEAD = 64  # bytes that the size of each chunk of a body may take besides
 _HEAD_TIME = 30.0  # seconds for it to come, and for the first one of a connection to begin
+_AT_ONCE = 16 * 1024  # bytes that are read before others get their turn: some hundred small requests
 _READ_TIME = 30.0  # seconds in which a client must take some of an answer that waits for it
 
 
@@ -45,12 +48,26 @@ class _Parser(httptools.HttpRequestParser):
             super().feed_data(head)
 
 
+class _Flow(FlowControl):
+    """uvicorn reads on as soon as an application asks for a body, whatever else has come already."""
+
+    def __init__(self, transport: asyncio.Transport, may_read: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._may_read = may_read
+
+    def resume_reading(self) -> None:
+        if self._may_read():
+            super().resume_reading()
+
+
 class BoundedConnection(HttpToolsProtocol):
     """Closes on a client that sends headers or trailers without an end, or headers endlessly slowly, or that reads no
     answers. Who asks for another protocol (`Upgrade`) is answered in this one, as RFC 9110 lets a server do."""
 
     _beside_body = 0  # bytes of the request so far
     _in_head = False
+    _rest = memoryview(b"")  # what has come and is not read yet
+    _reading: asyncio.Handle | None = None
     _timer: asyncio.TimerHandle | None = None
     _read_timer: asyncio.TimerHandle | None = None
 
@@ -60,11 +77,13 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, lambda: not self._rest and not self.pipeline)
         self._timer = self.loop.call_later(_HEAD_TIME, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         self._stop_read_timer()
+        self._rest = memoryview(b"")
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -84,6 +103,32 @@ class BoundedConnection(HttpToolsProtocol):
         self._read_timer = self.loop.call_later(_READ_TIME, self._watch_reader, left)
 
     def data_received(self, data: bytes) -> None:
+        if not self._rest and len(data) <= _AT_ONCE:
+            self.read(data)
+            return
+        self._rest = memoryview(bytes(self._rest) + data)
+        self.flow.pause_reading()
+        self._read_on()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read what has come, piece by piece, as soon as all before it is answered or under way."""
+        if self._rest and not self.pipeline and self._reading is None:
+            self._reading = self.loop.call_soon(self._read_piece)
+
+    def _read_piece(self) -> None:
+        self._reading = None
+        piece, self._rest = bytes(self._rest[:_AT_ONCE]), self._rest[_AT_ONCE:]
+        if piece and not self.transport.is_closing():
+            self.read(piece)
+            self._read_on()
+            self.flow.resume_reading()
+
+    def read(self, data: bytes) -> None:
+        """Some of what the client sends."""
         self._beside_body += len(data)
         super().data_received(data)
         if self._in_head and self._timer is None:
@@ -104,6 +149,10 @@ class BoundedConnection(HttpToolsProtocol):
         self._stop_timer()
         if not self._asks_for_another_protocol:  # else its ordinary head comes next
             self.begin_request()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # a trailer is no header (RFC 9110, section 6.5.1)
+            super().on_header(name, value)
 
     def on_chunk_header(self) -> None:
         self._beside_body -= _CHUNK_HEAD

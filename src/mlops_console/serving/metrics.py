@@ -29,7 +29,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """The counters of this process.
+    """The counters of this process; a process that is killed takes those of the last half second with it.
 
     Args:
         folder: where the processes of one environment keep their counts. It must be given before anything else in this

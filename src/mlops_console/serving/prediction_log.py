@@ -75,14 +75,14 @@ class PredictionWriter:
         if settings.sample < 1 and random.random() >= settings.sample:
             return
         rows = answered.batch.rows
-        with self._lock:
-            if self._waiting + rows > MOST_ROWS:
+        if self._waiting + rows > MOST_ROWS:
+            with self._lock:
                 self._left_out += rows
-                return
+            return
+        encoded = _encode(_without(answered, settings.private) if settings.private else answered)
+        with self._lock:
             self._waiting += rows
-        if settings.private:
-            answered = _without(answered, settings.private)
-        self._queue.append(_encode(answered))
+        self._queue.append(encoded)
 
     def close(self) -> None:
         """Write what waits and end."""

@@ -38,8 +38,10 @@ class Connection(BoundedConnection):
     _held: bytes | None = None  # the body, so far, of a request that has not gone uvicorn's way yet
     _holding: asyncio.TimerHandle | None = None
     _known: _Known | None = None
-    _answered: str | None = None  # the path of what was answered last, if that was at once
-    _answered_at = 0.0  # when, by the loop's clock
+    _begun = 0  # requests in the piece that is read
+    _is_between = True  # two requests: nothing of the next one has come
+    _last_path: str | None = None  # of what was answered at once in it
+    _answered_at = 0.0  # when that was last, by the loop's clock
 
     def __init__(self, config: Config, *args: Any, **named: Any) -> None:
         super().__init__(config, *args, **named)
@@ -54,19 +56,29 @@ class Connection(BoundedConnection):
             self._let_go()
         super().shutdown()
 
-    def data_received(self, data: bytes) -> None:
+    def read(self, data: bytes) -> None:
         known, self._known = self._known, None
         if known is not None and self._is_answered_as_before(known, data):
             self._known = known
             return
-        self._answered = None
-        super().data_received(data)
-        if self._answered is not None:
-            self._known = _known(data, self._answered, self.headers)
-        elif self._held is not None and self._holding is None:
+        was_between, self._begun, self._last_path = self._is_between, 0, None
+        super().read(data)
+        if self._last_path is not None and was_between and self._begun == 1 and self._is_between:
+            self._known = _known(data, self._last_path, self.headers)
+        if self._held is not None and self._holding is None:
             self._holding = self.loop.call_later(_HOLD_TIME, self._let_go)
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._begun += 1
+        self._is_between = False
+
+    def on_message_complete(self) -> None:
+        self._is_between = True
+        super().on_message_complete()
+
     def begin_request(self) -> None:
+        self._unset_keepalive_if_required()  # that of an answer in the same piece
         if self._is_worth_holding:
             self._held = b""
         else:
@@ -85,14 +97,14 @@ class Connection(BoundedConnection):
             path = self.url.partition(b"?")[0].decode()
             if self._is_answered(path, self.headers, self._held):
                 self._stop_holding()
-                self._answered = path
+                self._last_path = path
                 self.on_response_complete()
                 return
             self._let_go()
         super().end_request()
 
     def timeout_keep_alive_handler(self) -> None:
-        left = self._answered_at + _KEEP_ALIVE - self.loop.time()
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
         else:
@@ -124,8 +136,13 @@ class Connection(BoundedConnection):
         if self.flow.write_paused or self.transport.is_closing() or CLOSING in self.server_state.default_headers:
             return False
         assert self._at_once is not None
-        if not self._at_once(path, headers, body, self._write):
+        try:
+            answer = self._at_once(path, headers, body)
+        except Exception:  # noqa: BLE001 - as uvicorn does around an application: the long way meets it too, and tells it
             return False
+        if answer is None:
+            return False
+        self._write(*answer)
         self._answered_at = self.loop.time()
         return True
 
@@ -150,9 +167,9 @@ class Connection(BoundedConnection):
 
 
 def _known(data: bytes, path: str, headers: list[tuple[bytes, bytes]]) -> _Known | None:
-    """What is to be known of a request; None if the data is not just that one, from its first byte to its last."""
+    """What is to be known of a request that is all of the data; None where its framing is more than a length."""
     end = data.find(b"\r\n\r\n") + 4
-    if (b"content-length", b"%d" % (len(data) - end)) not in headers:
+    if end < 4 or (b"content-length", b"%d" % (len(data) - end)) not in headers:
         return None
     return _Known(data[:end], len(data), path, headers)
 
