@@ -5,12 +5,13 @@ import socket
 import httpx
 import pytest
 
+from mlops_console.core.deployments import Environment
 from mlops_console.core.errors import RefusedError
 from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments, ledger
 from mlops_console.store.workspace import Workspace
 from tests.actions.helpers import add_scored, answer, perform, project
-from tests.support import wait_for
+from tests.support import free_port, wait_for
 
 
 def test_versions_are_deployed_through_staging_to_production(workspace: Workspace) -> None:
@@ -76,11 +77,65 @@ def test_a_changed_port_moves_the_server(workspace: Workspace) -> None:
     with project(workspace) as urls:
         ref = add_scored(workspace, 1, 0.9)
         perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
-    with project(workspace) as moved:
+        before, port = workspace.config().environments["staging"].port, free_port()
+        workspace.config_path.write_text(workspace.config_path.read_text().replace(str(before), str(port)))
         job = perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
         assert job.state is JobState.SUCCEEDED, job.error
-        assert answer(moved["staging"]) == ("fraud:1", "2", [1])
+        assert answer(f"http://127.0.0.1:{port}") == ("fraud:1", "2", [1])
         wait_for(lambda: _refuses(urls["staging"]))
+
+
+def test_a_server_stays_where_it_is_while_another_program_has_its_new_port(workspace: Workspace) -> None:
+    with project(workspace) as urls:
+        first, second = (add_scored(workspace, label, 0.9) for label in (1, 2))
+        text = workspace.config_path.read_text()
+        workspace.config_path.write_text(text.replace("[environments.staging]", "[environments.staging]\nworkers = 2"))
+        perform(workspace, "deploy", {"model_ref": first, "environment": "staging"})
+        old = workspace.config().environments["staging"].port
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            text = workspace.config_path.read_text()
+            workspace.config_path.write_text(text.replace(f"port = {old}", f"port = {port}"))
+            job = perform(workspace, "deploy", {"model_ref": second, "environment": "staging"})
+            why = f"Port {port} of 127.0.0.1 can't be listened on: Address already in use."
+            assert (job.state, job.error) == (JobState.FAILED, f"fraud:2 is live in staging, but: {why}")
+            assert answer(urls["staging"]) == ("fraud:2", "2", [2])
+            assert _staging(workspace).error == why
+            job = perform(workspace, "rollback", {"environment": "staging"})
+            assert job.state is JobState.SUCCEEDED, job.error
+            assert answer(urls["staging"]) == ("fraud:1", "3", [1])
+            assert _staging(workspace).error == why
+        wait_for(lambda: _refuses(urls["staging"]), 20)
+        wait_for(lambda: len(_staging(workspace).ready) == 2, 20)
+        assert answer(f"http://127.0.0.1:{port}") == ("fraud:1", "3", [1])
+        assert _staging(workspace).error is None
+
+
+def test_a_deployment_waits_for_every_process_that_is_wanted(workspace: Workspace) -> None:
+    with project(workspace) as urls:
+        ref = add_scored(workspace, 1, 0.9)
+        perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
+        text = workspace.config_path.read_text()
+        workspace.config_path.write_text(text.replace("[environments.staging]", "[environments.staging]\nworkers = 2"))
+        job = perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})
+        assert [process.serving for process in _staging(workspace).ready] == [2, 2]
+        assert job.state is JobState.SUCCEEDED, job.error
+        port = free_port()
+        old = workspace.config().environments["staging"].port
+        text = workspace.config_path.read_text()
+        workspace.config_path.write_text(text.replace(f"port = {old}", f"port = {port}"))
+        job = perform(workspace, "deploy", {"model_ref": ref, "environment": "staging"})  # both move
+        assert job.state is JobState.SUCCEEDED, job.error
+        assert [process.serving for process in _staging(workspace).ready] == [3, 3]
+        assert answer(f"http://127.0.0.1:{port}") == ("fraud:1", "3", [1])
+        assert _refuses(urls["staging"])
+
+
+def _staging(workspace: Workspace) -> Environment:
+    with workspace.store.read() as db:
+        found = deployments.environment(db, "staging")
+    assert found is not None
+    return found
 
 
 def _refuses(url: str) -> bool:

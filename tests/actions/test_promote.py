@@ -8,6 +8,7 @@ from mlops_console import actions
 from mlops_console.cli import acting, delivery
 from mlops_console.core.deployments import RevisionState as S
 from mlops_console.core.errors import UsageError
+from mlops_console.core.plans import Change
 from mlops_console.delivery.begin import begin_deploy
 from mlops_console.store import deployments, ledger
 from mlops_console.store.workspace import Workspace
@@ -32,6 +33,37 @@ def canary(workspace: Workspace) -> Workspace:
 def share(workspace: Workspace) -> float:
     with workspace.store.read() as db:
         return deployments.revision(db, "staging", 2).share
+
+
+@pytest.fixture
+def shadow(workspace: Workspace) -> Workspace:
+    """fraud:2 is a shadow in staging."""
+    write_config(workspace, staging='strategy = "shadow"\nrollout = {hold = "1h"}')
+    make_live(workspace, "staging", add_version(workspace))
+    add_version(workspace)
+    shadow_again(workspace)
+    return workspace
+
+
+def shadow_again(workspace: Workspace) -> None:
+    revision = begin_deploy(workspace, "fraud:2", "staging", "", FakeJob()).revision
+    with workspace.store.write() as tx:
+        advance(tx, "staging", revision, S.CANARY)
+
+
+def test_what_is_said_of_a_shadow_calls_it_one(shadow: Workspace) -> None:
+    abort = actions.plan(shadow, "abort", {"environment": "staging"})
+    assert abort.changes == (Change("state", "shadow", "aborted"),)
+    promote = actions.plan(shadow, "promote", {"environment": "staging"})
+    assert promote.changes == (Change("traffic", "a copy of the traffic", "all: it is live"),)
+    deploy = actions.plan(shadow, "deploy", {"model_ref": "fraud:2", "environment": "staging"})
+    assert any(note.startswith("Revision 2 (fraud:2) is shadow: ") for note in deploy.notes)
+    again = actions.plan(shadow, "deploy", {"model_ref": "fraud:2", "environment": "staging", "if_busy": "refuse"})
+    assert again.refused == "Revision 2 (fraud:2) of staging is shadow already."
+    actions.perform(shadow, "abort", {"environment": "staging"})
+    shadow_again(shadow)
+    with pytest.raises(UsageError, match="Revision 2 of staging is no shadow any more"):
+        actions.perform(shadow, "promote", {"environment": "staging", "revision": 2})
 
 
 @pytest.mark.parametrize("full", [False, True])

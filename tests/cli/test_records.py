@@ -78,9 +78,52 @@ def test_history_shows_gates_approvals_and_broken_glass(project: Path) -> None:
 def test_the_mark_of_broken_glass_has_room_in_a_narrow_terminal(project: Path) -> None:
     words = [sys.executable, "-m", "mlops_console", "history", "production"]
     with Terminal(words, cwd=project, columns=80, lines=24) as terminal:
-        terminal.wait_text("No room for")
-        marked = [line.split()[:4] for line in terminal.text.splitlines() if "⚠" in line]
+        terminal.wait_text("reason of fraud:1")
+        marked = [line.split()[:4] for line in terminal.text.splitlines() if "deploy ⚠" in line]
     assert marked == [["2", "fraud:2", "deploy", "⚠"]]
+
+
+def test_a_narrow_terminal_tells_every_reason_whole(project: Path, workspace: Workspace) -> None:
+    """Below its revision, as a column of it has no room."""
+    why = " ".join(f"because{number}" for number in range(30))
+    with workspace.store.write() as tx:
+        version = models.get(tx, ModelRef("fraud", 2))
+        made = deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason=why)
+        advance(tx, "production", made.revision, S.LOADING)
+        advance(tx, "production", made.revision, S.ABORTED, reason="it is worse " * 12)
+    words = [sys.executable, "-m", "mlops_console", "history", "production"]
+    with Terminal(words, cwd=project, columns=80, lines=40) as terminal:
+        terminal.wait_text("approved by bo")
+        terminal.wait_text("REV")
+        lines = [line.rstrip() for line in terminal.text.splitlines()]
+    head, newest, second, third, first = (
+        next(i for i, line in enumerate(lines) if line.split()[:2] == begin)
+        for begin in (["REV", "MODEL"], ["4", "fraud:2"], ["3", "fraud:1"], ["2", "fraud:2"], ["1", "fraud:1"])
+    )
+    assert "REASON" not in lines[head]
+    below = lines[newest + 1 : second]
+    assert all(line.startswith("      ") for line in below)
+    assert " ".join(" ".join(below).split()) == f"{why} ended: {('it is worse ' * 12).strip()}"
+    assert [line.strip() for line in lines[third + 1 : first]] == [
+        "⚠ broken glass: the till is down",
+        "reason of fraud:2",
+    ]
+    assert [line.strip() for line in lines[first + 1 : first + 3]] == ["approved by bo", "reason of fraud:1"]
+    assert not any("No room" in line or "…" in line for line in lines)
+
+
+def test_a_wide_terminal_has_a_column_of_whole_reasons(project: Path, workspace: Workspace) -> None:
+    why = "too long for a pipe, " * 4
+    with workspace.store.write() as tx:
+        version = models.get(tx, ModelRef("fraud", 2))
+        deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason=why)
+    words = [sys.executable, "-m", "mlops_console", "history", "production"]
+    with Terminal(words, cwd=project, columns=200, lines=24) as terminal:
+        terminal.wait_text("reason of fraud:1")
+        lines = terminal.text.splitlines()
+    assert any("APPROVED BY" in line and "REASON" in line for line in lines)
+    assert any(line.split()[:1] == ["4"] and why.strip() in line for line in lines)
+    assert any(line.split()[:2] == ["1", "fraud:1"] and line.rstrip().endswith("reason of fraud:1") for line in lines)
 
 
 def test_history_shows_why_it_was_asked_for_and_how_it_ended(project: Path, workspace: Workspace) -> None:
@@ -111,7 +154,7 @@ def test_a_shadow_is_called_one(project: Path, workspace: Workspace) -> None:
         version = models.get(tx, ModelRef("fraud", 2))
         plan = RolloutPlan("shadow", hold=60.0, min_requests=5)
         made = deploying.add_revision(tx, "production", version, kind="deploy", actor="ann", reason="", rollout=plan)
-        advance(tx, "production", made.revision, S.LOADING, S.TESTING, S.CANARY, reason="a copy of the traffic")
+        advance(tx, "production", made.revision, S.LOADING, S.TESTING, S.CANARY)
     for arguments in (("history", "production"), ("why", "production", "--revision", str(made.revision)), ("status",)):
         text = console(*arguments, cwd=project).stdout
         assert "shadow" in text, arguments
@@ -202,7 +245,9 @@ def test_why_says_what_is_not_live(project: Path, workspace: Workspace) -> None:
         text = console("why", "production", "--revision", str(revision), cwd=project).stdout
         assert text.splitlines()[0] == heading
     assert "APPROVALS\n  none: nobody had to approve it\n" in text
-    assert "approve" not in text[text.index("NOT KNOWN") :]
+    assert "GATES\n  none: revision 5 had to pass no gate\n" in text
+    missing = text[text.index("NOT KNOWN") :]
+    assert [word for word in ("approve", "gate") if word in missing] == []
 
 
 def test_dora_in_json_and_text(project: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_canary_is_promoted_step_by_step(approved: Workspace) -> None:
         reasons = [change.reason for change in deployments.changes(tx, "staging", 2)][-2:]
         assert not intervene.promote(tx, second, "bo", "", False)  # too late
     assert (second.share, found.state, found.share) == (0.25, S.LIVE, 1.0)
-    assert reasons == ["25% of the traffic after promoted by bo", "enough seen"]
+    assert reasons == ["promoted by bo", "enough seen"]
     assert states(approved, "staging") == [S.LIVE, S.RETIRED]
 
 
@@ -171,10 +171,17 @@ def test_a_canary_is_promoted_to_all_at_once(approved: Workspace) -> None:
 def test_only_a_canary_can_be_promoted(approved: Workspace) -> None:
     begin(approved)
     with approved.store.read() as db:
-        with pytest.raises(UsageError, match="No revision of staging is a canary"):
+        with pytest.raises(UsageError, match=r"No revision of staging is a canary or a shadow\."):
             intervene.in_canary(db, "staging")
         with pytest.raises(NotFoundError, match="Nothing was ever deployed to 'production'"):
             intervene.in_canary(db, "production")
+
+
+def test_a_shadow_is_called_one_where_it_can_not_be_approved(approved: Workspace) -> None:
+    write_config(approved, staging='approvals = 2\nstrategy = "shadow"')
+    in_canary(approved)
+    with approved.store.read() as db, pytest.raises(UsageError, match="Revision 2 of staging is shadow: it is not one"):
+        intervene.waiting(db, "staging", 2)
 
 
 def test_what_is_not_live_is_aborted_and_the_live_one_goes_on(approved: Workspace) -> None:

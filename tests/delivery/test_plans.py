@@ -13,7 +13,7 @@ from mlops_console.delivery.plans import plan_deploy, plan_rollback
 from mlops_console.store import deploying, deployments, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
-from tests.delivery.helpers import add_live, add_version, advance, make_live, port_of, write_config
+from tests.delivery.helpers import add_live, add_server, add_version, advance, make_live, port_of, the, write_config
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def test_the_plan_of_a_deployment(two_versions: Workspace) -> None:
         ("test/auc >= 0.80", True),
         ("test/auc >= live - 0.01", True),
     ]
-    assert plan.notes == ()
-    assert plan.refused is None
+    assert plan.notes == ("All traffic goes to it at once.",)
+    assert (plan.refused, plan.refused_briefly) == (None, "")
 
 
 def test_the_first_deployment_names_the_address(workspace: Workspace) -> None:
@@ -67,6 +67,8 @@ def test_gates_refuse_with_their_figures(two_versions: Workspace) -> None:
         'fraud:3 does not pass 3 of 3 gates of production: requires = "staging" (fraud:3 was never live in staging); '
         "test/auc >= 0.80 (0.7000); test/auc >= live - 0.01 (0.7000, live 0.8500)."
     )
+    assert plan.refused_briefly == "fraud:3 does not pass 3 of 3 gates of production."
+    assert plan_text(plan).plain.count("fraud:3 was never live in staging") == 1
     assert plan.metrics[0].better is False
     assert plan.hint == (
         "Deploy it to staging first: mlops-console deploy fraud:3 staging. "
@@ -125,6 +127,7 @@ def test_notes_tell_what_else_to_know(two_versions: Workspace) -> None:
         write_config(two_versions, production=port)
         plan = plan_deploy(two_versions, "fraud:3", "production")
     assert plan.notes == (
+        "All traffic goes to it at once.",
         "Revision 2 (fraud:3) is loading: this one waits until revision 2 is live or ended.",
         "fraud:3 needs country too: requests without it are refused.",
         "fraud:3 takes another type for amount.",
@@ -139,10 +142,13 @@ def test_what_changes_for_a_running_server_is_noted(two_versions: Workspace) -> 
     settings = "with changed settings (workers, queue)"
     url = f"http://127.0.0.1:{port_of(two_versions, 'staging')}"
     told = plan_deploy(two_versions, "fraud:1", "staging").notes
-    assert told == (f"The server starts anew at {url} {settings}: for a second or so nothing answers.",)
+    assert told == (
+        "All traffic goes to it at once.",
+        f"The server starts anew at {url} {settings}: for a second or so nothing answers.",
+    )
     with two_versions.store.write() as tx:
         deploying.ensure_environment(tx, "staging", "fraud", "127.0.0.1", port_of(two_versions, "staging"))
-    assert plan_deploy(two_versions, "fraud:1", "staging").notes == (f"The server goes on {settings}.",)
+    assert plan_deploy(two_versions, "fraud:1", "staging").notes[1:] == (f"The server goes on {settings}.",)
 
 
 def test_what_the_machine_did_is_no_metric_of_a_plan(two_versions: Workspace) -> None:
@@ -151,12 +157,26 @@ def test_what_the_machine_did_is_no_metric_of_a_plan(two_versions: Workspace) ->
     assert [metric.name for metric in plan.metrics] == ["test/auc", "test/recall"]
 
 
+def test_a_server_stays_where_it_is_while_its_new_port_is_in_use(two_versions: Workspace) -> None:
+    before = the(two_versions, "production").url
+    with two_versions.store.write() as tx:
+        add_server(tx, "production", serving=1)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        write_config(two_versions, production=port)
+        notes = plan_deploy(two_versions, "fraud:1", "production").notes
+    assert (
+        f"Port {port} of 127.0.0.1 is in use by another program: the server stays at {before} until it is free."
+    ) in notes
+
+
 def test_a_rollback_during_a_canary_tells_how_to_end_only_that(two_versions: Workspace) -> None:
     with two_versions.store.write() as tx:
         first = models.get(tx, ModelRef("fraud", 1))
         found = deploying.add_revision(tx, "staging", first, kind="deploy", actor="ann", reason="")
         advance(tx, "staging", found.revision, RevisionState.LOADING)
     assert plan_rollback(two_versions, "staging").notes == (
+        "All traffic goes to it at once; no gate and no approval is needed.",
         "Revision 3 (fraud:1) is loading: it is aborted, and what is live is left too. "
         "(To abort it only: mlops-console abort staging.)",
     )
@@ -164,6 +184,7 @@ def test_a_rollback_during_a_canary_tells_how_to_end_only_that(two_versions: Wor
 
 def test_the_live_version_again_is_noted(two_versions: Workspace) -> None:
     assert plan_deploy(two_versions, "fraud:1", "production").notes == (
+        "All traffic goes to it at once.",
         "fraud:1 is live in production already, as revision 1: this makes revision 2 of the same version.",
     )
 
@@ -224,7 +245,7 @@ def test_undoing_a_rollback_names_the_way_further_back(two_versions: Workspace) 
     assert plan.notes[0].endswith("'mlops-console rollback staging --to 1' goes back to fraud:1.")
     further = plan_rollback(two_versions, "staging", to=1)
     assert further.title == "Roll staging back to fraud:1, as in revision 1"
-    assert further.notes == ()
+    assert further.notes == ("All traffic goes to it at once; no gate and no approval is needed.",)
 
 
 def test_a_rollback_to_a_chosen_revision(two_versions: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+import time
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from mlops_console.core.traffic import BOUNDS, Traffic
 from mlops_console.delivery import canary, intervene, rollout
 from mlops_console.delivery.begin import begin_deploy
 from mlops_console.store import deploying, deployments, jobs, server_processes
-from mlops_console.store.identity import identify
+from mlops_console.store.identity import current_process, identify
 from mlops_console.store.workspace import Workspace
 from tests.delivery.helpers import (
     FakeJob,
@@ -118,8 +119,30 @@ def test_it_waits_for_every_process(workspace: Workspace) -> None:
                 third.wait()
             with workspace.store.write() as tx:  # as the worker does that sees its end
                 server_processes.ended(tx, "staging", 2, third.pid)
-            assert asked.end().error is None
+            wait_for(lambda: states(workspace, "staging") == [S.LIVE])
+            with workspace.store.write() as tx:  # and starts another one
+                server_processes.started(tx, "staging", 2, current_process())
+            wait_for(lambda: [p.serving for p in the(workspace, "staging").processes] == [1, 1, None])
+            with workspace.store.write() as tx:
+                add_server(tx, "staging", serving=1, slot=2)
+            result = asked.end().result
+    assert result is not None
+    assert "answering" not in result
     assert the(workspace, "staging").observed == 1
+
+
+def test_a_deployment_says_how_many_processes_answer_where_some_never_do(workspace: Workspace) -> None:
+    write_config(workspace, staging="workers = 2")
+    for _ in range(2):
+        add_version(workspace)
+    with PlayedServers(workspace, "staging"):
+        for version in (1, 2):
+            result = rollout.deploy(workspace, f"fraud:{version}", "staging", "", FakeJob(), timeout=1)
+            assert (result["revision_state"], result["answering"], result["workers"]) == ("live", 1, 2)
+        begun = time.monotonic()
+        assert "answering" not in rollout.rollback(workspace, "staging", None, "", FakeJob(), timeout=60)
+        assert time.monotonic() - begun < 30  # it waits for no process that has yet to start
+    assert states(workspace, "staging") == [S.LIVE, S.RETIRED, S.RETIRED]
 
 
 def test_gates_are_asked_again_and_their_results_kept(workspace: Workspace) -> None:
@@ -305,8 +328,8 @@ class TestCanary:
         assert steps_of(workspace, 2) == ["planned", "loading", "testing", "canary", "canary", "live"]
         with workspace.store.read() as db:
             changes = deployments.changes(db, "staging", 2)[3:]
-        assert changes[0].reason == "5% of the traffic"
-        assert changes[1].reason.startswith("25% of the traffic after canary 5%: 120 requests, 1.7% errors")
+        assert changes[0].reason == ""
+        assert changes[1].reason.startswith("canary 5%: 120 requests, 1.7% errors")
         assert changes[2].reason.startswith("canary 25%: 120 requests, 1.7% errors")
 
     def test_one_that_is_worse_is_aborted_and_the_live_one_goes_on(

@@ -53,9 +53,7 @@ def add_canary(workspace: Workspace, **rollout: Any) -> int:
             reason="faster",
             rollout=RolloutPlan("canary", **rollout),
         )
-        states = RevisionState.LOADING, RevisionState.TESTING
-        advance(tx, NAME, made.revision, *states)
-        advance(tx, NAME, made.revision, RevisionState.CANARY, reason="10% of the traffic")
+        advance(tx, NAME, made.revision, RevisionState.LOADING, RevisionState.TESTING, RevisionState.CANARY)
     return made.revision
 
 

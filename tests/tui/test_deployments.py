@@ -11,6 +11,7 @@ from mlops_console.core.traffic import Traffic
 from mlops_console.store import deploying, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui import glyphs
+from mlops_console.tui.screens.deployments.canary_facts import canary_facts
 from mlops_console.tui.screens.deployments.reading import Life
 from mlops_console.tui.screens.deployments.rows import (
     can_return_to,
@@ -53,9 +54,9 @@ def test_a_canary_has_its_share_and_a_shadow_its_name() -> None:
     assert cells(canary)["state"] == "◑ canary 5%"
     shadow = replace(canary, rollout=RolloutPlan("shadow"))
     assert cells(shadow)["state"] == "◑ shadow"
-    life = Life(changes=(RevisionChange(RevisionState.CANARY, 100.0, "rollout", "a copy of the traffic"),))
+    life = Life(changes=(RevisionChange(RevisionState.CANARY, 100.0, "rollout", ""),))
     told = [[f.value for f in revision_facts(revision, life, 170.0)][-1] for revision in (canary, shadow)]
-    assert told == [f"◑ {word} by rollout: a copy of the traffic" for word in ("canary", "shadow")]
+    assert told == [f"◑ {word} by rollout" for word in ("canary 5%", "shadow")]
 
 
 def test_approvals_have_a_column_where_any_are_needed() -> None:
@@ -141,6 +142,26 @@ async def test_a_canary_is_followed_step_by_step(workspace: Workspace) -> None:
             why = "it is worse: errors"
             advance(tx, "production", number, RevisionState.ABORTED, reason=why)
         await until(pilot, "ended      it is worse: errors")
+
+
+def test_each_step_is_told_with_what_ended_it() -> None:
+    """Whatever the reasons are: nothing is read out of them."""
+    plan = RolloutPlan("canary", (0.1, 0.5, 1.0), 60.0)
+    found = replace(LIVE, rollout=plan, step=1)
+    changes = (
+        RevisionChange(RevisionState.CANARY, 100.0, "rollout", ""),
+        RevisionChange(RevisionState.CANARY, 110.0, "bo", "looked after it: fine after 10 s"),
+        RevisionChange(RevisionState.LIVE, 130.0, "rollout", "held"),
+    )
+    told = [fact.value for fact in canary_facts(found, changes, None, 200.0)][-2:]
+    assert told == [
+        "10% of the traffic for 10s: looked after it: fine after 10 s",
+        "50% of the traffic for 20s: live, held",
+    ]
+    now = [fact.value for fact in canary_facts(found, changes[:2], None, 200.0)][-1]
+    assert now == "50% of the traffic for 1m30s, so far"
+    shadow = replace(found, rollout=RolloutPlan("shadow"))
+    assert [f.value for f in canary_facts(shadow, changes[:1], None, 100.0)][-1].startswith("a copy of the traffic for")
 
 
 async def test_e_shows_the_next_environment_and_the_store_is_followed(workspace: Workspace) -> None:

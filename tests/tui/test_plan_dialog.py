@@ -1,10 +1,12 @@
 """From a key to an action: form, plan, confirmation, and what is told afterwards."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 
 from mlops_console.core.errors import RefusedError
@@ -12,6 +14,7 @@ from mlops_console.core.plans import Change, Difference, GateResult, Plan
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui import flows
 from mlops_console.tui.app import ConsoleApp
+from mlops_console.tui.screens.dialogs.plan import PlanDialog
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
 from mlops_console.worker.client import Execution
 from tests.tui.helpers import console, screen_text, until
@@ -96,17 +99,107 @@ def test_a_plan_is_written_aligned_and_as_plain_text() -> None:
     assert before.index(".") == after.index(".")
     assert "▲ better" in before
     assert "▼ worse" in after
-    assert "✓ val/auc >= 0.9         0.942  ✓ passed" in lines
-    assert "✗ val/auc >= live + 0.1  0.942  ✗ not passed" in lines
+    assert "Gates  ✗ 1 of 2 not passed" in lines
+    assert "✗ val/auc >= live + 0.1  0.942" in lines
+    assert lines[lines.index("Gates passed") + 1] == "✓ val/auc >= 0.9  0.942"
     assert "\x1b" not in plan_text(PLAN).plain
     assert any("[/b]" in line for line in lines)
+
+
+LONG_GATE = "slices.country=DE.average_precision >= live - 0.0125"
+CROWDED = replace(
+    PLAN,
+    changes=(*PLAN.changes, Change("address", "http://127.0.0.1:8100", "https://127.0.0.1:8443")),
+    gates=(*PLAN.gates, GateResult(LONG_GATE, False, "0.861, live 0.902"), GateResult("data/rows >= 10", True, "99")),
+    notes=(
+        "It waits for 2 others' approvals, for 24h at most.",
+        "It goes live as a canary: 10%, 50%, 100% of the traffic, each but the last held for 10m and 500 requests.",
+        "Where it is worse than the live version, it is taken back by itself.",
+        "fraud:8 needs country too: requests without it are refused.",
+    ),
+    metrics=tuple(Difference(f"test/metric{number}", 0.5, 0.6) for number in range(20)),
+)
+REFUSED = replace(
+    CROWDED,
+    refused=f"fraud:8 does not pass 2 of 4 gates of production: val/auc >= live + 0.1 (0.942); {LONG_GATE} (0.861).",
+    refused_briefly="fraud:8 does not pass 2 of 4 gates of production.",
+    hint="Train a better version, or change the gate in mlops.toml.",
+)
+
+
+def test_each_gate_is_told_once_and_whole() -> None:
+    for plan in (CROWDED, REFUSED):
+        told = plan_text(plan).plain
+        assert [told.count(gate.gate) for gate in plan.gates] == [1, 1, 1, 1]
+    assert plan_text(REFUSED).plain.splitlines()[0] == f"⊘ refused  {REFUSED.refused_briefly}"
+
+
+def test_a_refusal_by_something_else_than_gates_is_told_whole() -> None:
+    assert "production is frozen by ann" in plan_text(replace(PLAN, refused="production is frozen by ann.")).plain
+
+
+@pytest.mark.parametrize("plan", [CROWDED, REFUSED], ids=["possible", "refused"])
+async def test_a_small_terminal_shows_first_what_decides(project: Workspace, asked: Asked, plan: Plan) -> None:
+    asked.plan = plan
+    async with console(project, "runs") as pilot:
+        await until(pilot, "production fraud:")
+        await pilot.press("r")
+        text = await until(pilot, "more lines")
+        deciding = ["→  fraud:8", "✗ 2 of 4 not passed", LONG_GATE, "2 others' approvals", "as a canary"]
+        deciding += ["does not pass 2 of 4 gates"] if plan.refused else ["reason  none yet: e gives one"]
+        assert [told for told in deciding if told not in text] == []
+        assert "test/metric19" not in text
+
+
+async def test_the_border_says_how_much_is_below_and_what_scrolls_to_it(project: Workspace, asked: Asked) -> None:
+    asked.plan = CROWDED
+    async with console(project, "runs") as pilot:
+        await until(pilot, "production fraud:")
+        await pilot.press("r")
+        scroll = (await shown(pilot)).query_one(VerticalScroll)
+        text = await until(pilot, f"j {scroll.max_scroll_y} more lines ↓")
+        assert "$ mlops-console" not in text
+        await pilot.press("j")
+        await until(pilot, f"j {scroll.max_scroll_y - 1} more lines ↓")
+        await pilot.press(*["j"] * (scroll.max_scroll_y - 2))
+        await until(pilot, "j 1 more line ↓")
+        await pilot.press("j")
+        await until(pilot, "$ mlops-console")
+        await until_gone(pilot, "more line")
+        await pilot.press("k")
+        await until(pilot, "j 1 more line ↓")
+        await pilot.resize_terminal(80, 70)
+        await until_gone(pilot, "more line")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, "more lines ↓")
+
+
+async def test_a_plan_that_fits_has_nothing_below(project: Workspace, asked: Asked) -> None:
+    async with console(project, "runs", size=(100, 40)) as pilot:
+        await until(pilot, "production fraud:")
+        await pilot.press("r")
+        assert "more line" not in await until(pilot, "do it")
+
+
+async def shown(pilot: Pilot[None]) -> PlanDialog:
+    """The dialogue with its plan."""
+    await until(pilot, "more lines")
+    assert isinstance(pilot.app.screen, PlanDialog)
+    return pilot.app.screen
+
+
+async def until_gone(pilot: Pilot[None], text: str) -> None:
+    deadline = time.monotonic() + 20
+    while text in (found := screen_text(pilot)):
+        assert time.monotonic() < deadline, f"{text!r} did not go; the screen is\n{found}"
+        await pilot.pause(0.02)
 
 
 async def test_y_does_it_and_the_job_is_told(project: Workspace, asked: Asked) -> None:
     async with console(project, "runs") as pilot:
         await until(pilot, "STARTED")
         act(pilot)
-        await until(pilot, "mlops-console deploy fraud:8 production")
+        await until(pilot, "do it")
         await pilot.press("y")
         await until(pilot, "job 12 queued")
         assert asked.done == [("deploy", {"model_ref": "fraud:8", "environment": "production"})]
@@ -117,7 +210,7 @@ async def test_enter_and_escape_leave(project: Workspace, asked: Asked, key: str
     async with console(project, "runs") as pilot:
         await until(pilot, "STARTED")
         act(pilot)
-        await until(pilot, "mlops-console deploy fraud:8 production")
+        await until(pilot, "do it")
         await pilot.press(key)
         await pilot.pause(0.2)
         assert asked.done == []
@@ -263,7 +356,7 @@ async def test_an_environment_can_ask_for_its_name(project: Workspace, asked: As
         await until(pilot, "production fraud:")
         for typed, done in (("staging", 0), ("production", 1)):
             await pilot.press("r")
-            await until(pilot, "$ mlops-console deploy")
+            await until(pilot, "do it")
             await pilot.press("y")
             await until(pilot, "Type production to confirm")
             await pilot.press(*typed, "enter")
@@ -276,7 +369,7 @@ async def test_a_broken_mlops_toml_holds_up_no_rollback(project: Workspace, aske
         await until(pilot, "production fraud:")
         (project.root / "mlops.toml").write_text("[project\n")
         await pilot.press("r")
-        await until(pilot, "$ mlops-console deploy")
+        await until(pilot, "do it")
         await pilot.press("y")
         await until(pilot, "queued")
         assert [name for name, _ in asked.done] == ["rollback"]

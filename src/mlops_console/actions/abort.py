@@ -7,6 +7,7 @@ from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.errors import UsageError
 from mlops_console.core.plans import Change, Plan
 from mlops_console.delivery import intervene
+from mlops_console.delivery.wording import state_word
 from mlops_console.store import deployments
 from mlops_console.store.workspace import Workspace
 
@@ -30,7 +31,7 @@ def _plan(workspace: Workspace, request: Abort) -> Plan:
         request.environment,
         f"Abort revision {revision.revision} of {request.environment}: {revision.model_ref}",
         shlex.join(command + (["--reason", request.reason] if request.reason else [])),
-        changes=(Change("state", revision.state, "aborted"),),
+        changes=(Change("state", state_word(revision), "aborted"),),
         notes=(f"{live.model_ref} serves on." if live else "Nothing serves there then.",),
         settles={"revision": revision.revision},
     )

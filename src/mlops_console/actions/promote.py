@@ -1,4 +1,4 @@
-"""Give a canary its next share of the traffic now, without waiting for the end of its step."""
+"""Give a canary its next share of the traffic now, or a shadow all of it, without waiting for the end of its step."""
 
 import shlex
 from typing import Any
@@ -7,6 +7,7 @@ from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.errors import UsageError
 from mlops_console.core.plans import Change, Plan
 from mlops_console.delivery import canary, intervene
+from mlops_console.store import deployments
 from mlops_console.store.workspace import Workspace
 
 
@@ -38,8 +39,10 @@ def _plan(workspace: Workspace, request: Promote) -> Plan:
 def _perform(workspace: Workspace, request: Promote, job: JobContext) -> dict[str, Any]:
     with workspace.store.write() as tx:
         revision = intervene.in_canary(tx, request.environment)
-        if request.revision not in (None, revision.revision):
-            raise UsageError(f"Revision {request.revision} of {request.environment} is no canary any more.")
+        if request.revision is not None and request.revision != revision.revision:
+            seen = deployments.revision(tx, request.environment, request.revision)
+            what = "shadow" if seen.rollout.strategy == "shadow" else "canary"
+            raise UsageError(f"Revision {seen.revision} of {request.environment} is no {what} any more.")
         now, after = canary.shares(revision, request.full)
         if request.step not in (None, revision.step):
             raise UsageError(

@@ -1,14 +1,15 @@
 """`history`: the revisions of an environment, and what was live when."""
 
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from mlops_console.cli import record_shapes
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
-from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.cli.output import has_room, show, show_json, show_table
 from mlops_console.cli.wording import reason, state
 from mlops_console.core import text
 from mlops_console.core.deployments import Approval, Revision
@@ -19,6 +20,7 @@ from mlops_console.store.workspace import Workspace
 
 _CELLS = 40  # of a bar
 _APPROVED = "APPROVED BY"
+_REASON = "REASON"
 _GLASS = 60  # characters at most of why glass was broken
 
 
@@ -53,13 +55,22 @@ def history(
 
 
 def _show_revisions(revisions: Sequence[Revision], approvals: Mapping[int, Sequence[Approval]]) -> None:
-    """The column of approvals only where there is something in it: it costs the reasons their room."""
-    rows = [_row(revision, approvals[revision.revision]) for revision in revisions]
+    """The column of approvals only where there is something in it.
+
+    In a terminal approvals and reasons are whole: they are what a person comes for. Where not all columns have room for
+    that, they stand below their revisions. In a pipe a revision is one line that a person can still read.
+    """
+    whole = sys.stdout.isatty()
+    rows = [_row(revision, approvals[revision.revision], whole=whole) for revision in revisions]
     shown = [name for name in rows[0] if name != _APPROVED or any(row[name] != "–" for row in rows)]
-    show_table(shown, [[row[name] for name in shown] for row in rows], right=("REV",))
+    below: list[list[str]] = []
+    if not has_room(shown, [[row[name] for name in shown] for row in rows]):
+        shown = [name for name in shown if name not in (_APPROVED, _REASON)]
+        below = [[*_below(revision, approvals[revision.revision])] for revision in revisions]
+    show_table(shown, [[row[name] for name in shown] for row in rows], right=("REV",), below=below)
 
 
-def _row(found: Revision, approvals: Sequence[Approval]) -> dict[str, object]:
+def _row(found: Revision, approvals: Sequence[Approval], *, whole: bool) -> dict[str, object]:
     return {
         "REV": found.revision,
         "MODEL": found.model_ref,
@@ -67,9 +78,22 @@ def _row(found: Revision, approvals: Sequence[Approval]) -> dict[str, object]:
         "STATE": state(found),
         "BY": found.actor,
         "ASKED": text.clock(found.created_at),
-        _APPROVED: _approved(found, approvals),
-        "REASON": reason(found),
+        _APPROVED: _approved(found, approvals, whole=whole),
+        _REASON: " · ".join(filter(None, (found.reason, found.error))) if whole else reason(found),
     }
+
+
+def _below(found: Revision, approvals: Sequence[Approval]) -> Iterator[str]:
+    """Whole, as lines have room for it."""
+    approved = _approved(found, approvals, whole=True)
+    if found.break_glass is not None:
+        yield approved
+    elif found.approvals or approvals:
+        yield f"approved by {approved}"
+    if found.reason:
+        yield found.reason
+    if found.error:
+        yield f"ended: {found.error}"
 
 
 def _kind(found: Revision) -> str:
@@ -78,9 +102,9 @@ def _kind(found: Revision) -> str:
     return kind if found.break_glass is None else f"{kind} ⚠"
 
 
-def _approved(found: Revision, approvals: Sequence[Approval]) -> str:
+def _approved(found: Revision, approvals: Sequence[Approval], *, whole: bool) -> str:
     if found.break_glass is not None:
-        return f"⚠ broken glass: {text.shorten(found.break_glass, _GLASS)}"
+        return f"⚠ broken glass: {found.break_glass if whole else text.shorten(found.break_glass, _GLASS)}"
     names = ", ".join(approval.actor for approval in approvals)
     if len(approvals) < found.approvals:
         return f"{len(approvals)} of {found.approvals}" + (f": {names}" if names else "")

@@ -12,10 +12,12 @@ from mlops_console.core.filters import FilterError
 from mlops_console.core.text import safe_line, safe_text
 
 if TYPE_CHECKING:
-    from rich.console import JustifyMethod
+    from rich.console import Console, JustifyMethod
+    from rich.table import Table
 
 _GAP = 3  # cells between two columns
 _NARROW = 24  # cells to which a wider column may be cut before it is left out
+_INDENT = "      "  # of a text below its row
 _WIDE = 40  # cells of a column where there is too little room for all
 
 
@@ -34,21 +36,34 @@ def show_json(document: Any) -> None:
     sys.stdout.write(json.dumps(_plain(document), indent=2, ensure_ascii=True) + "\n")
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()) -> None:
+def has_room(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+    """Whether a table can be shown with nothing cut or left out."""
+    widths = _widths([[safe_line(cell) for cell in row] for row in (columns, *rows)])
+    return sum(widths) + _GAP * (len(widths) - 1) <= _room(widths)
+
+
+def show_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    right: Iterable[str] = (),
+    below: Sequence[Sequence[str]] = (),
+) -> None:
     """A table; the columns named in `right` are aligned to the right.
 
     In a terminal the columns that have no room are left out from the end, which is said; in a pipe nothing is cut.
+
+    Args:
+        below: for each row the texts that stand below it, each indented on lines of its own, with nothing cut.
     """
     from rich.box import SIMPLE_HEAD
-    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     titles = [safe_line(column) for column in columns]
     cells = [[safe_line(cell) for cell in row] for row in rows]
-    widths = [max(cell_len(row[index]) for row in (titles, *cells)) for index in range(len(titles))]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sum(widths) + _GAP * len(widths)
+    widths = _widths([titles, *cells])
+    room = _room(widths)
     shown, widths = _fitting(widths, room)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     numeric = set(right)
@@ -57,10 +72,42 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: 
         table.add_column(Text(title), justify=justify, no_wrap=True, overflow="ellipsis", width=width)
     for row in cells:
         table.add_row(*(Text(cell) for cell in row[:shown]))
-    Console(width=max(room, 1), highlight=False, emoji=False, markup=False).print(table)
+    console = Console(width=max(room, 1), highlight=False, emoji=False, markup=False)
+    if below:
+        _show_with(below, console, table, room)
+    else:
+        console.print(table)
     if shown < len(titles):
         left_out = ", ".join(title or "a column without a title" for title in titles[shown:])
         show(f"No room for {left_out}: a wider terminal or --json shows them.")
+
+
+def _show_with(below: Sequence[Sequence[str]], console: "Console", table: "Table", room: int) -> None:
+    """A table whose rows are one line each, with their texts between them."""
+    from rich.text import Text
+
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().splitlines()
+    head = len(lines) - len(below)
+    sys.stdout.writelines(f"{line}\n" for line in lines[:head])
+    for line, texts in zip(lines[head:], below, strict=True):
+        sys.stdout.write(f"{line}\n")
+        for text in texts:
+            wrapped = Text(safe_line(text)).wrap(console, max(room - len(_INDENT), 1))
+            sys.stdout.writelines(f"{_INDENT}{part.plain}\n" for part in wrapped)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The cells of the widest text of each column."""
+    from rich.cells import cell_len
+
+    return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+
+
+def _room(widths: Sequence[int]) -> int:
+    """The cells of a line: as many as the terminal has, or as are needed where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sum(widths) + _GAP * len(widths)
 
 
 def _fitting(widths: Sequence[int], room: int) -> tuple[int, list[int]]:

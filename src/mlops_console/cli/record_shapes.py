@@ -12,6 +12,7 @@ from mlops_console.core.lineage import Lineage, Passage
 from mlops_console.core.plans import GateResult
 from mlops_console.core.runs import Artifact, Run
 from mlops_console.core.timeline import Span
+from mlops_console.delivery.steps import Step, along
 
 
 def admitted(found: Revision, gates: Iterable[GateResult], approvals: Iterable[Approval]) -> dict[str, Any]:
@@ -88,13 +89,14 @@ def dora(found: Dora) -> dict[str, Any]:
 
 def _passage(found: Passage) -> dict[str, Any]:
     return admitted(found.revision, found.gates, found.approvals) | {
-        "changes": [_change(change) for change in found.changes],
+        "changes": [_change(*change) for change in along(found.revision.rollout, found.changes)],
         "job": _job(found.job),
     }
 
 
-def _change(found: RevisionChange) -> dict[str, Any]:
-    return {"state": found.state.value, "at": found.at, "actor": found.actor, "reason": found.reason}
+def _change(found: RevisionChange, step: Step | None) -> dict[str, Any]:
+    share = step.share if step is not None else None
+    return {"state": found.state.value, "at": found.at, "actor": found.actor, "reason": found.reason, "share": share}
 
 
 def _run(found: Run, patch: Iterable[Artifact]) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from mlops_console.core.lineage import Lineage, Passage
 from mlops_console.core.moments import moment
 from mlops_console.core.runs import Run
 from mlops_console.delivery.lineage import why as chain
+from mlops_console.delivery.steps import along
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,7 +54,7 @@ def sections(found: Lineage) -> Iterator[tuple[str, list[str]]]:
     if found.origin is not None:
         yield "WHICH GOES BACK TO", [*_passage(found.origin)]
     gates = found.admission.gates
-    yield "GATES", [f"{'✓' if g.passed else '✗'} {g.gate}   {g.figure}" for g in gates] or ["none"]
+    yield "GATES", [f"{'✓' if g.passed else '✗'} {g.gate}   {g.figure}" for g in gates] or [_no_gates(found.admission)]
     yield "APPROVALS", [*_approvals(found.admission)] or [_no_approvals(found.admission.revision)]
     version = found.version
     made = f"{version.ref}  {version.estimator}  {text.size(version.size)}  stored {text.clock(version.created_at)}"
@@ -78,6 +79,12 @@ def _heading(revision: Revision) -> str:
     return f"{revision.environment}, revision {revision.revision}: {revision.model_ref}: {state(revision)}{served}"
 
 
+def _no_gates(admission: Passage) -> str:
+    """Which is known of a deployment; of a rollback to an unknown one, NOT KNOWN says what is missing."""
+    revision = admission.revision
+    return "none" if revision.kind == "rollback" else f"none: revision {revision.revision} had to pass no gate"
+
+
 def _no_approvals(admitted: Revision) -> str:
     return "none" if admitted.approvals else "none: nobody had to approve it"
 
@@ -91,8 +98,10 @@ def _passage(found: Passage) -> Iterator[str]:
         yield f"because: {revision.reason}"
     if revision.break_glass is not None:
         yield f"⚠ glass was broken: {revision.break_glass}"
-    for change in found.changes:
-        yield f"{text.clock(change.at)}  {state(revision, change.state)}  {change.actor}  {change.reason}".rstrip()
+    for change, step in along(revision.rollout, found.changes):
+        share = f" {step.share:.0%}" if step is not None and step.share is not None else ""
+        word = f"{state(revision, change.state)}{share}"
+        yield f"{text.clock(change.at)}  {word}  {change.actor}  {change.reason}".rstrip()
 
 
 def _approvals(found: Passage) -> Iterator[str]:

@@ -95,8 +95,6 @@ def _of_passage(passage: Passage, origin: Passage | None) -> list[str]:
         found.append(
             f"Glass was broken for revision {admitted.revision.revision}: its gates and approvals did not count."
         )
-    if not admitted.gates:
-        found.append(f"Revision {admitted.revision.revision} had to pass no gate.")
     needed = admitted.revision.approvals
     if needed and not admitted.approvals and admitted.revision.break_glass is None:
         found.append(f"Revision {admitted.revision.revision} has none of the {needed} approvals that it needs.")

@@ -75,6 +75,7 @@ class Plan:
     gates: tuple[GateResult, ...] = ()
     notes: tuple[str, ...] = field(default=())
     refused: str | None = None
+    refused_briefly: str = ""  # the same where the gates stand beside it; "" where they don't tell the rest
     hint: str = ""  # what to do next where it is refused
     settles: Mapping[str, Any] = field(default_factory=dict)
     replay: ReplayReport | None = None

@@ -9,6 +9,7 @@ from mlops_console.core.deployments import Environment, Revision, RevisionState
 from mlops_console.core.text import duration, latency
 from mlops_console.core.traffic import Traffic
 from mlops_console.delivery.judge import LOOKS, Evidence, judge
+from mlops_console.delivery.steps import share_of, traffic_text
 from mlops_console.store import deploying, deployments
 from mlops_console.store.database import Connection
 from mlops_console.store.predictions import PredictionLog
@@ -142,16 +143,12 @@ def _column(outputs: Sequence[Mapping[str, Any]], place: int) -> list[float]:
     return [row[place] for output in outputs for row in output["predict_proba"]]
 
 
-def step_text(revision: Revision, step: int) -> str:
-    plan = revision.rollout
-    return "a copy of the traffic" if plan.strategy == "shadow" else f"{plan.steps[step]:.0%} of the traffic"
-
-
 def shares(revision: Revision, full: bool) -> tuple[str, str]:
     """What it gets now, and after its promotion, for people."""
     plan, step = revision.rollout, (revision.step or 0) + 1
     is_last = full or plan.strategy == "shadow" or plan.steps[step] >= 1
-    return step_text(revision, revision.step or 0), "all: it is live" if is_last else step_text(revision, step)
+    now = traffic_text(share_of(plan, revision.step or 0))
+    return now, "all: it is live" if is_last else traffic_text(share_of(plan, step))
 
 
 def next_step(tx: Connection, revision: Revision, actor: str, reason: str, full: bool = False) -> bool:
@@ -159,6 +156,7 @@ def next_step(tx: Connection, revision: Revision, actor: str, reason: str, full:
     another person may have promoted it meanwhile.
 
     Args:
+        reason: what was found in the step that ends, or why a person ends it.
         full: live at once.
     """
     if deployments.revision(tx, revision.environment, revision.revision).step != revision.step:
@@ -167,5 +165,4 @@ def next_step(tx: Connection, revision: Revision, actor: str, reason: str, full:
     plan = revision.rollout
     if full or plan.strategy == "shadow" or plan.steps[step] >= 1:
         return deploying.advance(tx, revision.environment, revision.revision, RevisionState.LIVE, actor, reason)
-    text = f"{step_text(revision, step)} after {reason}" if reason else step_text(revision, step)
-    return deploying.set_step(tx, revision.environment, revision.revision, step, actor, text)
+    return deploying.set_step(tx, revision.environment, revision.revision, step, actor, reason)

@@ -171,8 +171,8 @@ def _unreadable(text: str, hint: str = "", meant: str = "") -> ConfigError:
 
 
 def _bounds_of(subject: Subject) -> str:
-    example = {"seconds": "20 ms", "bytes": "50 MB"}.get(subject.unit, "0.9 or 90%")
-    live = f", or with live, live + {example.split()[0]}, live * 1.2" if subject.has_live else ""
+    example, more = {"seconds": ("20 ms", "20"), "bytes": ("50 MB", "50")}.get(subject.unit, ("0.9 or 90%", "0.9"))
+    live = f", or with live, live + {more}, live * 1.2" if subject.has_live else ""
     return f"Write {subject.name[:100]} with one of >= <= > < and a bound such as {example}{live}."
 
 

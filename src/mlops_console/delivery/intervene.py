@@ -9,6 +9,7 @@ from mlops_console.core.jobs import JobState
 from mlops_console.core.text import clock
 from mlops_console.delivery import canary
 from mlops_console.delivery.situation import frozen_by
+from mlops_console.delivery.wording import state_word
 from mlops_console.store import deploying, deployments, jobs, ledger
 from mlops_console.store.database import Connection
 
@@ -25,8 +26,8 @@ def waiting(db: Connection, environment: str, number: int | None) -> Revision:
 
 
 def in_canary(db: Connection, environment: str) -> Revision:
-    """The revision that is a canary now. Raises NotFoundError, UsageError where there is none."""
-    return _chosen(db, environment, None, frozenset({RevisionState.CANARY}), "is a canary")
+    """The revision that is a canary or a shadow now. Raises NotFoundError, UsageError where there is none."""
+    return _chosen(db, environment, None, frozenset({RevisionState.CANARY}), "is a canary or a shadow")
 
 
 def stoppable(db: Connection, environment: str, number: int | None) -> Revision:
@@ -89,7 +90,7 @@ def end_abandoned(tx: Connection) -> None:
 
 
 def promote(tx: Connection, revision: Revision, actor: str, reason: str, full: bool) -> bool:
-    """Give a canary its next step now, or all the traffic; whether it still was one."""
+    """Give a canary its next step now, or all the traffic, and a shadow all of it; whether it still was one."""
     return canary.next_step(tx, revision, actor, reason or f"promoted by {actor}", full)
 
 
@@ -125,7 +126,8 @@ def _chosen(
     if number is not None:
         found = deployments.revision(db, environment, number)
         if found.state not in states:
-            raise UsageError(f"Revision {number} of {environment} is {found.state}: it is not one that {what}.", hint)
+            word = state_word(found)
+            raise UsageError(f"Revision {number} of {environment} is {word}: it is not one that {what}.", hint)
         return found
     for revision in deployments.revisions(db, environment):
         if revision.state in states:

@@ -32,10 +32,13 @@ from mlops_console.delivery.situation import (
     under_way,
 )
 from mlops_console.delivery.targets import change_refused, command_of
+from mlops_console.delivery.wording import state_word
 from mlops_console.store import deployments, models, tokens
 from mlops_console.store.workspace import Workspace
 
 _PROBE = 0.2  # seconds that another program may take to answer on the port
+_AT_ONCE = "All traffic goes to it at once."
+_ROLLED_BACK = "All traffic goes to it at once; no gate and no approval is needed."
 _WORSE = "Where it is worse than the live version, it is taken back by itself."
 
 
@@ -66,6 +69,7 @@ def plan_deploy(
     refused = None
     if break_glass is None:
         refused = refusal(version.ref, environment, gates) or frozen(situation)
+    by_gates = refused is not None and not all(gate.passed for gate in gates)
     if refused is None and when_busy == "refuse":
         refused = under_way(situation)
     target = target_settings(settings)
@@ -92,6 +96,7 @@ def plan_deploy(
             *_changed_settings(situation, settings),
         ),
         refused=refused,
+        refused_briefly=_by_how_many(version.ref, environment, gates) if by_gates else "",
         hint=_hint(situation, settings, version.ref, gates) if refused is not None else "",
         settles={"model_ref": version.ref},
         replay=replay,
@@ -125,6 +130,7 @@ def plan_rollback(workspace: Workspace, environment: str, to: int | None = None,
         params=tuple(_params(situation)),
         notes=(
             *((_undo_note(situation, target),) if undoes else ()),
+            *((_ROLLED_BACK,) if known.target is None else ()),
             *_notes(situation, known.host, known.port, "rollback", known.target),
         ),
         settles={"to": target.revision},
@@ -143,6 +149,11 @@ def _hint(situation: Situation, settings: EnvironmentConfig, ref: str, gates: tu
     return f"'mlops-console history {name}' shows it."
 
 
+def _by_how_many(ref: str, environment: str, gates: tuple[GateResult, ...]) -> str:
+    failed = sum(not gate.passed for gate in gates)
+    return f"{ref} does not pass {failed} of {len(gates)} gates of {environment}."
+
+
 def _ways(situation: Situation, settings: EnvironmentConfig, break_glass: str | None) -> Iterator[str]:
     """How it goes live."""
     if break_glass is not None:
@@ -157,6 +168,8 @@ def _ways(situation: Situation, settings: EnvironmentConfig, break_glass: str | 
     elif settings.strategy == "shadow" and situation.live:
         yield f"For {_held(settings)} it answers a copy of the traffic only; then it goes live."
         yield _WORSE
+    elif settings.target is None:
+        yield _AT_ONCE
 
 
 def _held(settings: EnvironmentConfig) -> str:
@@ -250,13 +263,15 @@ def _notes(situation: Situation, host: str, port: int, kind: str, target: Target
         )
     busy = next((r for r in situation.revisions if r.state.is_under_way), None)
     if busy is not None:
-        yield f"Revision {busy.revision} ({busy.model_ref}) is {busy.state}: {_what_becomes_of(busy, kind)}"
+        yield f"Revision {busy.revision} ({busy.model_ref}) is {state_word(busy)}: {_what_becomes_of(busy, kind)}"
     if situation.live_candidate:
         yield from _signature_notes(situation.live_candidate.version, candidate)
     if target is not None:
         yield f"It runs, with a target of yours: {command_of(target, kind)}"
     elif _taken_by_another(situation, host, port):
-        yield f"Port {port} of {host} is in use by another program: the server can't start before it is free."
+        known = situation.environment
+        what = f"stays at {known.url} until" if known and known.ready else "can't start before"
+        yield f"Port {port} of {host} is in use by another program: the server {what} it is free."
 
 
 def _changed_settings(situation: Situation, settings: EnvironmentConfig) -> Iterator[str]:

@@ -39,11 +39,15 @@ def deploy(
 ) -> dict[str, Any]:
     """Make a version serve in an environment; returns when it does, or when it waits for approvals.
 
+    It serves once as many processes answer as the environment wants. Where that takes too long, the result says how
+    many of them do: `answering`, of `workers`.
+
     Performed again for the same job, it goes on with what was begun.
 
     Raises:
         RefusedError: a gate does not pass; nothing has changed.
-        JobError: it could not be loaded, or was judged to be worse; the version before it serves on.
+        JobError: it could not be loaded, or was judged to be worse; the version before it serves on. Or it is live, but
+            nothing answers, or not at the address that is wanted.
         JobStopped: a stop was asked for, or somebody has aborted it.
         UsageError, NotFoundError, ConfigError: the request makes no sense.
     """
@@ -149,8 +153,7 @@ class _Rollout:
             self._advance(RevisionState.LIVE)
             return
         with self.workspace.store.write() as tx:
-            what = canary.step_text(revision, 0)
-            deploying.advance(tx, self.name, self.number, RevisionState.CANARY, _ACTOR, what)
+            deploying.advance(tx, self.name, self.number, RevisionState.CANARY, _ACTOR)
 
     def _watch_canary(self, revision: Revision, environment: Environment) -> None:
         self._stop_if_asked()
@@ -180,7 +183,8 @@ class _Rollout:
             return deploying.advance(tx, self.name, self.number, state, _ACTOR, reason)
 
     def _wait_for_last_answers(self) -> None:
-        """Until every server says that no answer of another version will come from it any more."""
+        """Until every server says that no answer of another version will come from it any more. A deployment waits for
+        those servers too that have yet to start; a rollback has done its work when the others serve."""
         begun = time.monotonic()
         seen = None
         while True:
@@ -191,7 +195,9 @@ class _Rollout:
                 revision, environment = self._look()
                 behind = [server for server in environment.processes if server.serving not in (None, self.number)]
                 begins = any(server.serving is None for server in environment.processes) and waited < _FIRST_ROUTE
-                if revision.state is not RevisionState.LIVE or (environment.ready and not behind and not begins):
+                wanted = environment.settings.workers if revision.kind == "deploy" else 1
+                serve = len(environment.ready) >= wanted and not behind and not begins
+                if revision.state is not RevisionState.LIVE or serve:
                     return
             if waited > self.timeout:
                 return
@@ -230,4 +236,10 @@ class _Rollout:
                 f"{f': {environment.error}' if environment.error else '.'}",
                 f"The log is {self.workspace.logs_dir / f'server-{self.name}.log'}.",
             )
+        if revision.state is RevisionState.LIVE and environment.target is None and revision.kind == "deploy":
+            if environment.error:
+                raise JobError(f"{revision.model_ref} is live in {self.name}, but: {environment.error}")
+            answering, workers = len(environment.ready), environment.settings.workers
+            if answering < workers:
+                result |= {"answering": answering, "workers": workers}
         return result

@@ -14,6 +14,7 @@ from mlops_console.core.text import clock, did_you_mean
 from mlops_console.delivery.figures import candidate_figure, live_figure
 from mlops_console.delivery.gates import Gate, evaluate_required, judge, parse_gate, required_gate
 from mlops_console.delivery.measure.measured import NOTHING_MEASURED, Measured
+from mlops_console.delivery.wording import state_word
 from mlops_console.store import deployments, models, runs
 from mlops_console.store.database import Connection
 
@@ -166,7 +167,7 @@ def under_way(situation: Situation) -> str | None:
     found = next((r for r in situation.revisions if r.state.is_under_way or r.state in _BEFORE), None)
     if found is None:
         return None
-    return f"Revision {found.revision} ({found.model_ref}) of {situation.name} is {found.state} already."
+    return f"Revision {found.revision} ({found.model_ref}) of {situation.name} is {state_word(found)} already."
 
 
 def left_by_rollback(revisions: Sequence[Revision]) -> Revision | None:

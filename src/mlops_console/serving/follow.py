@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlops_console.core.deployments import (
@@ -25,7 +25,9 @@ from mlops_console.core.deployments import (
 )
 from mlops_console.core.errors import MlopsError, StoreError
 from mlops_console.core.models import ModelRef
+from mlops_console.core.runs import ProcessIdentity
 from mlops_console.serving.engine import Engine
+from mlops_console.serving.listening import PortTakenError, probe
 from mlops_console.serving.loading import load, test
 from mlops_console.serving.routing import Routing, Served, Slot
 from mlops_console.serving.stats import Stats
@@ -45,8 +47,20 @@ _ACTOR = "server"
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """Why this process stays at its own address, though the store wants it at `address`; until `until` (monotonic) that
+    is not tried again."""
+
+    address: tuple[str, int, bool]
+    why: str
+    until: float
+
+
 class Follower:
     """Keeps `slot` at what the store wants of this process, until it is told to stop or its address is another.
+
+    Where it can't have the other address it stays at its own, and follows everything else.
 
     Args:
         number: of the process, among those of its environment.
@@ -85,6 +99,8 @@ class Follower:
         self._compiled_late: set[str] = set()  # versions that were loaded anew for their compiled form
         self._is_failing = False  # a live version could not be loaded
         self._retry_at = 0.0  # on the monotonic clock: when that is tried again
+        self._stay: _Stay | None = None
+        self._here: set[ProcessIdentity] = set()  # processes that were there before the address became another
         self._broken: BaseException | None = None
         self._seen = -1
         self._epoch = -2
@@ -132,7 +148,9 @@ class Follower:
 
     def _look(self) -> None:
         news = self._workspace.store.data_version()
-        retry = self._is_failing and time.monotonic() >= self._retry_at
+        now = time.monotonic()
+        retry = self._is_failing and now >= self._retry_at
+        retry = retry or (self._stay is not None and now >= self._stay.until and self._acting is None)
         if news == self._seen and not retry:
             return
         self._seen = news
@@ -149,11 +167,14 @@ class Follower:
             aliases = models.aliases(db, environment.model) if environment else {}
         if environment is None:
             return
-        if _address(environment) != _address(self._own):
+        if _address(environment) == _address(self._own):
+            self._stay = None
+            self._here = {process.process for process in environment.processes if process.epoch >= 0}
+        elif not self._stays(environment):
             if self._acting is None:
-                self._acting = self._begin(self._leave(environment))
+                self._acting = self._begin(self._move(environment))
             return
-        self._take_over(environment.settings)
+        self._take_over(environment)
         self._epoch = environment.epoch
         self._stats.begin(environment.candidate.watched if environment.candidate else "")
         self._gatekeeper.replace(held)
@@ -165,7 +186,11 @@ class Follower:
             self._loading = self._begin(self._load(missing[0]))
         self._tell(environment)
 
-    def _take_over(self, settings: ServerSettings) -> None:
+    def _take_over(self, environment: Environment) -> None:
+        """Its settings; at the old address those of TLS stay as they are."""
+        own, settings = self._own.settings, environment.settings
+        if self._stay is not None:
+            settings = replace(settings, certificate=own.certificate, key=own.key)
         self._settings = settings
         self._settle(settings)
         for engine in self._warm.values():
@@ -237,13 +262,38 @@ class Follower:
             while any(served.in_flight for served in self._leaving):
                 await asyncio.sleep(_DRAIN)
             self._leaving = []
-            if await asyncio.get_running_loop().run_in_executor(self._writer, self._record, told):
+            problem = self._stay.why if self._stay is not None else None
+            if await asyncio.get_running_loop().run_in_executor(self._writer, self._record, told, problem):
                 self._told = told
         except StoreError as error:
             logger.warning("%s", error)
         finally:
             self._acting = None
             self._again()
+
+    def _stays(self, environment: Environment) -> bool:
+        stay = self._stay
+        return stay is not None and stay.address == _address(environment) and time.monotonic() < stay.until
+
+    async def _move(self, environment: Environment) -> None:
+        """Leave for another address, if it can be listened on. If not, what serves now serves on where it is."""
+        try:
+            shared = self._may_share(environment)
+            await asyncio.get_running_loop().run_in_executor(self._writer, probe, environment, shared)
+        except PortTakenError as error:
+            if self._stay is None or self._stay.why != error.message:
+                logger.error("%s stays at %s: %s", environment.name, self._own.url, error)
+                self._told = replace(self._told, epoch=-1)  # the reason is to be written, whatever is written already
+            self._stay = _Stay(_address(environment), error.message, time.monotonic() + _RETRY)
+            self._acting = None
+            self._again()
+        else:
+            await self._leave(environment)
+
+    def _may_share(self, environment: Environment) -> bool:
+        """Whether our own processes may have the other port: this one, or one that was started anew there."""
+        others = {process.process for process in environment.processes if process.slot != self._told.slot}
+        return environment.port == self._own.port or not others <= self._here
 
     async def _leave(self, environment: Environment) -> None:
         """End, but say first that nothing answers at the new address yet: the next process must not think so."""
@@ -254,9 +304,13 @@ class Follower:
             logger.warning("%s", error)
         self.stop()
 
-    def _record(self, told: ServerProcess) -> bool:
+    def _record(self, told: ServerProcess, problem: str | None = None) -> bool:
+        """Write what this process says; `problem`: what the environment's error is all the same."""
         with self._workspace.store.write() as tx:
-            return server_processes.follows(tx, self._slot.environment, told)
+            follows = server_processes.follows(tx, self._slot.environment, told)
+            if follows and problem is not None:
+                deploying.set_error(tx, self._slot.environment, problem)
+            return follows
 
     def _again(self) -> None:
         """Look anew, also where the store has no news."""
@@ -300,6 +354,7 @@ class Follower:
         for other in list(self._warm):
             if len(self._warm) > WARM and other != ref and other not in answering:
                 del self._warm[other]
+                gc.unfreeze()  # what was frozen with the first one may be garbage now
 
     async def _tell_failure(self, revision: Revision, error: MlopsError) -> None:
         """A store that can't be written is no reason to end what serves: it is tried again."""

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from mlops_console.core.deployments import LOOPBACK, Environment, RevisionState, ServerHealth, ServerSettings
-from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError
+from mlops_console.core.errors import NotFoundError, RefusedError
 from mlops_console.core.models import Signature
 from mlops_console.serving import metrics
 from mlops_console.serving.application import Application
@@ -18,6 +18,7 @@ from mlops_console.serving.feedback import parse_feedback
 from mlops_console.serving.follow import Follower
 from mlops_console.serving.http_server import HttpServer, event_loop
 from mlops_console.serving.json_body import read_json
+from mlops_console.serving.listening import PortTakenError, bound, probe, taken
 from mlops_console.serving.metrics import Metrics
 from mlops_console.serving.prediction_log import PredictionWriter
 from mlops_console.serving.quick import BACKLOG
@@ -33,10 +34,6 @@ _POLL = 0.005  # seconds
 _THREADS = 4  # a slow prediction of one version must not hold up those of another
 
 logger = logging.getLogger(__name__)
-
-
-class PortTakenError(MlopsError):
-    """The environment's port can't be listened on."""
 
 
 def serve(workspace: Workspace, name: str, number: int = 0) -> None:
@@ -150,48 +147,35 @@ def _tls_files(workspace: Workspace, settings: ServerSettings) -> tuple[Path | N
 
 
 def _listen(workspace: Workspace, environment: Environment, number: int) -> socket.socket:
-    """The socket to listen on. If no other process answers there, connections wait from now on, and are not refused.
-
-    Several processes share a port by SO_REUSEPORT, also one that may get siblings later. That would let another program
-    share it too: the first one of them looks whether it is free.
-    """
+    """The socket to listen on. If no other process answers there, connections wait from now on, and are not refused."""
     siblings = [process for process in environment.processes if process.slot != number]
     try:
         if not siblings:
-            _bound(environment, shared=False).close()
-        listener = _bound(environment, shared=True)
+            probe(environment, shared=False)
+        listener = bound(environment, shared=True)
         if not _may_wait(environment, number):
-            listener.listen(BACKLOG)
-    except OSError as error:
-        raise _report_taken(workspace, environment, error) from None
+            _listen_on(listener, environment)
+    except PortTakenError as error:
+        _report(workspace, environment, error)
+        raise
     listener.setblocking(False)
     return listener
 
 
-def _bound(environment: Environment, shared: bool) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(environment.host, environment.port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def _listen_on(listener: socket.socket, environment: Environment) -> None:
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(address)
-    except OSError:
+        listener.listen(BACKLOG)
+    except OSError as error:
         listener.close()
-        raise
-    return listener
+        raise taken(environment, error.strerror) from None
 
 
-def _report_taken(workspace: Workspace, environment: Environment, error: OSError) -> PortTakenError:
-    sentence = f"Port {environment.port} of {environment.host} can't be listened on: {error.strerror}."
+def _report(workspace: Workspace, environment: Environment, error: PortTakenError) -> None:
     with workspace.store.write() as tx:
         wanted = environment.candidate
         if wanted is not None and environment.live is None:
-            deploying.advance(tx, environment.name, wanted.revision, RevisionState.FAILED, "server", sentence)
-        deploying.set_error(tx, environment.name, sentence)
-    return PortTakenError(
-        sentence, f"End the program that has it, or give environments.{environment.name} another port in mlops.toml."
-    )
+            deploying.advance(tx, environment.name, wanted.revision, RevisionState.FAILED, "server", error.message)
+        deploying.set_error(tx, environment.name, error.message)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

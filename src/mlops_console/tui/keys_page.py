@@ -27,6 +27,7 @@ _DIALOGS = """\
 | --- | --- |
 | `y` | in a plan: do it. Nothing else does, so that no accident acts |
 | `e` | in a plan to deploy or roll back: give a reason |
+| `j` `k` `down` `up` | in a plan: scroll. Its lower border says how much is below |
 | `B` | in the plan of a deployment that is refused: break the glass, with a reason, and plan anew |
 | `enter` | in a plan: leave. In a form, a prompt or a list of choices: go on |
 | `esc` | leave |

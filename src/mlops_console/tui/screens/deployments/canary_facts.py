@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from mlops_console.core.deployments import Revision, RevisionChange, RevisionState, RolloutPlan
 from mlops_console.core.text import clock, duration, latency
 from mlops_console.core.traffic import Traffic
+from mlops_console.delivery.steps import along, traffic_text
 from mlops_console.tui import glyphs
 from mlops_console.tui.screens.deployments.reading import Standing
 from mlops_console.tui.screens.overview.cards import errors
@@ -28,7 +29,7 @@ def canary_facts(
         facts.append(Fact("ended", revision.error, "bad"))
     if revision.state is RevisionState.CANARY:
         facts += _now(revision, standing, now)
-    if steps := [*_steps(changes, now)]:
+    if steps := [*_steps(revision, changes, now)]:
         facts += [Fact("Steps"), *steps]
     return facts
 
@@ -79,20 +80,19 @@ def _figures(traffic: Traffic) -> str:
     return f"{traffic.requests:,} requests, {errors(traffic)} errors, {speed}"
 
 
-def _steps(changes: Sequence[RevisionChange], now: float) -> Iterator[Fact]:
-    """Each step with its length; what was found in it is what the next change gives as its reason."""
-    for at, change in enumerate(changes):
-        if change.state is not RevisionState.CANARY:
+def _steps(revision: Revision, changes: Sequence[RevisionChange], now: float) -> Iterator[Fact]:
+    """Each step with its length, and what ended it."""
+    for change, step in along(revision.rollout, changes):
+        if step is None:
             continue
-        after = changes[at + 1] if at + 1 < len(changes) else None
-        took = duration((after.at if after else now) - change.at)
-        what = change.reason.split(" after ")[0]
-        found = f": {_verdict(after)}" if after else ", so far"
-        yield Fact(clock(change.at)[11:], f"{what} for {took}{found}", "" if after else "run")
+        took = duration((step.ended.at if step.ended else now) - change.at)
+        found = f": {_verdict(step.ended)}" if step.ended else ", so far"
+        told = f"{traffic_text(step.share)} for {took}{found}"
+        yield Fact(clock(change.at)[11:], told, "" if step.ended else "run")
 
 
 def _verdict(after: RevisionChange) -> str:
-    """What ended a step."""
+    """What was found in a step, or how the revision ended in it."""
     if after.state is RevisionState.CANARY:
-        return after.reason.partition(" after ")[2] or "the next step"
+        return after.reason or "the next step"
     return f"{after.state}, {after.reason}" if after.reason else str(after.state)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mlops_console.core.deployments import Approval, Environment, Revision, RevisionChange, RevisionState, ServerProcess
 from mlops_console.core.plans import GateResult
 from mlops_console.core.text import age, clock, duration, safe_line
+from mlops_console.delivery.steps import along
 from mlops_console.tui import glyphs
 from mlops_console.tui.screens.deployments.reading import Life
 from mlops_console.tui.screens.overview.reading import Card
@@ -140,10 +141,11 @@ def _approvals(revision: Revision, approvals: Sequence[Approval], now: float) ->
 def _changes(revision: Revision, changes: Sequence[RevisionChange]) -> Iterator[Fact]:
     if changes:
         yield Fact("Life")
-    for change in changes:
+    for change, step in along(revision.rollout, changes):
         state = glyphs.step_state(revision, change.state)
+        share = f" {step.share:.0%}" if step is not None and step.share is not None else ""
         reason = f": {change.reason}" if change.reason else ""
-        yield Fact(clock(change.at), f"{state.text} by {change.actor}{reason}", state.style)
+        yield Fact(clock(change.at), f"{state.text}{share} by {change.actor}{reason}", state.style)
 
 
 def server_facts(card: Card, now: float) -> list[Fact]:

@@ -1,7 +1,7 @@
 """The plan of an action. `y` does it; `enter` and `esc` leave, so that no accident acts."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -34,7 +34,7 @@ class PlanDialog(Dialog[Plan]):
     ]
     DEFAULT_CSS = """
     PlanDialog VerticalScroll { height: auto; max-height: 100%; scrollbar-size: 1 1; }
-    PlanDialog Static { height: auto; padding: 1 0; }
+    PlanDialog Static { height: auto; }
     PlanDialog.-glass > Vertical { border: heavy $bad; border-title-color: $bad; }
     """
 
@@ -57,12 +57,16 @@ class PlanDialog(Dialog[Plan]):
         self._reason = reason
         self._doing = doing
         self._plan: Plan | None = None
+        self._keys: Sequence[tuple[str, str]] = [_LEAVE]
         self._text = Static(styled(f"Planning: {doing}…", "muted"))
+        self._scroll = VerticalScroll(self._text, can_focus=True)
 
     def compose_inside(self) -> Iterable[Widget]:
-        yield VerticalScroll(self._text, can_focus=True)
+        yield self._scroll
 
     def on_mount(self) -> None:
+        self.watch(self._scroll, "scroll_y", self._tell_rest)
+        self.watch(self._scroll, "virtual_size", self._tell_rest)
         self.run_worker(self._prepare(), name="plan", exit_on_error=False)
 
     async def _prepare(self) -> None:
@@ -70,14 +74,30 @@ class PlanDialog(Dialog[Plan]):
             plan = await asyncio.to_thread(self._make)
         except MlopsError as error:
             self._text.update(Content("\n\n").join([styled(error.message, "bad"), styled(error.hint)]))
+            self._keys = [_LEAVE]
+            self._tell_rest()
             return
         self._plan = plan
         self.show_title(plan.title)
-        self._text.update(plan_text(plan, self._reason))
+        takes_reason = self._explain is not None and not plan.refused
+        self._text.update(plan_text(plan, self._reason if takes_reason else None))
         rest = [_LEAVE, ("Y", "copy command")]
-        reason = [("e", "reason")] if self._explain else []
+        reason = [("e", "reason")] if takes_reason else []
         glass = [("B", "break the glass")] if self._can_break(plan) else []
-        self.show_keys([*glass, *rest] if plan.refused else [("y", "do it"), *reason, *rest])
+        self._keys = [*glass, *rest] if plan.refused else [("y", "do it"), *reason, *rest]
+        self._tell_rest()
+
+    def on_resize(self) -> None:
+        self._tell_rest()
+
+    def _tell_rest(self) -> None:
+        self.call_after_refresh(self._show_rest)  # the height that there is for the text is known only then
+
+    def _show_rest(self) -> None:
+        """How much of the plan is below what is seen stands before the keys, as long as there is any."""
+        below = self._scroll.max_scroll_y - round(self._scroll.scroll_y)
+        more = [("j", f"{below} more line{'s' * (below > 1)} ↓")] if below > 0 else []
+        self.show_keys([*more, *self._keys])
 
     def action_confirm(self) -> None:
         if self._plan is None:
@@ -123,4 +143,4 @@ class PlanDialog(Dialog[Plan]):
             self.app.notify("Copied the shell command.", markup=False, timeout=2)
 
     def action_scroll(self, by: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+        self._scroll.scroll_relative(y=by, animate=False)

@@ -1,4 +1,8 @@
-"""How a plan is written: what changes, the differences aligned, the gates with their figures."""
+"""How a plan is written: first what decides, then the figures of the two sides.
+
+A small terminal shows only the beginning: what changes, which gates stand against it, how it goes live, and why it is
+wanted. Metrics, params and the gates that let it in come below.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,25 +11,30 @@ from textual.content import Content
 from mlops_console.core.plans import Change, Difference, GateResult, Plan, Step
 from mlops_console.core.text import number, param, safe_line
 from mlops_console.tui import glyphs
-from mlops_console.tui.paint import line, styled, told
+from mlops_console.tui.paint import line, styled
 from mlops_console.tui.screens.dialogs.replay_text import replay_text
 from mlops_console.tui.widgets.fit import cut
 
 _MOST = 40  # cells of a name or a value
 
 
-def plan_text(plan: Plan, reason: str = "") -> Content:
-    """The whole plan as one text; `reason` is why somebody wants it."""
+def plan_text(plan: Plan, reason: str | None = None) -> Content:
+    """The whole plan as one text; `reason` is why somebody wants it, "" where nobody has said it yet.
+
+    None: it is not asked for.
+    """
+    failed, passed = _parted(plan.gates)
     blocks = [
-        _refusal(plan.refused, plan.hint) if plan.refused else None,
+        _refusal(plan.refused_briefly or plan.refused, plan.hint) if plan.refused else None,
         _changes(plan.changes),
+        _verdict(failed, passed),
+        Content("\n").join(line(("· ", "muted"), note) for note in plan.notes) if plan.notes else None,
+        _reason(reason) if reason is not None else None,
         _steps(plan.steps),
         _differences("Metrics", plan.metrics),
         _differences("Params", plan.params),
-        _gates(plan.gates),
+        Content("\n").join([styled("Gates passed", "strong"), *_gates(passed)]) if passed else None,
         replay_text(plan.replay) if plan.replay else None,
-        Content("\n").join(line(("· ", "muted"), note) for note in plan.notes) if plan.notes else None,
-        line(("reason  ", "muted"), (safe_line(reason, 500), "strong")) if reason else None,
         line(("$ ", "muted"), (plan.command, "accent")) if plan.command else None,
     ]
     return Content("\n\n").join(block for block in blocks if block is not None)
@@ -99,16 +108,33 @@ def _judged(difference: Difference) -> Content:
     return line((f"{text}  {state.text}", state.style))
 
 
-def _gates(gates: Sequence[GateResult]) -> Content | None:
-    if not gates:
+def _parted(gates: Sequence[GateResult]) -> tuple[list[GateResult], list[GateResult]]:
+    return [gate for gate in gates if not gate.passed], [gate for gate in gates if gate.passed]
+
+
+def _verdict(failed: Sequence[GateResult], passed: Sequence[GateResult]) -> Content | None:
+    """How many gates let it in, or which don't, whole: nothing else of the dialogue tells them."""
+    if not failed and not passed:
         return None
+    state = glyphs.NOT_PASSED if failed else glyphs.PASSED
+    told = f"{state.glyph} {len(failed or passed)} of {len(failed) + len(passed)} {state.word}"
+    return Content("\n").join([line(("Gates  ", "strong"), (told, state.style)), *_gates(failed)])
+
+
+def _gates(gates: Sequence[GateResult]) -> list[Content]:
     name = _width(gate.gate for gate in gates)
-    lines = [styled("Gates", "strong")]
+    rows = []
     for gate in gates:
         state = glyphs.PASSED if gate.passed else glyphs.NOT_PASSED
-        lines.append(line((f"{state.glyph} ", state.style), f"{_padded(gate.gate, name)}  ", (gate.figure, "strong"),
-                          "  ", told(state)))  # fmt: skip
-    return Content("\n").join(lines)
+        rows.append(
+            line((f"{state.glyph} ", state.style), f"{safe_line(gate.gate):<{name}}  ", (gate.figure, "strong"))
+        )
+    return rows
+
+
+def _reason(reason: str) -> Content:
+    told = (safe_line(reason, 500), "strong") if reason else ("none yet: e gives one", "muted")
+    return line(("reason  ", "muted"), told)
 
 
 def _figure(value: float | str | None) -> str:
