@@ -1,6 +1,7 @@
 """Requests a second of the model server, beside a bare uvicorn + starlette server that calls the same model, and how
 soon each answers after its start."""
 
+import functools
 import json
 import os
 import statistics
@@ -67,6 +68,7 @@ def bench_serving() -> dict[str, float]:
     return found | _measure_log() | _measure_starts()
 
 
+@functools.cache
 def models() -> dict[str, Any]:
     """The fitted models that are served."""
     import numpy as np

@@ -41,9 +41,10 @@ def test_the_wheel_holds_themes_and_sample_projects_and_nothing_made_by_running_
 @pytest.mark.timeout(120)
 def test_a_wheel_in_an_empty_environment_finds_what_it_ships(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "venv"
-    venv.create(environment, with_pip=True)
+    venv.create(environment)
     python = environment / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True, cwd=tmp_path)
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True, cwd=tmp_path)
     snippet = (
         "import json; from mlops_console.store.shipped import shipped; "
         "print(json.dumps([shipped(n).joinpath(p).is_file() for n, p in "

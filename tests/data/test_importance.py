@@ -62,11 +62,19 @@ def test_it_agrees_with_permutation_importance_on_runs_left_out() -> None:
         assert found[name] == pytest.approx(wanted, rel=0.15, abs=0.03)
 
 
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it does not matter how well the forest has learnt."""
+    monkeypatch.setattr(importance, "_TREES", 20)
+
+
+@pytest.mark.usefixtures("few_trees")
 def test_it_is_the_same_each_time() -> None:
     rows, values = runs(20)
     assert importances(rows, values) == importances(rows, values)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_odd_params_are_taken() -> None:
     rows, values = runs(20)
     odd: list[Any] = [None, math.nan, math.inf, -1e300, True, "text", [1, 2], {"a": 1}]
@@ -81,6 +89,7 @@ def test_odd_params_are_taken() -> None:
     assert {"mixed", "number", "some", "there"} <= names
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_metric_that_never_changes_has_no_important_params() -> None:
     rows, _ = runs(12)
     found = importances(rows, [0.5] * 12)

@@ -69,7 +69,7 @@ def load(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.mark.e2e
 @pytest.mark.timeout(240)
 def test_fraud_detection(fraud: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    do(fraud, "train", pipeline="train")
+    do(fraud, "train", pipeline="train", params={"fit.rounds": 12})
     do(fraud, "deploy", model_ref="fraud:1", environment="staging")
     replay = load(fraud.root / "replay.py", monkeypatch)
 

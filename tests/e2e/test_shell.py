@@ -90,7 +90,7 @@ def test_the_demo_and_what_its_user_does_next(demo: Workspace) -> None:
     assert (newest["revision"], newest["kind"], newest["reason"]) == (3, "rollback", "drill")
     assert document("ledger", "verify", cwd=folder)["first_broken"] is None
 
-    refused = document("train", "-p", "fit.lr=10", "--wait", cwd=folder)
+    refused = document("train", "-p", "fit.lr=10", "-p", "fit.epochs=20", "--wait", cwd=folder)
     assert refused["state"] == "succeeded"
     assert console("deploy", "breast_cancer:4", "staging", "--wait", cwd=folder).returncode == 0
     answer = console("deploy", "breast_cancer:4", "production", "--wait", cwd=folder)

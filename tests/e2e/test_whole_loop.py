@@ -76,7 +76,7 @@ def test_train_deploy_train_deploy_roll_back_and_be_killed(project: Workspace) -
         terminal.wait_text("breast-cancer ▸ Overview")
 
         terminal.press("2")
-        train(terminal, epochs="60")
+        train(terminal, epochs="20")
         terminal.wait_text("● running")
         terminal.wait_text("✓ succeeded", 60)
         terminal.wait_text(r"val/auc|train/loss")
@@ -86,7 +86,7 @@ def test_train_deploy_train_deploy_roll_back_and_be_killed(project: Workspace) -
         terminal.wait_text(r"production breast_cancer:1 ✓")
         assert live(project, "production") == ("breast_cancer:1", "1")
 
-        train(terminal, epochs="90", lr="0.001")
+        train(terminal, epochs="30", lr="0.001")
         terminal.wait_text("breast_cancer:2", 60)
         deploy(terminal, 2)
         terminal.wait_text(r"production breast_cancer:2 ✓")
@@ -103,7 +103,7 @@ def test_train_deploy_train_deploy_roll_back_and_be_killed(project: Workspace) -
         answers = predict(project, "production", [{k: v for k, v in row.items() if k != "malignant"} for row in rows])
         assert len(answers) == 3
 
-        train(terminal, epochs="120")
+        train(terminal, epochs="60")
         wait_for(lambda: newest_run(project).status is RunStatus.RUNNING, 30, "a third run that runs")
         terminal.kill()
     killed_in = newest_run(project)

@@ -83,7 +83,7 @@ def drifted(project: Path, rows: list[dict[str, object]]) -> set[str]:
     return {str(name) for name in current if p_value(reference[name], current[name]) < LEVEL / current.shape[1]}
 
 
-@pytest.mark.usefixtures("figures")
+@pytest.mark.usefixtures("prepared")
 @pytest.mark.parametrize("n", [300, 3000])
 def test_exactly_the_shifted_features_drift(project: Path, load: Load, n: int) -> None:
     replay = load(project, "replay")
@@ -91,7 +91,7 @@ def test_exactly_the_shifted_features_drift(project: Path, load: Load, n: int) -
     assert drifted(project, replay.rows(n, seed=2, shifted=True)) == set(replay.SHIFTED)
 
 
-@pytest.mark.usefixtures("figures")
+@pytest.mark.usefixtures("prepared")
 def test_rows_are_the_same_for_the_same_seed_and_have_the_model_s_columns(project: Path, load: Load) -> None:
     replay = load(project, "replay")
     for shifted in (False, True):
@@ -103,7 +103,7 @@ def test_rows_are_the_same_for_the_same_seed_and_have_the_model_s_columns(projec
     assert replay.rows(0, 5, False) == []
 
 
-@pytest.mark.usefixtures("figures")
+@pytest.mark.usefixtures("prepared")
 def test_rows_go_over_one_connection_and_shift_after_a_while(
     project: Path, load: Load, server: Server, run_by_hand: Run
 ) -> None:
@@ -118,17 +118,24 @@ def test_rows_go_over_one_connection_and_shift_after_a_while(
     assert done.stdout.endswith(" s: 23 by sample:1\n")
 
 
-@pytest.mark.usefixtures("figures")
-def test_trouble_is_one_sentence(project: Path, server: Server, run_by_hand: Run) -> None:
+@pytest.mark.usefixtures("prepared")
+def test_trouble_is_one_sentence(
+    project: Path, load: Load, server: Server, run_by_hand: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.refuse = True
-    for port, said in ((free_port(), "refused"), (server.server_port, 'HTTP 400: {"error": "no"}')):
-        done = run_by_hand(project, "replay.py", "--url", f"http://127.0.0.1:{port}", "--rows", "5")
-        assert done.returncode == 1
-        assert said in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+    url = f"http://127.0.0.1:{server.server_port}"
+    done = run_by_hand(project, "replay.py", "--url", url, "--rows", "5")
+    assert done.returncode == 1
+    assert 'HTTP 400: {"error": "no"}' in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    replay = load(project, "replay")
+    monkeypatch.setattr("sys.argv", ["replay.py", "--url", f"http://127.0.0.1:{free_port()}", "--rows", "5"])
+    with pytest.raises(SystemExit, match="refused") as ended:
+        replay.traffic.main(replay.rows)
+    assert len(str(ended.value).splitlines()) == 1
 
 
-@pytest.mark.usefixtures("figures")
+@pytest.mark.usefixtures("prepared")
 def test_a_token_is_sent_and_a_missing_one_is_named(
     project: Path, load: Load, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,12 +4,13 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from mlops_console.core.errors import StoreError, UsageError
-from mlops_console.store import jobs, migrations
+from mlops_console.store import archive, jobs, migrations
 from mlops_console.store.database import Store, backup
 from mlops_console.store.workspace import Workspace, open_workspace
 
@@ -162,3 +163,91 @@ def test_data_version_tells_of_writes_by_others(workspace: Workspace) -> None:
     with workspace.store.write() as tx:
         tx.execute("INSERT INTO datasets (name) VALUES ('x')")
     assert workspace.store.data_version() != before
+
+
+class TestGone:
+    """A store that is removed under those who use it."""
+
+    def test_who_has_it_open_tells_and_makes_no_other(self, workspace: Workspace) -> None:
+        store = workspace.store
+        with store.write() as tx:
+            tx.execute("INSERT INTO datasets (name) VALUES ('lost')")
+        store.path.unlink()
+
+        def use_in_another_thread() -> None:
+            with pytest.raises(StoreError, match="is gone"), store.write():
+                pass
+
+        thread = threading.Thread(target=use_in_another_thread)
+        thread.start()
+        thread.join()
+        with pytest.raises(StoreError, match="is gone") as told, store.write() as tx:
+            tx.execute("INSERT INTO datasets (name) VALUES ('more')")
+        assert "'mlops-console restore FILE'" in str(told.value.hint)
+        with pytest.raises(StoreError, match="is gone"), store.read():
+            pass
+        with pytest.raises(StoreError, match="is gone"):
+            store.data_version()
+        assert not store.path.exists()
+
+    def test_the_same_file_moved_away_and_back_goes_on(self, workspace: Workspace) -> None:
+        before = workspace.store.data_version()
+        away = workspace.store.path.rename(workspace.home / "away.db")
+        with pytest.raises(StoreError, match="is gone"):
+            workspace.store.data_version()
+        away.rename(workspace.store.path)
+        assert workspace.store.data_version() == before
+        with workspace.store.write() as tx:
+            tx.execute("INSERT INTO datasets (name) VALUES ('kept')")
+
+    def test_another_file_in_its_place_is_taken_up(self, workspace: Workspace, tmp_path: Path) -> None:
+        backup(workspace.store.path, tmp_path / "copy.db")
+        with workspace.store.write() as tx:
+            tx.execute("INSERT INTO datasets (name) VALUES ('later')")
+        before = workspace.store.data_version()
+        with workspace.store.read() as db:
+            (tmp_path / "copy.db").rename(workspace.store.path)
+            for path in workspace.home.glob("console.db-*"):
+                path.unlink()
+            with workspace.store.read() as same:  # what has begun sees one state
+                assert same is db
+                assert same.execute("SELECT count(*) FROM datasets").fetchone()[0] == 1
+        assert workspace.store.data_version() != before
+        with workspace.store.write() as tx:
+            assert tx.execute("SELECT count(*) FROM datasets").fetchone()[0] == 0
+            tx.execute("INSERT INTO datasets (name) VALUES ('new')")
+        with Store(workspace.store.path).read() as db:
+            assert [row["name"] for row in db.execute("SELECT name FROM datasets")] == ["new"]
+
+    def test_a_restore_is_seen_by_who_has_the_store_open(self, workspace: Workspace, tmp_path: Path) -> None:
+        with workspace.store.write() as tx:
+            tx.execute("INSERT INTO datasets (name) VALUES ('kept')")
+        archive.save(workspace, tmp_path / "backup.tar.gz")
+        workspace.store.path.unlink()
+        archive.restore(workspace.root, tmp_path / "backup.tar.gz")
+        with workspace.store.read() as db:
+            assert db.execute("SELECT name FROM datasets").fetchone()[0] == "kept"
+
+    @pytest.mark.parametrize(
+        "trace",
+        ["objects/ab", "logs/1", "ledger.head", "predictions.db", "console-format-3.backup.db", "console.db-wal"],
+    )
+    def test_opening_makes_no_second_one(self, workspace: Workspace, trace: str) -> None:
+        workspace.store.close()
+        for path in workspace.home.glob("console.db*"):
+            path.unlink()
+        assert not Store(workspace.store.path).close()  # nothing tells that there was one
+        workspace.store.path.unlink()
+        (workspace.home / trace).write_bytes(b"something")
+        with pytest.raises(StoreError, match="is gone") as told:
+            open_workspace(workspace.root).store.data_version()
+        assert f"move {workspace.home} away" in str(told.value.hint)
+        assert not workspace.store.path.exists()
+        workspace.home.rename(workspace.root / "away")
+        assert open_workspace(workspace.root).store.data_version()
+
+    def test_a_new_workspace_has_its_store_before_anything_is_kept_beside_it(self, tmp_path: Path) -> None:
+        workspace = open_workspace(tmp_path)
+        assert workspace.store.path.is_file()
+        workspace.objects.put_bytes(b"first")
+        assert open_workspace(tmp_path).store.data_version()

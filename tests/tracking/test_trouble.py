@@ -50,11 +50,13 @@ def test_a_store_that_is_no_database(damaged: Workspace) -> None:
     done = programs.run(damaged, TRAIN)
     _check_training_went_on(done)
     assert "1,005 records wait in .mlops/spool" in done.stderr
-    (damaged.home / "console.db").unlink()
-    recover(damaged)
-    run = programs.only_run(damaged)
+    for path in damaged.home.glob("console.db*"):
+        path.unlink()
+    mended = open_workspace(damaged.root)
+    recover(mended)
+    run = programs.only_run(mended)
     assert (run.status, run.metrics["a"].count, run.params) == (RunStatus.SUCCEEDED, 1000, {"lr": 0.1})
-    damaged.store.close()
+    mended.store.close()
 
 
 def test_a_locked_store(workspace: Workspace) -> None:

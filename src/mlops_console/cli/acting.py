@@ -1,6 +1,5 @@
 """What train, deploy and rollback share: show the plan, queue the job, wait for it, and tell how it went."""
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,11 +41,8 @@ def act(
         return
     execution = client.execute(workspace, name, request, turn)
     assert execution.job_id is not None, f"{name} is no job"
-    if wait:
-        with contextlib.nullcontext() if as_json else progress.shown(workspace, execution.job_id):
-            job = client.wait(workspace, execution.job_id)
-    else:
-        job = _job(workspace, execution.job_id)
+    job_id = execution.job_id
+    job = progress.wait(workspace, job_id, as_json=as_json) if wait else _job(workspace, job_id)
     if as_json:
         show_json(_document(workspace, job, execution.plan))
     else:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from mlops_console.cli import shapes
+from mlops_console.cli import progress, shapes
 from mlops_console.cli.acting import act, error_of
 from mlops_console.cli.options import JsonOption, WaitOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
@@ -80,17 +80,17 @@ def importance(
     if not wait:
         act(found, "importance", request, wait=False, dry_run=False, as_json=as_json)
         return
-    result = _performed(found, request)
+    result = _performed(found, request, as_json=as_json)
     if as_json:
         show_json(result)
     else:
         _show_importance(result["metric"], from_result(result))
 
 
-def _performed(workspace: Workspace, request: dict[str, Any]) -> dict[str, Any]:
+def _performed(workspace: Workspace, request: dict[str, Any], *, as_json: bool) -> dict[str, Any]:
     execution = client.execute(workspace, "importance", request)
     assert execution.job_id is not None, "importance is a job"
-    job = client.wait(workspace, execution.job_id)
+    job = progress.wait(workspace, execution.job_id, as_json=as_json)
     error = error_of(job)
     if error is not None:
         raise error

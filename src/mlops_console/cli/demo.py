@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlops_console.cli import progress
 from mlops_console.cli.acting import error_of
 from mlops_console.cli.output import show
 from mlops_console.cli.status import show_overview
@@ -154,7 +155,7 @@ def _do(workspace: Workspace, told: str, action: str, request: dict[str, Any]) -
     show(f"  {told} …")
     job_id = client.execute(workspace, action, request).job_id
     assert job_id is not None, f"{action} is a job"
-    error = error_of(client.wait(workspace, job_id))
+    error = error_of(progress.wait(workspace, job_id))
     if error is not None:
         raise JobError(f"The demo stopped: {error.message}", f"'mlops-console job show {job_id}' tells more.")
 

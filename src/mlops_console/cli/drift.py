@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_console.cli import shapes
+from mlops_console.cli import progress, shapes
 from mlops_console.cli.acting import error_of
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
@@ -34,7 +34,7 @@ def check(
     request: dict[str, Any] = {"environment": environment} | ({"window": window} if window else {})
     execution = client.execute(found, "check_drift", request)
     assert execution.job_id is not None, "check_drift is a job"
-    job = client.wait(found, execution.job_id)
+    job = progress.wait(found, execution.job_id, as_json=as_json)
     error = error_of(job)
     if error is not None:
         raise error

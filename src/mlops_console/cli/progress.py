@@ -12,13 +12,20 @@ from mlops_console.core.jobs import Job
 from mlops_console.core.text import safe_line
 from mlops_console.store import jobs
 from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
 
 _LOOK = 0.2  # seconds between two looks at the job
 _CLEAR = "\r\x1b[K"
 
 
+def wait(workspace: Workspace, job_id: int, *, as_json: bool = False) -> Job:
+    """The job when it has ended, as `client.wait` gives it; meanwhile the line, unless JSON was asked for."""
+    with contextlib.nullcontext() if as_json else _shown(workspace, job_id):
+        return client.wait(workspace, job_id)
+
+
 @contextlib.contextmanager
-def shown(workspace: Workspace, job_id: int) -> Iterator[None]:
+def _shown(workspace: Workspace, job_id: int) -> Iterator[None]:
     """While the context is open, the line; nothing where standard error is no terminal that can write over it."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield

@@ -2,6 +2,9 @@
 
 Writes go through `Store.write`, a `BEGIN IMMEDIATE` transaction that commits as a whole or not at all. Reads go through
 `Store.read`, a connection per thread that can't write. Both translate SQLite's errors into `StoreError`.
+
+A store is made once, where there never was one. A file that is removed while somebody uses it is told, and never made
+anew in silence; another one that is moved into its place, as by `restore`, is taken up at the next use.
 """
 
 import contextlib
@@ -26,18 +29,26 @@ R = TypeVar("R")
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
 _READ_CACHE = 8_192  # KiB of pages that a thread which reads may keep
+_TRACES = ("*.db-wal", "*.backup.db", "ledger.head", "predictions.db", "objects/*", "logs/*")  # of a store, beside it
+
+
+class _Connections(threading.local):
+    """Those of one thread, each with the file that it has open: its device and number."""
+
+    reader: tuple[tuple[int, int], sqlite3.Connection] | None = None
+    writer: tuple[tuple[int, int], Writer] | None = None
 
 
 class Store:
     """The SQLite file of a workspace. Opening it makes it or upgrades it where needed.
 
     Raises:
-        StoreError: the file is no store, was made by a newer version, or can't be read or written.
+        StoreError: the file is no store, was made by a newer version, is gone, or can't be read or written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._threads = threading.local()
+        self._own = _Connections()
         self._prepare()
 
     @contextlib.contextmanager
@@ -74,20 +85,35 @@ class Store:
     def data_version(self) -> int:
         """A number that changes when another connection has written: a cheap "is there news?"."""
         with explained(self.path):
-            return int(self._reader().execute("PRAGMA data_version").fetchone()[0])
+            version = int(self._reader().execute("PRAGMA data_version").fetchone()[0])
+        assert self._own.reader is not None
+        (_, number), _ = self._own.reader  # of the file: another one in its place counts anew, and is news
+        return number << 32 | version
 
     def close(self) -> None:
         """Close the connections of this thread."""
-        for name in ("reader", "writer"):
-            connection = getattr(self._threads, name, None)
-            if connection is not None:
-                connection.close()
-                delattr(self._threads, name)
+        for held in (self._own.reader, self._own.writer):
+            if held is not None:
+                held[1].close()
+        self._own.reader = self._own.writer = None
+
+    def _file(self) -> tuple[int, int]:
+        """Which file is at the path just now.
+
+        Raises:
+            StoreError: there is none any more.
+        """
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise _gone(self.path) from None
+        return found.st_dev, found.st_ino
 
     def _prepare(self) -> None:
         """Make the store or upgrade it. Without a need for either nothing is written: a read-only disk will do."""
         with explained(self.path):
             if not self.path.exists():
+                self._refuse_second()
                 self._make()
             found = migrations.version(self._reader())
             if found > migrations.newest():
@@ -98,6 +124,12 @@ class Store:
                 )
             if found < migrations.newest():
                 migrations.migrate(self._writer(), before=self._keep_format)
+
+    def _refuse_second(self) -> None:
+        """An empty store in the place of one that was removed would hide that all is lost."""
+        traces = any(next(self.path.parent.glob(pattern), None) for pattern in _TRACES)
+        if traces and not self.path.exists():  # another process may have made it, and left them, in between
+            raise _gone(self.path)
 
     def _keep_format(self, found: int) -> None:
         """Called with the write lock: so nobody upgrades the store while it is copied, nor copies an upgraded one."""
@@ -114,23 +146,32 @@ class Store:
         aside.unlink()
 
     def _writer(self) -> Writer:
-        writer: Writer | None = getattr(self._threads, "writer", None)
-        if writer is None:
-            writer = _connect(self.path.as_uri(), Writer)
-            writer.execute("PRAGMA synchronous=NORMAL")
-            writer.execute("PRAGMA foreign_keys=ON")
-            self._threads.writer = writer
+        file, held = self._file(), self._own.writer
+        if held is not None:
+            if held[0] == file:
+                return held[1]
+            held[1].close()
+        writer = _connect(f"{self.path.as_uri()}?mode=rw", Writer)
+        writer.execute("PRAGMA synchronous=NORMAL")
+        writer.execute("PRAGMA foreign_keys=ON")
+        self._own.writer = file, writer
         return writer
 
     def _reader(self) -> sqlite3.Connection:
-        reader: sqlite3.Connection | None = getattr(self._threads, "reader", None)
-        if reader is None:
-            uri = f"{self.path.as_uri()}?mode=ro{'&immutable=1' if self._is_on_a_read_only_disk() else ''}"
-            reader = _connect(uri, Connection)
-            reader.execute("PRAGMA query_only=ON")
-            reader.execute(f"PRAGMA cache_size={-_READ_CACHE}")
-            reader.create_function("regexp", 2, _regexp, deterministic=True)
-            self._threads.reader = reader
+        held = self._own.reader
+        if held is not None and held[1].in_transaction:
+            return held[1]  # what one `with` sees is one state of one file
+        file = self._file()
+        if held is not None:
+            if held[0] == file:
+                return held[1]
+            held[1].close()
+        uri = f"{self.path.as_uri()}?mode=ro{'&immutable=1' if self._is_on_a_read_only_disk() else ''}"
+        reader = _connect(uri, Connection)
+        reader.execute("PRAGMA query_only=ON")
+        reader.execute(f"PRAGMA cache_size={-_READ_CACHE}")
+        reader.create_function("regexp", 2, _regexp, deterministic=True)
+        self._own.reader = file, reader
         return reader
 
     def _is_on_a_read_only_disk(self) -> bool:
@@ -215,6 +256,14 @@ def _explain(error: sqlite3.DatabaseError, path: Path) -> StoreError:
     if "malformed" in text or "not a database" in text:
         return StoreError(f"{path} is no SQLite database or is damaged.", "Bring back a backup of it.")
     return StoreError(f"The store {path} failed: {text}.", "Run the command again with --debug for the details.")
+
+
+def _gone(path: Path) -> StoreError:
+    return StoreError(
+        f"The store {path} is gone: something has removed it.",
+        f"Put the file back, or a backup in its place with 'mlops-console restore FILE'; to begin anew, move "
+        f"{path.parent} away.",
+    )
 
 
 def _way_in(path: Path) -> str:

@@ -28,6 +28,7 @@ SUFFIX = ".spool"
 EVENT = 0xFFFF_FFFF
 NAME = 0xFFFF_FFFE
 SLOTS = 1 << 15  # of a segment: 1 MiB
+_FIRST_LOOK = 16  # slots
 
 Buffer = mmap.mmap | bytes | bytearray
 Event = dict[str, Any]
@@ -131,14 +132,19 @@ def parse(buffer: Buffer, slot: int, end: int, names: dict[int, str]) -> Iterato
 
 
 def _points_end(buffer: Buffer, slot: int, end: int) -> int:
-    """The slot after the last of the finished points that begin at `slot`."""
-    with memoryview(buffer) as raw, raw[slot * SIZE : end * SIZE].cast("I") as words:
-        kinds, commits = words[6::8].tolist(), words[7::8].tolist()
-    if max(kinds) < NAME and commits == list(range(slot, end)):
-        return end
-    for at, (kind, commit) in enumerate(zip(kinds, commits, strict=True), slot):
-        if kind >= NAME or commit != at:
-            return at
+    """The slot after the last of the finished points that begin at `slot`.
+
+    It looks further the more it has found: a text may follow at once, and a thousand new names are a thousand texts.
+    """
+    width = _FIRST_LOOK
+    while slot < end:
+        stop = min(slot + width, end)
+        with memoryview(buffer) as raw, raw[slot * SIZE : stop * SIZE].cast("I") as words:
+            kinds, commits = words[6::8].tolist(), words[7::8].tolist()
+        if max(kinds) >= NAME or commits != list(range(slot, stop)):
+            found = zip(kinds, commits, strict=True)
+            return next(at for at, (kind, commit) in enumerate(found, slot) if kind >= NAME or commit != at)
+        slot, width = stop, width * 8
     return end
 
 
