@@ -230,7 +230,7 @@ class TestGone:
 
     @pytest.mark.parametrize(
         "trace",
-        ["objects/ab", "logs/1", "ledger.head", "predictions.db", "console-format-3.backup.db", "console.db-wal"],
+        ["ledger.head", "predictions.db", "console-format-3.backup.db", "console.db-wal"],
     )
     def test_opening_makes_no_second_one(self, workspace: Workspace, trace: str) -> None:
         workspace.store.close()
@@ -245,9 +245,3 @@ class TestGone:
         assert not workspace.store.path.exists()
         workspace.home.rename(workspace.root / "away")
         assert open_workspace(workspace.root).store.data_version()
-
-    def test_a_new_workspace_has_its_store_before_anything_is_kept_beside_it(self, tmp_path: Path) -> None:
-        workspace = open_workspace(tmp_path)
-        assert workspace.store.path.is_file()
-        workspace.objects.put_bytes(b"first")
-        assert open_workspace(tmp_path).store.data_version()

@@ -29,7 +29,8 @@ R = TypeVar("R")
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
 _READ_CACHE = 8_192  # KiB of pages that a thread which reads may keep
-_TRACES = ("*.db-wal", "*.backup.db", "ledger.head", "predictions.db", "objects/*", "logs/*")  # of a store, beside it
+# What is only there after a store; objects, logs and spools may be kept before it is made.
+_TRACES = ("*.db-wal", "*.backup.db", "ledger.head", "predictions.db")
 
 
 class _Connections(threading.local):

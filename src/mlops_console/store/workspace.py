@@ -117,5 +117,4 @@ def _make_home(workspace: Workspace) -> None:
     workspace.spool_dir.mkdir(exist_ok=True)
     (workspace.home / "objects").mkdir(exist_ok=True)
     workspace.logs_dir.mkdir(exist_ok=True)
-    workspace.store.data_version()  # it is made before what is kept beside it, which tells from then on that it was
     ignored.write_text("*\n")  # last: it says that all of it is there
