@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 TRACKERS = ("trackio", "mlflow", "wandb")
 PEERS = (*TRACKERS, "dvc", "mlserver", "bentoml")
-WITH = {"mlflow": ["scikit-learn"], "mlserver": ["mlserver-sklearn"], "bentoml": ["scikit-learn"]}
+WITH = {"mlflow": ["scikit-learn"], "mlserver": ["mlserver-sklearn", "uvloop<0.22"], "bentoml": ["scikit-learn"]}
 PROBES = HERE / "peer_probes"
 PROCESSES, EACH = 16, 500
 QUERY_RUNS = 10_000

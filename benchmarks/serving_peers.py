@@ -61,13 +61,13 @@ PEERS = {
     "mlserver": Peer(
         "import joblib, json; joblib.dump(model, 'model.joblib'); json.dump({'name': 'bench', 'implementation': "
         "'mlserver_sklearn.SKLearnModel', 'parameters': {'uri': 'model.joblib'}}, open('model-settings.json', 'w'))",
-        lambda port: ["-m", "mlserver", "start", "."],
+        lambda port: [str(python_of("mlserver").with_name("mlserver")), "start", "."],
         "/v2/models/bench/infer",
         {"inputs": [{"name": "x", "shape": [1, COLUMNS], "datatype": "FP64", "data": ROW}]},
     ),
     "bentoml": Peer(
         f"import joblib; joblib.dump(model, 'model.joblib'); open('service.py', 'w').write({_BENTO!r})",
-        lambda port: ["-m", "bentoml", "serve", "service:Bench", "--port", str(port)],
+        lambda port: ["-m", "bentoml", "serve", "service:Bench", "--host", "127.0.0.1", "--port", str(port)],
         "/predict",
         {"rows": [ROW]},
     ),
