@@ -21,7 +21,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/mlops-console demo $(DEMO)
 
 test: lint
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

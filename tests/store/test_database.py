@@ -230,7 +230,7 @@ class TestGone:
 
     @pytest.mark.parametrize(
         "trace",
-        ["ledger.head", "predictions.db", "console-format-3.backup.db", "console.db-wal"],
+        ["ledger.head", "console-format-3.backup.db", "console.db-wal"],
     )
     def test_opening_makes_no_second_one(self, workspace: Workspace, trace: str) -> None:
         workspace.store.close()

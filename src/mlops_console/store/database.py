@@ -29,8 +29,6 @@ R = TypeVar("R")
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another
 _READ_CACHE = 8_192  # KiB of pages that a thread which reads may keep
-# What is only there after a store; objects, logs and spools may be kept before it is made.
-_TRACES = ("*.db-wal", "*.backup.db", "ledger.head", "predictions.db")
 
 
 class _Connections(threading.local):
@@ -128,8 +126,11 @@ class Store:
 
     def _refuse_second(self) -> None:
         """An empty store in the place of one that was removed would hide that all is lost."""
-        traces = any(next(self.path.parent.glob(pattern), None) for pattern in _TRACES)
-        if traces and not self.path.exists():  # another process may have made it, and left them, in between
+        # What is only there after one; objects, logs, spools and predictions may be kept before it is made.
+        traces = (f"{self.path.name}-wal", f"{self.path.stem}-format-*.backup.db", "ledger.head")
+        if (
+            any(next(self.path.parent.glob(trace), None) for trace in traces) and not self.path.exists()
+        ):  # another process may have made it, and left them, in between
             raise _gone(self.path)
 
     def _keep_format(self, found: int) -> None:
