@@ -68,6 +68,7 @@ def load(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(240)
+@pytest.mark.long  # the demo of tests/e2e/test_shell.py does as much in less
 def test_fraud_detection(fraud: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     do(fraud, "train", pipeline="train", params={"fit.rounds": 12})
     do(fraud, "deploy", model_ref="fraud:1", environment="staging")
@@ -89,6 +90,7 @@ def test_fraud_detection(fraud: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.e2e
 @pytest.mark.timeout(240)
+@pytest.mark.long  # real data
 def test_electricity(electricity: Workspace) -> None:
     with (electricity.root / "elec.csv").open() as file:
         rows = [{name: float(value) for name, value in row.items() if name != "class"} for row in csv.DictReader(file)]
