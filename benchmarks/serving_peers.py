@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks.hammer import hammer
 from benchmarks.peers import SILENT, python_of
 from benchmarks.ports import free_port, wait_for_port
@@ -117,7 +119,9 @@ def _served(name: str, peer: Peer, folder: Path, port: int) -> Iterator[None]:
         wait_for_port(port, 120)
         yield
     finally:
-        os.killpg(server.pid, 9)
+        for process in psutil.Process(server.pid).children(recursive=True):  # some have sessions of their own
+            process.kill()
+        server.kill()
         server.wait()
 
 
