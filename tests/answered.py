@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from mlops_console.core.drift import Prediction
+from mlops_console.core.predictions import Prediction
 from mlops_console.store.predictions import EncodedRequest, PredictionLog
 from mlops_console.store.workspace import Workspace
 

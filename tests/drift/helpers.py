@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mlops_console.core.deployments import Revision
-from mlops_console.core.drift import Prediction
 from mlops_console.core.models import Column, ModelVersion, Signature
+from mlops_console.core.predictions import Prediction
 from mlops_console.data.samples import pack_sample
 from mlops_console.store import datasets, deploying, models
 from mlops_console.store.workspace import Workspace

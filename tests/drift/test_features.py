@@ -68,7 +68,7 @@ def test_only_the_shifted_features_are_reported() -> None:
     columns = [Column(f"x{i}", "float64", "numeric") for i in range(20)]
     reference = {c.name: rng.normal(size=5_000) for c in columns}
     window = {c.name: rng.normal(0.7 if c.name in ("x3", "x7") else 0, size=800) for c in columns}
-    assert [f.feature for f in compare(reference, window, columns, 0.01) if f.drifted] == ["x3", "x7"]
+    assert [f.name for f in compare(reference, window, columns, 0.01) if f.drifted] == ["x3", "x7"]
 
 
 def test_a_certain_but_tiny_shift_is_no_drift() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mlops_console.core.drift import Prediction
 from mlops_console.core.errors import NotFoundError, RefusedError, StoreError
 from mlops_console.core.jobs import JobState
+from mlops_console.core.predictions import Prediction
 from mlops_console.core.runs import RunStatus, StageRun
 from mlops_console.store import archive, deploying, deployments, jobs, runs, server_processes, stages
 from mlops_console.store.identity import current_process

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_console.core.drift import Prediction
 from mlops_console.core.errors import StoreError
-from mlops_console.core.predictions import Label, LoggedRequest
+from mlops_console.core.predictions import Label, LoggedRequest, Prediction
 from mlops_console.store.predictions import EncodedRequest, PredictionLog
 
 ALWAYS = (0.0, 1e12)

@@ -6,9 +6,10 @@ import time
 
 from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import RevisionState
-from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram, Prediction
+from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.core.plans import GateResult
+from mlops_console.core.predictions import Prediction
 from mlops_console.core.runs import Provenance, RunStatus
 from mlops_console.store import alerts, datasets, deploying, drift, jobs, ledger, models, runs, series
 from mlops_console.store.workspace import Workspace

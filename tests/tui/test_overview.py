@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import Freeze, RevisionState, RolloutPlan
 from mlops_console.core.dora import Dora
-from mlops_console.core.drift import Prediction
 from mlops_console.core.models import ModelRef
+from mlops_console.core.predictions import Prediction
 from mlops_console.core.text import latency
 from mlops_console.core.traffic import Traffic
 from mlops_console.store import alerts, deploying, models, runs, series, server_processes

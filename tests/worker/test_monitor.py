@@ -3,9 +3,9 @@
 import time
 
 from mlops_console.core.config import parse_config
-from mlops_console.core.drift import Prediction
 from mlops_console.core.jobs import MONITOR
 from mlops_console.core.models import Column, ModelVersion, Signature
+from mlops_console.core.predictions import Prediction
 from mlops_console.store import datasets, deploying, jobs, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.monitor import Monitor

@@ -77,7 +77,7 @@ def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:
         ("FEATURE", "VERDICT", "PSI", "P", "STATISTIC", "TEST", "N", "M"),
         [
             (
-                f.feature,
+                f.name,
                 f"{_GLYPHS[f.outcome]} {f.outcome}",
                 text.number(f.psi),
                 _probability(f.p_value),

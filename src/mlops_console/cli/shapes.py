@@ -257,7 +257,7 @@ def drift_report(found: DriftReport) -> dict[str, Any]:
         "created_at": found.created_at,
         "features": [
             {
-                "name": f.feature,
+                "name": f.name,
                 "kind": f.kind,
                 "test": f.test,
                 "n": f.n,

@@ -7,14 +7,17 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 
 from mlops_console.core.config_values import EnvName, MatrixKey, MatrixValues, Size, Table, Text, is_some_time
 from mlops_console.core.config_values import size as size  # for those that read a size of theirs
+from mlops_console.core.drift import DriftSettings
 from mlops_console.core.environments import EnvironmentConfig as EnvironmentConfig
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.expectations import Expectations
 from mlops_console.core.names import Name, Span
 from mlops_console.core.names import seconds as seconds  # for those that read a span of theirs
+from mlops_console.core.slices import SliceText
 from mlops_console.core.text import did_you_mean
 from mlops_console.core.triggers import Trigger
 from mlops_console.core.triggers import check as check_triggers
+from mlops_console.core.windows import WindowText
 
 
 class Project(Table):
@@ -68,11 +71,27 @@ class Model(Table):
 
 
 class Monitor(Table):
-    """`window` is how much of the newest traffic a drift check takes; `level` the false discovery rate."""
+    """How live data are watched.
 
-    window: Span = "1h"
+    `window`: how much of the newest traffic a drift check takes, a span or a number of rows; `level`: the false
+    discovery rate; `effect`: the least difference that counts, as a share of the rows; `numeric`, `categorical`: the
+    tests; `profile`: "evidently" for Evidently's own tests and thresholds; `slices`: parts of the rows that are looked
+    at apart; `rows`: of the prediction log that the performance is reckoned from, at the most.
+    """
+
+    window: WindowText = "1h"
     level: float = Field(default=0.01, gt=0, lt=1)
+    effect: float = Field(default=0.1, ge=0, lt=1)
     every: Span | None = None
+    numeric: Literal["ks", "wasserstein", "psi", "jensen_shannon", "hellinger"] = "ks"
+    categorical: Literal["chi2", "psi", "jensen_shannon", "hellinger", "total_variation"] = "chi2"
+    profile: Literal["calibrated", "evidently"] = "calibrated"
+    slices: tuple[SliceText, ...] = ()
+    rows: int = Field(default=100_000, ge=100)
+
+    @property
+    def settings(self) -> DriftSettings:
+        return DriftSettings(self.level, self.effect, self.numeric, self.categorical, self.profile)
 
 
 class WorkerConfig(Table):

@@ -1,13 +1,18 @@
-"""Drift reports: one comparison of a window of live data with a version's reference data."""
+"""Drift reports: one comparison of a window of live data with a version's reference data, or of any two samples."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Literal
 
 from mlops_console.core.datasets import ColumnKind
+from mlops_console.core.performance import Performance
 
 LEAST_ROWS = 30  # values that a feature needs on both sides to be tested
+
+Role = Literal["input", "prediction", "error", "together"]
+Against = Literal["reference", "previous", "last-week"]
+Unit = Literal["σ", "share"]
+Profile = Literal["calibrated", "evidently"]
 
 
 class DriftVerdict(StrEnum):
@@ -16,6 +21,26 @@ class DriftVerdict(StrEnum):
     DRIFTED = "drifted"
     STABLE = "stable"
     UNTESTED = "untested"  # there was too little to test: it proves nothing, in neither direction
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSettings:
+    """How a verdict is made; what `[monitor]` of mlops.toml says of it.
+
+    Attributes:
+        level: false discovery rate over all tests of one report, between 0 and 1 (Benjamini and Hochberg 1995).
+        least_effect: the least difference that counts, as a share of the rows from 0 to 1 (Kolmogorov-Smirnov distance,
+            total variation, difference of the missing shares).
+        numeric: the test of numeric columns.
+        categorical: the test of categorical columns.
+        profile: "evidently" takes Evidently 0.7's own choice of tests and thresholds, without any correction.
+    """
+
+    level: float = 0.01
+    least_effect: float = 0.1
+    numeric: Literal["ks", "wasserstein", "psi", "jensen_shannon", "hellinger"] = "ks"
+    categorical: Literal["chi2", "psi", "jensen_shannon", "hellinger", "total_variation"] = "chi2"
+    profile: Profile = "calibrated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +58,44 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class FeatureDrift:
-    """The verdict on one feature. `n` reference rows and `m` current rows had a value."""
+    """The verdict on one feature, prediction or error. `n` reference rows and `m` current rows had a value.
 
-    feature: str
+    Attributes:
+        test: the test that decided: "ks", "chi2", "missing", …; "" where nothing could be tested.
+        statistic: of that test, as its source defines it.
+        p_value: of that test, before the correction for several tests. None where nothing was tested.
+        psi: population stability index over the reference's bins, for comparison with other tools.
+        drifted: both significant after the correction, and not less than the least effect.
+        verdict: one sentence: "amount has moved by 0.31 σ; 1,240 rows; a shift of 0.09 σ would have been seen".
+        histogram: both samples in the same bins.
+        role: what it is; "together" is the test of all columns at once.
+        effect: how far it has moved, in `unit`: "σ", the shift of a normal distribution with the same
+            Kolmogorov-Smirnov distance; "share", the share of the rows (0 to 1) that would have to change.
+        threshold: the effect from which this window would have drifted, in `unit`.
+        smallest_shift: the effect that a window of this size shows in 80 % of cases, in `unit`.
+        importance: to the live model, 0 to 1, all features together 1; None where it is not known.
+        findings: what else was found, a sentence each: new, vanished and rare categories, values out of range, a change
+            of type, a constant column, missing values.
+    """
+
+    name: str
     kind: ColumnKind
-    test: str  # "ks" or "chi2"
+    test: str
     n: int
     m: int
     statistic: float | None
     p_value: float | None
     psi: float | None
     drifted: bool
-    verdict: str  # one sentence
+    verdict: str
     histogram: Histogram | None = None
+    role: Role = "input"
+    effect: float | None = None
+    threshold: float | None = None
+    smallest_shift: float | None = None
+    unit: Unit = "share"
+    importance: float | None = None
+    findings: tuple[str, ...] = ()
 
     @property
     def tested(self) -> bool:
@@ -59,24 +109,52 @@ class FeatureDrift:
 
 
 @dataclass(frozen=True, slots=True)
-class DriftReport:
-    id: int
-    environment: str
-    model: str
-    version: int
-    revision: int
-    window_start: float
-    window_end: float
+class SliceDrift:
+    """The drift of one slice of the rows, as `country = DE` or `0 ≤ amount < 100`."""
+
+    slice: str
     rows: int
-    reference_rows: int
-    level: float  # of the tests, after the correction for several features
     drifted: bool
-    created_at: float
+    drifted_features: tuple[str, ...]
+    verdict: str  # one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """One comparison. Of two files or frames, all that names an environment, a model or a time is empty.
+
+    Attributes:
+        rows: of the window. `reference_rows`: of what it is compared with.
+        level: false discovery rate over the features.
+        features: the ones to look at first: those that drifted, by drift x importance.
+        against: what the window was compared with.
+        performance: what the model was worth in the window; None where that is not known.
+        slices: the worst first.
+        notes: what a reader has to know of the window, a sentence each.
+    """
+
+    id: int = 0
+    environment: str = ""
+    model: str = ""
+    version: int = 0
+    revision: int = 0
+    window_start: float = 0.0
+    window_end: float = 0.0
+    rows: int = 0
+    reference_rows: int = 0
+    level: float = 0.01
+    drifted: bool = False
+    created_at: float = 0.0
     features: tuple[FeatureDrift, ...] = ()
+    against: Against = "reference"
+    least_effect: float = 0.1
+    performance: Performance | None = None
+    slices: tuple[SliceDrift, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def drifted_features(self) -> tuple[str, ...]:
-        return tuple(f.feature for f in self.features if f.drifted)
+        return tuple(f.name for f in self.features if f.drifted)
 
     @property
     def verdict(self) -> DriftVerdict:
@@ -95,13 +173,3 @@ class DriftReport:
         if self.reference_rows < LEAST_ROWS:
             return f"too few reference rows ({self.reference_rows:,} of at least {LEAST_ROWS})"
         return "no feature could be tested"
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One logged row that a model server has answered."""
-
-    at: float
-    revision: int
-    inputs: Mapping[str, Any]
-    output: Any

@@ -92,6 +92,7 @@ class ModelVersion:
     description: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    profile: str | None = None  # object with the reference profile (`core.profiles`)
 
     @property
     def ref(self) -> str:

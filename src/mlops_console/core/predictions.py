@@ -29,3 +29,13 @@ class Label:
     request_id: str
     row: int
     value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One logged row that a model server has answered."""
+
+    at: float
+    revision: int
+    inputs: Mapping[str, Any]
+    output: Any

@@ -182,6 +182,6 @@ class _Facts:
             return
         drift = GaugeMetricFamily("mlops_drift", "Whether a column drifts, by the newest report.", labels=("feature",))
         for feature in self._report.features:
-            drift.add_metric((feature.feature,), float(feature.drifted))
+            drift.add_metric((feature.name,), float(feature.drifted))
         yield drift
         yield GaugeMetricFamily("mlops_drift_checked_seconds", "When that was checked.", value=self._report.created_at)

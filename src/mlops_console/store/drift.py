@@ -3,17 +3,27 @@
 import json
 import sqlite3
 from dataclasses import asdict
+from typing import Any
 
-from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram
+from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram, SliceDrift
 from mlops_console.core.errors import NotFoundError
+from mlops_console.core.performance import Figure, Performance, SlicePerformance
 from mlops_console.store.changes import Topic, announce
+
+_NAMES = (  # of the fields of a feature, in the order of its columns
+    "name", "kind", "test", "n", "m", "statistic", "p_value", "psi", "drifted", "verdict", "role", "effect",
+    "threshold", "smallest_shift", "unit", "importance", "findings",
+)  # fmt: skip
+_COLUMNS = ", ".join(_NAMES).replace("name", "feature", 1)
 
 
 def add_report(tx: sqlite3.Connection, report: DriftReport) -> int:
     """Store a report with its features; its id (the one in `report` is not looked at)."""
+    performance = json.dumps(asdict(report.performance)) if report.performance else None
     cursor = tx.execute(
         "INSERT INTO drift_reports (environment, model, version, revision, window_start, window_end, rows, "
-        "reference_rows, level, drifted, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "reference_rows, level, drifted, created_at, against, least_effect, performance, slices, notes) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             report.environment,
             report.model,
@@ -26,32 +36,27 @@ def add_report(tx: sqlite3.Connection, report: DriftReport) -> int:
             report.level,
             report.drifted,
             report.created_at,
+            report.against,
+            report.least_effect,
+            performance,
+            json.dumps([asdict(part) for part in report.slices]),
+            json.dumps(report.notes),
         ),
     )
     report_id = int(cursor.lastrowid or 0)
     tx.executemany(
-        "INSERT INTO drift_features VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                report_id,
-                position,
-                feature.feature,
-                feature.kind,
-                feature.test,
-                feature.n,
-                feature.m,
-                feature.statistic,
-                feature.p_value,
-                feature.psi,
-                feature.drifted,
-                feature.verdict,
-                json.dumps(asdict(feature.histogram)) if feature.histogram else None,
-            )
-            for position, feature in enumerate(report.features)
-        ],
+        f"INSERT INTO drift_features (report_id, position, {_COLUMNS}, histogram) "
+        f"VALUES (?, ?, {', '.join('?' * len(_NAMES))}, ?)",
+        [(report_id, position, *_values(feature)) for position, feature in enumerate(report.features)],
     )
     announce(tx, Topic.DRIFT, report.environment)
     return report_id
+
+
+def _values(feature: FeatureDrift) -> tuple[object, ...]:
+    values = [getattr(feature, name) for name in _NAMES[:-1]]
+    histogram = json.dumps(asdict(feature.histogram)) if feature.histogram else None
+    return (*values, json.dumps(feature.findings), histogram)
 
 
 def reports(db: sqlite3.Connection, environment: str | None = None, limit: int = 200) -> list[DriftReport]:
@@ -64,7 +69,8 @@ def reports(db: sqlite3.Connection, environment: str | None = None, limit: int =
 
 
 def standing(db: sqlite3.Connection, environment: str, revision: int | None = None) -> DriftReport | None:
-    """Where an environment stands: its newest report in which something was tested, else its newest one.
+    """Where an environment stands: its newest report against the reference in which something was tested, else its
+    newest one against it.
 
     Args:
         revision: only the reports of this revision; None takes those of all.
@@ -73,7 +79,7 @@ def standing(db: sqlite3.Connection, environment: str, revision: int | None = No
     for condition in (tested, "TRUE"):
         row = db.execute(
             "SELECT * FROM drift_reports WHERE environment = ?1 AND (?2 IS NULL OR revision = ?2) "
-            f"AND {condition} ORDER BY id DESC LIMIT 1",
+            f"AND against = 'reference' AND {condition} ORDER BY id DESC LIMIT 1",
             (environment, revision),
         ).fetchone()
         if row is not None:
@@ -96,10 +102,9 @@ def report(db: sqlite3.Connection, report_id: int) -> DriftReport:
 def _report(db: sqlite3.Connection, row: sqlite3.Row, *, histograms: bool) -> DriftReport:
     histogram = "histogram" if histograms else "NULL AS histogram"  # by far the largest column
     features = db.execute(
-        f"SELECT feature, kind, test, n, m, statistic, p_value, psi, drifted, verdict, {histogram} "
-        "FROM drift_features WHERE report_id = ? ORDER BY position",
-        (row["id"],),
+        f"SELECT {_COLUMNS}, {histogram} FROM drift_features WHERE report_id = ? ORDER BY position", (row["id"],)
     )
+    performance = row["performance"]
     return DriftReport(
         row["id"],
         row["environment"],
@@ -114,23 +119,39 @@ def _report(db: sqlite3.Connection, row: sqlite3.Row, *, histograms: bool) -> Dr
         bool(row["drifted"]),
         row["created_at"],
         tuple(map(_feature, features)),
+        row["against"],
+        row["least_effect"],
+        _performance(json.loads(performance)) if performance else None,
+        tuple(
+            SliceDrift(**{**part, "drifted_features": tuple(part["drifted_features"])})
+            for part in json.loads(row["slices"])
+        ),
+        tuple(json.loads(row["notes"])),
     )
 
 
 def _feature(row: sqlite3.Row) -> FeatureDrift:
-    histogram = None
+    values = dict(zip(_NAMES, row, strict=False))
     if row["histogram"] is not None:
-        histogram = Histogram(**{name: tuple(values) for name, values in json.loads(row["histogram"]).items()})
-    return FeatureDrift(
-        row["feature"],
-        row["kind"],
-        row["test"],
-        row["n"],
-        row["m"],
-        row["statistic"],
-        row["p_value"],
-        row["psi"],
-        bool(row["drifted"]),
-        row["verdict"],
-        histogram,
+        found = {name: tuple(shares) for name, shares in json.loads(row["histogram"]).items()}
+        values["histogram"] = Histogram(**found)
+    return FeatureDrift(**{**values, "drifted": bool(row["drifted"]), "findings": tuple(json.loads(row["findings"]))})
+
+
+def _performance(stored: dict[str, Any]) -> Performance:
+    parts = [
+        SlicePerformance(**{**part, "estimated": _figure(part["estimated"]), "realised": _figure(part["realised"])})
+        for part in stored["slices"]
+    ]
+    return Performance(
+        **{
+            **stored,
+            "estimated": tuple(Figure(**figure) for figure in stored["estimated"]),
+            "realised": tuple(Figure(**figure) for figure in stored["realised"]),
+            "slices": tuple(parts),
+        }
     )
+
+
+def _figure(stored: dict[str, Any] | None) -> Figure | None:
+    return Figure(**stored) if stored else None

@@ -35,11 +35,13 @@ def add_version(
     reference: tuple[str, int] | None = None,
     description: str = "",
     packages: Mapping[str, str] | None = None,
+    profile: str | None = None,
 ) -> ModelVersion:
     """Store the next version of a model, which is made where it is new.
 
     Args:
         reference: dataset name and version whose sample is the reference for drift.
+        profile: object with the reference profile.
     """
     now = time.time()
     tx.execute("INSERT INTO models (name, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING", (model, now))
@@ -47,7 +49,8 @@ def add_version(
     last = tx.execute("SELECT coalesce(max(version), 0) FROM model_versions WHERE model_key = ?", (key,)).fetchone()[0]
     tx.execute(
         "INSERT INTO model_versions (model_key, version, created_at, sha256, size, estimator, signature, "
-        "input_example, description, packages, run_key, reference_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "input_example, description, packages, profile, run_key, reference_key) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
         "(SELECT key FROM runs WHERE id = ?), (SELECT dv.key FROM dataset_versions dv JOIN datasets d "
         "ON d.key = dv.dataset_key WHERE d.name = ? AND dv.version = ?))",
         (
@@ -61,6 +64,7 @@ def add_version(
             input_example,
             description,
             json.dumps(dict(packages or {})),
+            profile,
             run_id,
             *(reference or (None, None)),
         ),
@@ -170,6 +174,7 @@ def _version(row: sqlite3.Row) -> ModelVersion:
         row["description"],
         json.loads(row["packages"]),
         tuple(sorted(json.loads(row["aliases"]))),
+        row["profile"],
     )
 
 

@@ -12,8 +12,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlops_console.core.drift import Prediction
-from mlops_console.core.predictions import Label, LoggedRequest
+from mlops_console.core.predictions import Label, LoggedRequest, Prediction
 from mlops_console.store.database import explained
 from mlops_console.store.prediction_file import open_to_read, open_to_write
 

@@ -92,6 +92,7 @@ def needed_objects(db: sqlite3.Connection, without: float = -1.0) -> set[str]:
         f"WHERE c.run_key NOT IN (SELECT r.key FROM runs r WHERE {_PURGED}) "
         "UNION SELECT sha256 FROM model_versions "
         "UNION SELECT input_example FROM model_versions WHERE input_example IS NOT NULL "
+        "UNION SELECT profile FROM model_versions WHERE profile IS NOT NULL "
         "UNION SELECT sample FROM dataset_versions WHERE sample IS NOT NULL "
         "UNION SELECT sha256 FROM compiled_models WHERE sha256 IS NOT NULL",
         (without, without),

@@ -116,13 +116,16 @@ def successes(db: sqlite3.Connection, pipeline: str, after: int) -> list[Event]:
 def turns(db: sqlite3.Connection, environment: str, after: int) -> tuple[list[Event], int]:
     """The reports since that turn an environment to drifted, and the newest report at all.
 
-    One turns it that drifted while the newest tested one before it, of the same revision, had not, or was none.
+    Only those against the reference count. One turns it that drifted while the newest tested one before it, of the
+    same revision, had not, or was none.
     """
     tested = "b.drifted OR EXISTS (SELECT 1 FROM drift_features f WHERE f.report_id = b.id AND f.p_value IS NOT NULL)"
-    before = "b.environment = r.environment AND b.revision = r.revision AND b.id < r.id"
+    reference = "against = 'reference'"
+    before = f"b.environment = r.environment AND b.revision = r.revision AND b.{reference} AND b.id < r.id"
     rows = db.execute(
         f"SELECT r.id, r.drifted, (SELECT b.drifted FROM drift_reports b WHERE {before} AND ({tested}) "
-        "ORDER BY b.id DESC LIMIT 1) AS was FROM drift_reports r WHERE r.environment = ? AND r.id > ? ORDER BY r.id",
+        "ORDER BY b.id DESC LIMIT 1) AS was FROM drift_reports r "
+        f"WHERE r.environment = ? AND r.{reference} AND r.id > ? ORDER BY r.id",
         (environment, after),
     ).fetchall()
     newest = rows[-1]["id"] if rows else after

@@ -24,7 +24,7 @@ def measure(workspace: Workspace, candidate: ModelVersion, live: ModelVersion, l
         candidate.signature.inputs,
         level,
     )
-    drifted = [feature.feature for feature in features if feature.drifted]
+    drifted = [feature.name for feature in features if feature.drifted]
     state = DriftVerdict.DRIFTED if drifted else DriftVerdict.STABLE
     if not any(feature.tested for feature in features):
         state = DriftVerdict.UNTESTED

@@ -67,7 +67,7 @@ class Distribution(Widget):
             return
         self._say(feature.verdict, telling.told(feature))
         self._chart.show(feature.histogram, "This report keeps no distribution of it.")
-        self._trend.show(telling.psi_trend(reports, feature.feature))
+        self._trend.show(telling.psi_trend(reports, feature.name))
 
     def _say(self, text: str, state: glyphs.State | None = None) -> None:
         if text != self._shown:
@@ -98,7 +98,7 @@ class Trend(Widget):
         yield self._psi
 
     def show(self, feature: FeatureDrift | None, reports: Sequence[DriftReport]) -> None:
-        name = feature.feature if feature else ""
+        name = feature.name if feature else ""
         if name != self._feature:
             self._feature = name
             self._title.update(line(("PSI of ", "muted"), name or "no feature"))

@@ -53,9 +53,9 @@ def told(feature: FeatureDrift) -> State:
 def _row(feature: FeatureDrift) -> Row:
     state = told(feature)
     return Row(
-        feature.feature,
+        feature.name,
         (
-            Cell(safe_line(feature.feature, 200), "strong" if feature.drifted else ""),
+            Cell(safe_line(feature.name, 200), "strong" if feature.drifted else ""),
             Cell(state.text, state.style, state.word),
             Cell(_figure(feature.psi, 3), "", feature.psi),
             Cell(p_text(feature.p_value), "", feature.p_value),
@@ -173,7 +173,7 @@ def psi_trend(reports: Sequence[DriftReport], feature: str) -> LineData:
         (report.created_at, one.psi if one.psi is not None else math.nan)
         for report in ordered
         for one in report.features
-        if one.feature == feature
+        if one.name == feature
     ]
     series = Series(feature, [x for x, _ in points], [y for _, y in points])
     return LineData(
@@ -210,6 +210,6 @@ def report_facts(report: DriftReport, now: float) -> list[Fact]:
     ]
     for feature in report.features:
         mood = told(feature)
-        said = feature.verdict.removeprefix(f"{feature.feature}: ")
-        facts.append(Fact(feature.feature or "–", f"{mood.glyph} {said}", mood.style))
+        said = feature.verdict.removeprefix(f"{feature.name}: ")
+        facts.append(Fact(feature.name or "–", f"{mood.glyph} {said}", mood.style))
     return facts

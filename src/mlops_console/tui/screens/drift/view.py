@@ -106,7 +106,7 @@ class DriftView(ListView):
     def feature(self) -> FeatureDrift | None:
         row, report = self.grid.row, self._state.report
         features: Sequence[FeatureDrift] = report.features if report else ()
-        return next((feature for feature in features if row and feature.feature == row.key), None)
+        return next((feature for feature in features if row and feature.name == row.key), None)
 
     def action_next_environment(self) -> None:
         names = self._state.environments
@@ -136,7 +136,7 @@ class DriftView(ListView):
         detail, feature, state = self.detail, self.feature, self._state
         if detail is None:
             return
-        detail.show_title(feature.feature if feature else "")
+        detail.show_title(feature.name if feature else "")
         widget = detail.widget
         if isinstance(widget, Distribution | Trend):
             widget.show(feature, state.reports)
@@ -162,12 +162,12 @@ class DriftView(ListView):
             return NOTHING
         name = self._state.environment
         return Selection(
-            reference=self.feature.feature if self.feature else "",
+            reference=self.feature.name if self.feature else "",
             command=f"mlops-console drift show {name}",
             environment=name,
         )
 
     @property
     def crumb(self) -> str:
-        inside = f" ▸ {self.feature.feature}" if self.feature and self.split.opened else ""
+        inside = f" ▸ {self.feature.name}" if self.feature and self.split.opened else ""
         return f"{self._state.environment}{inside}"
