@@ -26,6 +26,7 @@ from mlops_console.tui.widgets.chart_scale import (
     time_labels,
     time_ticks,
 )
+from mlops_console.tui.widgets.density import densities
 from mlops_console.tui.widgets.histogram import distribution_rows
 from mlops_console.tui.widgets.line_chart import (
     Band,
@@ -48,6 +49,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 POINTS = st.lists(st.tuples(ANY_FLOAT, ANY_FLOAT), max_size=60)
 SIZE = st.integers(min_value=0, max_value=40)
 LABEL = st.text(max_size=12)
+FLOATS = st.lists(ANY_FLOAT, max_size=8)
 
 
 def line_of(points: list[tuple[float, float]], label: str = "a") -> Series:
@@ -186,7 +188,7 @@ class TestLineChart:
     @given(
         st.lists(st.tuples(LABEL, POINTS), max_size=3),
         st.lists(st.builds(Threshold, ANY_FLOAT, LABEL), max_size=2),
-        st.lists(st.builds(Band, ANY_FLOAT, ANY_FLOAT, LABEL), max_size=2),
+        st.lists(st.builds(Band, LABEL, FLOATS, FLOATS, FLOATS), max_size=2),
         st.lists(st.builds(Mark, ANY_FLOAT, LABEL), max_size=3),
         st.sampled_from(["step", "number", "time", "elapsed"]),
         st.tuples(st.booleans(), st.sampled_from([0.0, 0.6, 0.99])),
@@ -446,6 +448,28 @@ class TestDistribution:
     def test_infinite_edges_are_signs(self) -> None:
         histogram = Histogram((0.5, 0.5), (0.5, 0.5), (-math.inf, 1.0, math.inf))
         assert plain(distribution_rows(histogram, 60, 8)).splitlines()[-1].split() == ["-∞", "1", "∞"]
+
+    def test_bins_of_unequal_width_are_drawn_as_densities(self) -> None:
+        wide_last = Histogram((0.5, 0.5), (0.5, 0.5), (0.0, 1.0, 9.0))
+        found = densities(wide_last.edges, wide_last.reference, wide_last.current, 9)
+        assert found is not None
+        assert found.reference == pytest.approx((0.5, *[0.0625] * 8))
+        assert plain(distribution_rows(wide_last, 60, 8)).splitlines()[-1].split() == ["0", "2", "4", "6", "8"]
+
+    def test_a_wide_rare_bin_at_the_end_is_told_instead_of_drawn(self) -> None:
+        tailed = Histogram((0.49, 0.3, 0.2, 0.01), (0.4, 0.3, 0.1, 0.2), (0.0, 1.0, 2.0, 4.0, 5_000.0))
+        text = plain(distribution_rows(tailed, 70, 10))
+        assert "> 4: 20.0%, was 1.0%" in text
+        assert text.splitlines()[-1].split()[-1] == "4"
+
+    @given(st.lists(FINITE, min_size=2, max_size=9, unique=True), st.integers(1, 80))
+    def test_densities_lose_no_row(self, edges: list[float], columns: int) -> None:
+        edges.sort()
+        shares = [1 / (len(edges) - 1)] * (len(edges) - 1)
+        found = densities(edges, shares, shares, columns)
+        if found is not None:
+            tails = [tail.current for tail in (found.below, found.above) if tail is not None]
+            assert sum(found.current) + sum(tails) == pytest.approx(1.0)
 
     def test_categories_show_bar_mark_and_both_shares(self) -> None:
         lines = plain(distribution_rows(self.CATEGORIES, 60, 5)).splitlines()

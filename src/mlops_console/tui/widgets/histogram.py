@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from mlops_console.core.drift import Histogram
 from mlops_console.tui.widgets.bars import legend_row, paired_bar_rows, percent, share
-from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, fit, message_rows, row_of
+from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, fit, message_rows, row_of, split_row
 from mlops_console.tui.widgets.chart_raster import Dot, Raster
-from mlops_console.tui.widgets.chart_scale import tick_labels
+from mlops_console.tui.widgets.chart_scale import cell, tick_labels, ticks
+from mlops_console.tui.widgets.density import Densities, are_even, densities
 
 _OUTLINE = "⠒⠒"
+_GUTTER = 7  # for the largest label of a share, and the axis
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
@@ -46,24 +48,79 @@ def distribution_rows(histogram: Histogram, width: int, height: int) -> tuple[Ro
 
 
 def _numeric_rows(histogram: Histogram, width: int, height: int) -> tuple[Row, ...]:
-    top = max(map(share, (*histogram.reference, *histogram.current))) or 1.0
-    scale = percent(top)
-    gutter = len(scale) + 1 if width >= len(scale) + 12 else 0
+    """Columns of one width: of bins that are not, what is drawn is their density."""
+    count = min(len(histogram.reference), len(histogram.current))
+    edges = histogram.edges
+    gutter = _GUTTER if width >= _GUTTER + 12 else 0
+    inner = [edge for edge in edges if math.isfinite(edge)]
+    if len(edges) == count + 1 and len(inner) > 2 and not are_even(inner):
+        found = densities(edges, _shares(histogram.reference), _shares(histogram.current), width - gutter)
+        if found is not None:
+            return _density_rows(found, width, height, gutter)
+    edges, reference, current = _merged(histogram, width - gutter)
+    starts = [index * (width - gutter) // len(reference) for index in range(len(reference) + 1)]
+    labels = _edge_labels(edges, [gutter + start for start in starts], width)
+    return _framed(reference, current, starts, labels, width, height, gutter)
+
+
+def _shares(values: Sequence[float]) -> list[float]:
+    return [share(value) for value in values]
+
+
+def _density_rows(found: Densities, width: int, height: int, gutter: int) -> tuple[Row, ...]:
+    room = width - gutter
+    places = ticks(found.low, found.high, max(room // 10, 1))
+    columns = [gutter + cell(value, found.low, found.high, room) for value in places]
+    return _framed(
+        found.reference,
+        found.current,
+        range(room + 1),
+        centred_labels(tick_labels(places), columns, width),
+        width,
+        height,
+        gutter,
+        _tails(found),
+    )
+
+
+def _tails(found: Densities) -> str:
+    """What the picture leaves out, at either end."""
+    sides = [("<", found.below), (">", found.above)]
+    return "  ".join(
+        f"{sign} {tick_labels([tail.edge])[0]}: {percent(tail.current)}, was {percent(tail.reference)}"
+        for sign, tail in sides
+        if tail is not None and (tail.current > 0 or tail.reference > 0)
+    )
+
+
+def _framed(
+    reference: Sequence[float],
+    current: Sequence[float],
+    starts: Sequence[int],
+    labels: str,
+    width: int,
+    height: int,
+    gutter: int,
+    note: str = "",
+) -> tuple[Row, ...]:
+    """A legend with the note at its right, the plot with its axes, the labels of the x axis."""
+    top = max((*reference, *current)) or 1.0
     legend_rows = 1 if height >= 4 else 0
     axis_rows = 2 if height >= 6 else 1 if height >= 5 else 0
     plot_height = height - legend_rows - axis_rows
-    edges, reference, current = _merged(histogram, width - gutter)
-    starts = [index * (width - gutter) // len(reference) for index in range(len(reference) + 1)]
     plot = _columns([r / top for r in reference], [c / top for c in current], starts, plot_height)
-    rows: list[Row] = [legend_row(width, _OUTLINE)] if legend_rows else []
+    rows: list[Row] = []
+    if legend_rows:
+        legend = legend_row(width, _OUTLINE)
+        rows.append(split_row(legend, [Ink(f"  {note}", "muted")], width) if note else legend)
     for y, row in enumerate(plot):
-        side = _side(scale if y == 0 else "0" if y == plot_height - 1 and y > 0 else "", gutter)
+        side = _side(percent(top) if y == 0 else "0" if y == plot_height - 1 and y > 0 else "", gutter)
         rows.append((*side, *row))
     if axis_rows:
         corner = " " * (gutter - 1) + "└" if gutter else ""
         rows.append((Ink(corner + "─" * (width - gutter), "axis"),))
     if axis_rows > 1:
-        rows.append((Ink(_edge_labels(edges, [gutter + start for start in starts], width), "muted"),))
+        rows.append((Ink(labels, "muted"),))
     return tuple(rows)
 
 
@@ -88,7 +145,7 @@ def _merged(histogram: Histogram, room: int) -> tuple[list[float], list[float], 
     )
 
 
-def _columns(reference: list[float], current: list[float], starts: list[int], height: int) -> list[Row]:
+def _columns(reference: Sequence[float], current: Sequence[float], starts: Sequence[int], height: int) -> list[Row]:
     """The bars, from cell to cell of `starts`, and the outline over them; shares are of the plot's height."""
     width = starts[-1]
     raster = Raster(width, height)
@@ -108,7 +165,7 @@ def _columns(reference: list[float], current: list[float], starts: list[int], he
     return [row_of(row, kinds) for row, kinds in zip(cells, roles, strict=True)]
 
 
-def _outline(reference: list[float], starts: list[int], height: int) -> tuple[Dot, ...]:
+def _outline(reference: Sequence[float], starts: Sequence[int], height: int) -> tuple[Dot, ...]:
     dots: list[Dot] = []
     for index, value in enumerate(reference):
         row = height * 4 - 1 - round(min(value, 1.0) * (height * 4 - 1))
@@ -127,11 +184,16 @@ def _edge_labels(edges: Sequence[float], places: Sequence[int], width: int) -> s
     apart = max(places[-1] // max(len(places) - 1, 1), 1)
     chosen = list(range(0, len(edges), max(-(-10 // apart), 1)))
     texts = iter(_edge_texts([edges[index] for index in chosen if math.isfinite(edges[index])]))
+    found = [next(texts) if math.isfinite(edges[i]) else "-∞" if edges[i] < 0 else "∞" for i in chosen]
+    return centred_labels(found, [places[index] for index in chosen], width)
+
+
+def centred_labels(texts: Sequence[str], places: Sequence[int], width: int) -> str:
+    """Each text centred at its place, as far as the one before it leaves room."""
+    cells = [" "] * width
     free = 0
-    for index in chosen:
-        edge = edges[index]
-        text = next(texts) if math.isfinite(edge) else "-∞" if edge < 0 else "∞"
-        start = max(min(places[index] - len(text) // 2, width - len(text)), 0)
+    for text, place in zip(texts, places, strict=True):
+        start = max(min(place - len(text) // 2, width - len(text)), 0)
         if start >= free and start + len(text) <= width:
             cells[start : start + len(text)] = text
             free = start + len(text) + 2

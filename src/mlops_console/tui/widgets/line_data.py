@@ -35,11 +35,16 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A horizontal band: the range that is expected."""
+    """The range that is expected, from point to point of the x axis, where all three are finite.
 
-    low: float
-    high: float
+    Attributes:
+        xs: in their order, with what is low and what is high there.
+    """
+
     label: str
+    xs: Sequence[float]
+    lows: Sequence[float]
+    highs: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The cells of a line chart's plot, inside the axes."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -42,12 +43,28 @@ class Plot:
         self._cells[y][x], self._roles[y][x] = glyph, role
 
     def _band(self, band: Band) -> None:
-        low, high = (floor_on_scale(y, self._log) for y in sorted((band.low, band.high)))
-        if not (math.isfinite(low) and math.isfinite(high)):
-            return
-        for y in range(self._frame.row(high) // 4, self._frame.row(low) // 4 + 1):
-            for x in range(y % 2, self.width, 2):
-                self._put(x, y, "·", "band")
+        """Every second cell of it: lines and their gaps stay to be seen."""
+        lows, highs = (
+            self._course(band.xs, [floor_on_scale(y, self._log) for y in ys]) for ys in (band.lows, band.highs)
+        )
+        for x in lows.keys() & highs.keys():
+            for y in range(self._frame.row(highs[x]) // 4, self._frame.row(lows[x]) // 4 + 1):
+                if (x + y) % 2 == 0:
+                    self._put(x, y, "·", "band")
+
+    def _course(self, xs: Sequence[float], ys: Sequence[float]) -> dict[int, float]:
+        """What a line is in each column of cells that it passes."""
+        found: dict[int, float] = {}
+        points = [
+            (self._frame.column(x) // 2, y)
+            for x, y in zip(xs, ys, strict=False)
+            if math.isfinite(x) and math.isfinite(y)
+        ]
+        for (start, y), (end, y_end) in itertools.pairwise([*points[:1], *points]):
+            for x in range(start, end + 1):
+                share = (x - start) / (end - start) if end > start else 1.0
+                found[x] = y * (1 - share) + y_end * share
+        return found
 
     def _threshold(self, limit: Threshold) -> None:
         place = on_scale(limit.y, self._log)

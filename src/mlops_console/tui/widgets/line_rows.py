@@ -106,5 +106,5 @@ def _domain(data: LineData, lines: Sequence[Line]) -> tuple[float, float, float,
 
 def _limits(data: LineData) -> Iterator[float]:
     """The values that are in view in any case."""
-    values = (*(limit.y for limit in data.thresholds), *(y for band in data.bands for y in (band.low, band.high)))
+    values = (*(limit.y for limit in data.thresholds), *(y for band in data.bands for y in (*band.lows, *band.highs)))
     return (on_scale(y, data.log) for y in (*values, *data.include))
