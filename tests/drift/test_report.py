@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from mlops_console.core.config import Config, parse_config
+from mlops_console.core.config import Config, Monitor, parse_config
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import NotFoundError, UsageError
+from mlops_console.core.windows import Window
 from mlops_console.drift import window
 from mlops_console.drift.report import make_report
 from mlops_console.drift.schedule import due
@@ -14,13 +15,14 @@ from mlops_console.store import drift, jobs
 from mlops_console.store.workspace import Workspace
 from tests.drift.helpers import add_version, make_live, rows, send
 
-HOUR = 3600.0
+HOUR = Window(seconds=3600)
+MONITOR = Monitor()
 
 
 def test_only_the_shifted_feature_is_reported(workspace: Workspace) -> None:
     live = make_live(workspace, add_version(workspace, rows(5_000, seed=1)))
     send(workspace, rows(600, seed=2, shift=0.8), live.revision)
-    report = make_report(workspace, "production", HOUR, 0.01, time.time())
+    report = make_report(workspace, "production", HOUR, MONITOR, time.time())
     assert report.drifted
     assert report.drifted_features == ("amount",)
     assert (report.rows, report.reference_rows, report.revision, report.level) == (600, 5_000, 1, 0.01)
@@ -35,7 +37,7 @@ def test_only_the_shifted_feature_is_reported(workspace: Workspace) -> None:
 def test_the_same_distribution_has_not_drifted(workspace: Workspace) -> None:
     live = make_live(workspace, add_version(workspace, rows(5_000, seed=1)))
     send(workspace, rows(600, seed=2), live.revision)
-    assert not make_report(workspace, "production", HOUR, 0.01, time.time()).drifted
+    assert not make_report(workspace, "production", HOUR, MONITOR, time.time()).drifted
 
 
 def test_a_window_has_no_rows_of_other_revisions_nor_older_ones(workspace: Workspace) -> None:
@@ -48,14 +50,14 @@ def test_a_window_has_no_rows_of_other_revisions_nor_older_ones(workspace: Works
     send(workspace, rows(50, seed=2), 2, at=now - 61)  # before the window
     send(workspace, rows(60, seed=2), 2, at=now - 59)
     send(workspace, rows(70, seed=2), 2, at=now + 1)  # after it: a clock that went back
-    report = make_report(workspace, "production", 60, 0.01, now)
+    report = make_report(workspace, "production", Window(seconds=60), MONITOR, now)
     assert (report.rows, report.window_start, report.window_end) == (60, now - 60, now)
-    assert make_report(workspace, "production", HOUR, 0.01, now).window_start == live.live_at
+    assert make_report(workspace, "production", HOUR, MONITOR, now).window_start == live.live_at
 
 
 def test_a_window_without_rows_gives_no_verdict(workspace: Workspace) -> None:
     make_live(workspace, add_version(workspace, rows(500, seed=1)))
-    report = make_report(workspace, "production", HOUR, 0.01, time.time())
+    report = make_report(workspace, "production", HOUR, MONITOR, time.time())
     assert report.rows == 0
     assert not report.drifted
     assert all("at least 30 are needed: no verdict" in feature.verdict for feature in report.features)
@@ -67,16 +69,16 @@ def test_a_large_window_is_sampled_over_its_whole_time(workspace: Workspace, mon
     assert live.live_at is not None
     for step in range(10):
         send(workspace, rows(100, seed=step), live.revision, at=live.live_at + step + 1)
-    report = make_report(workspace, "production", HOUR, 0.01, live.live_at + 20)
+    report = make_report(workspace, "production", HOUR, MONITOR, live.live_at + 20)
     assert report.rows == 100
 
 
 def test_what_can_not_be_checked_is_said(workspace: Workspace) -> None:
     with pytest.raises(NotFoundError, match="Nothing is live in 'production'"):
-        make_report(workspace, "production", HOUR, 0.01, time.time())
+        make_report(workspace, "production", HOUR, MONITOR, time.time())
     make_live(workspace, add_version(workspace, None))
     with pytest.raises(UsageError, match="fraud:1 has no reference data"):
-        make_report(workspace, "production", HOUR, 0.01, time.time())
+        make_report(workspace, "production", HOUR, MONITOR, time.time())
 
 
 def config(every: str = 'every = "30s"') -> Config:
@@ -115,4 +117,4 @@ def test_a_check_is_never_due_without_reference_data(workspace: Workspace) -> No
 
 
 def make_report_at(workspace: Workspace, now: float) -> DriftReport:
-    return make_report(workspace, "production", HOUR, 0.01, now)
+    return make_report(workspace, "production", HOUR, MONITOR, now)

@@ -1,72 +1,84 @@
 """Compare an environment's newest traffic with the data its model was trained on."""
 
+import math
+import shlex
 import time
+from collections.abc import Mapping
 from typing import Any
-
-from pydantic import field_validator
 
 from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.alerts import Severity
-from mlops_console.core.config import Monitor, seconds
-from mlops_console.core.drift import DriftReport, DriftVerdict
+from mlops_console.core.config import Monitor
+from mlops_console.core.drift import Against, DriftReport, DriftVerdict
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.jobs import MONITOR
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.text import clock, duration
-from mlops_console.drift.report import live_version, make_report, window_of
+from mlops_console.core.windows import WindowText, parse_window
+from mlops_console.drift.report import live_version, make_report
+from mlops_console.drift.window import span_of
 from mlops_console.store import alerts, drift
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 
 
 class CheckDrift(Request):
-    """`window` is a span such as 30m; by default `[monitor] window` of mlops.toml."""
+    """`window` is a span such as 30m or a number of rows such as 5000 rows, by default `[monitor] window` of mlops.toml;
+    `against` is what it is compared with.
+    """
 
     environment: str
-    window: str | None = None
+    window: WindowText | None = None
+    against: Against = "reference"
 
-    @field_validator("window")
-    @classmethod
-    def _is_span(cls, window: str | None) -> str | None:
-        if window is not None and seconds(window) <= 0:
-            raise ValueError("a window has to be longer than nothing")
-        return window
+
+_AGAINST: Mapping[Against, str] = {
+    "reference": "",
+    "previous": "the window before it",
+    "last-week": "the same window a week before",
+}
 
 
 def _plan(workspace: Workspace, request: CheckDrift) -> Plan:
     live, version = live_version(workspace, request.environment)
     monitor = _monitor(workspace)
-    span = request.window or monitor.window
-    start, end = window_of(live, seconds(span), time.time())
-    rows = PredictionLog(workspace.predictions_path).count(request.environment, start, end)
+    window = request.window or monitor.window
+    log = PredictionLog(workspace.predictions_path)
+    span = span_of(log, live, parse_window(window), time.time())
+    rows = min(log.count(request.environment, span.start, span.end), span.rows or math.inf)
     assert version.reference is not None
-    reference = version.reference
+    other = _AGAINST[request.against] or f"{version.reference.dataset}:{version.reference.version}"
     return Plan(
         "check_drift",
         request.environment,
         f"Check {request.environment} for drift",
-        f"mlops-console drift check {request.environment} --window {span}",
-        changes=(Change("drift report", "", f"{version.ref} against {reference.dataset}:{reference.version}"),),
+        _command(request.environment, window, request.against),
+        changes=(Change("drift report", "", f"{version.ref} against {other}"),),
         notes=(
-            f"The window is the newest {duration(end - start)}, since {clock(start)}: {rows:,} rows.",
+            f"The window is the newest {duration(span.end - span.start)}, since {clock(span.start)}: {rows:,} rows.",
             f"The false discovery rate over {len(version.signature.inputs)} features is {monitor.level:g}.",
         ),
     )
 
 
+def _command(environment: str, window: str, against: Against) -> str:
+    command = ["mlops-console", "drift", "check", environment, "--window", window]
+    return shlex.join(command if against == "reference" else [*command, "--against", against])
+
+
 def _perform(workspace: Workspace, request: CheckDrift, job: JobContext) -> dict[str, Any]:
     monitor = _monitor(workspace)
+    window = parse_window(request.window or monitor.window)
     job.progress(None, f"comparing the traffic of {request.environment}")
-    report = make_report(
-        workspace, request.environment, seconds(request.window or monitor.window), monitor.level, time.time()
-    )
+    report = make_report(workspace, request.environment, window, monitor, time.time(), request.against)
     with workspace.store.write() as tx:
         before = drift.standing(tx, request.environment)
         report_id = drift.add_report(tx, report)
-        if report.verdict is DriftVerdict.DRIFTED:
-            alerts.open_alert(tx, "drift", request.environment, Severity.WARNING, _tell(report, report_id))
-        elif report.verdict is DriftVerdict.STABLE:
-            alerts.resolve(tx, "drift", request.environment)
+        if report.against == "reference":  # what has changed since yesterday may be as it was in training
+            if report.verdict is DriftVerdict.DRIFTED:
+                alerts.open_alert(tx, "drift", request.environment, Severity.WARNING, _tell(report, report_id))
+            elif report.verdict is DriftVerdict.STABLE:
+                alerts.resolve(tx, "drift", request.environment)
     if job.actor == MONITOR and not _turns(before, report):
         job.leave_unrecorded()
     return {

@@ -9,7 +9,7 @@ from mlops_console.cli.acting import error_of
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
-from mlops_console.core.drift import DriftReport, DriftVerdict
+from mlops_console.core.drift import Against, DriftReport, DriftVerdict
 from mlops_console.core.errors import NotFoundError
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
@@ -24,14 +24,18 @@ app = typer.Typer(help="Drift: live data against a version's reference data.", n
 def check(
     environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT")],
     window: Annotated[
-        str | None, typer.Option("--window", metavar="SPAN", help="As 30m; by default [monitor] window.")
+        str | None,
+        typer.Option("--window", metavar="WINDOW", help="As 30m or '5000 rows'; by default [monitor] window."),
     ] = None,
+    against: Annotated[
+        Against, typer.Option("--against", help="The training data, the window before, or the same one a week before.")
+    ] = "reference",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare the newest traffic of an environment with its model's reference data, and keep the report."""
     found = opened(workspace)
-    request: dict[str, Any] = {"environment": environment} | ({"window": window} if window else {})
+    request: dict[str, Any] = {"environment": environment, "against": against} | ({"window": window} if window else {})
     execution = client.execute(found, "check_drift", request)
     assert execution.job_id is not None, "check_drift is a job"
     job = progress.wait(found, execution.job_id, as_json=as_json)

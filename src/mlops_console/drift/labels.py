@@ -1,8 +1,9 @@
-"""Categories as text, written alike whether they come from a frame, a file or JSON."""
+"""Values as they are compared, alike whether they come from a frame, a file or JSON."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 LENGTH = 200  # characters; as `data.samples` keeps them
@@ -23,6 +24,16 @@ def labels_of(values: "NDArray[Any]") -> "NDArray[Any]":
     labels = np.empty(len(found), dtype=object)  # not numpy's own text, whose every item is as wide as the longest
     labels[:] = [label(value) for value in found]
     return labels
+
+
+def numbers_of(values: "NDArray[Any]") -> "NDArray[np.float64]":
+    """All values as float64; what is no number is NaN."""
+    import numpy as np
+    import pandas as pd
+
+    if values.dtype.kind not in "fiub":
+        values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return values.astype(np.float64, copy=False)
 
 
 def count_labels(values: "NDArray[Any]") -> "tuple[list[str], list[int]]":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_console.core.errors import StoreError, UsageError
 from mlops_console.core.models import Column, ModelVersion
 from mlops_console.core.profiles import FORMAT, FeatureProfile, HeldOut, ReferenceProfile
-from mlops_console.drift.labels import LENGTH, count_labels, label
+from mlops_console.drift.labels import LENGTH, count_labels, label, numbers_of
 from mlops_console.store.objects import Objects
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _profile_numbers(name: str, values: "NDArray[Any]") -> FeatureProfile:
     what is above the greatest one has: so a constant still tells below, it and above."""
     import numpy as np
 
-    numbers = _numbers(values)
+    numbers = numbers_of(values)
     present = np.sort(numbers[np.isfinite(numbers)])
     rows, n = len(numbers), len(present)
     if n == 0:
@@ -191,16 +191,6 @@ def _profile_labels(name: str, values: "NDArray[Any]") -> FeatureProfile:
     return FeatureProfile(
         name, "categorical", "input", len(values), missing, counted, labels=tuple(labels[:LABELS]), distinct=len(labels)
     )
-
-
-def _numbers(values: "NDArray[Any]") -> "NDArray[np.float64]":
-    """As float64; what is no number is missing."""
-    import numpy as np
-    import pandas as pd
-
-    if values.dtype == object:
-        values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return values.astype(np.float64, copy=False)
 
 
 def _sample(columns: "Mapping[str, NDArray[Any]]", rows: int) -> dict[str, tuple[Any, ...]]:

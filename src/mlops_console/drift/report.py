@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_console.core.config import Monitor
 from mlops_console.core.deployments import Revision, RevisionState
-from mlops_console.core.drift import DriftReport
+from mlops_console.core.drift import Against, DriftReport
 from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.models import ModelRef, ModelVersion
+from mlops_console.core.windows import Window
 from mlops_console.drift.features import compare
-from mlops_console.drift.window import read_window
+from mlops_console.drift.window import read_window, span_of
 from mlops_console.store import deployments, models
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
@@ -40,43 +42,48 @@ def live_version(workspace: Workspace, environment: str) -> tuple[Revision, Mode
     return live, version
 
 
-def window_of(live: Revision, seconds: float, now: float) -> tuple[float, float]:
-    """The newest `seconds` of traffic, not from before the revision went live."""
-    return max(now - seconds, live.live_at or live.created_at), now
-
-
-def make_report(workspace: Workspace, environment: str, seconds: float, level: float, now: float) -> DriftReport:
-    """Compare the newest `seconds` of an environment's traffic with its version's reference sample. Stores nothing.
+def make_report(
+    workspace: Workspace,
+    environment: str,
+    window: Window,
+    monitor: Monitor,
+    now: float,
+    against: Against = "reference",
+) -> DriftReport:
+    """Compare the newest traffic of an environment with what its version was trained on. Stores nothing.
 
     Args:
-        level: false discovery rate over the features, between 0 and 1.
+        window: how much of the traffic: the newest seconds, or the newest rows.
+        monitor: how the verdict is made.
         now: end of the window, seconds since the epoch.
+        against: what the window is compared with.
 
     Raises:
         NotFoundError, UsageError: see `live_version`.
-        StoreError: the reference sample is missing or damaged.
+        StoreError: the reference data are missing or damaged.
     """
     live, version = live_version(workspace, environment)
-    start, end = window_of(live, seconds, now)
-    reference = _read_reference(workspace, version)
     log = PredictionLog(workspace.predictions_path)
-    window, rows = read_window(log, environment, live.revision, version.signature, start, end)
-    features = compare(reference, window, version.signature.inputs, level)
+    span = span_of(log, live, window, now)
+    reference = _read_reference(workspace, version)
+    found, rows = read_window(log, environment, live.revision, version.signature.inputs, span)
+    features = compare(reference, found, version.signature.inputs, monitor.level)
     reference_rows = max((len(values) for values in reference.values()), default=0)
     return DriftReport(
-        id=0,
         environment=environment,
         model=version.model,
         version=version.version,
         revision=live.revision,
-        window_start=start,
-        window_end=end,
+        window_start=span.start,
+        window_end=span.end,
         rows=rows,
         reference_rows=reference_rows,
-        level=level,
+        level=monitor.level,
         drifted=any(feature.drifted for feature in features),
         created_at=now,
         features=features,
+        against=against,
+        least_effect=monitor.effect,
     )
 
 

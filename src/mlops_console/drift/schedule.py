@@ -1,25 +1,29 @@
 """Which environments are due for a drift check. The worker asks, and queues the checks."""
 
+import math
+
 from mlops_console.core.config import Config, seconds
-from mlops_console.core.deployments import Environment, ServerHealth
+from mlops_console.core.deployments import Environment, Revision, ServerHealth
 from mlops_console.core.drift import LEAST_ROWS
 from mlops_console.core.models import ModelRef
-from mlops_console.drift.report import window_of
+from mlops_console.core.windows import Window, parse_window
 from mlops_console.store import deployments, drift, jobs, models
 from mlops_console.store.database import Connection
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 
+_SHARE = 10  # a window of rows is looked at again once a tenth of it is new
+
 
 def due(workspace: Workspace, config: Config, now: float) -> list[str]:
-    """The environments whose traffic should be checked now: `[monitor] every` has passed since the last report, at
-    least 30 rows have come since, the live version has reference data, and no check is queued or running.
+    """The environments whose traffic should be checked now: `[monitor] every` has passed since the last report, enough
+    rows have come since, the live version has reference data, and no check is queued or running.
 
-    None at all without `[monitor] every`.
+    Enough are 30 rows, of a window of rows also a tenth of it. None at all without `[monitor] every`.
     """
     if config.monitor.every is None:
         return []
-    every, window = seconds(config.monitor.every), seconds(config.monitor.window)
+    every, window = seconds(config.monitor.every), parse_window(config.monitor.window)
     log = PredictionLog(workspace.predictions_path)
     with workspace.store.read() as db:
         busy = {job.subject for job in jobs.open_jobs(db) if job.action == "check_drift"}
@@ -31,14 +35,23 @@ def due(workspace: Workspace, config: Config, now: float) -> list[str]:
 
 
 def _is_due(
-    db: Connection, log: PredictionLog, environment: Environment, every: float, window: float, now: float
+    db: Connection, log: PredictionLog, environment: Environment, every: float, window: Window, now: float
 ) -> bool:
     live = environment.live
     if environment.health is not ServerHealth.READY or live is None:
         return False
-    start, end = window_of(live, window, now)
+    start = _start(live, window, now)
     last = drift.reports(db, environment.name, limit=1)
-    checked = last[0].created_at if last and last[0].revision == live.revision else start
+    checked = start
+    if last and last[0].revision == live.revision:
+        checked = min(last[0].created_at, now)  # a clock that went back does not end the checks
     if now - checked < every or models.get(db, ModelRef(live.model, live.version)).reference is None:
         return False
-    return log.count(environment.name, max(start, checked), end) >= LEAST_ROWS
+    least = max(LEAST_ROWS, math.ceil((window.rows or 0) / _SHARE))
+    return log.count(environment.name, max(start, checked), now) >= least
+
+
+def _start(live: Revision, window: Window, now: float) -> float:
+    """The earliest row that a check could take."""
+    began = min(live.live_at or live.created_at, now)
+    return began if window.seconds is None else max(now - window.seconds, began)

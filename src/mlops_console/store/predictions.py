@@ -170,6 +170,22 @@ class PredictionLog:
             or 0
         )
 
+    def start_of_newest(self, environment: str, revision: int, rows: int, end: float) -> float | None:
+        """When the newest `rows` rows of a revision that were answered up to `end` begin: no later than the oldest of
+        their requests, which is whole. None without any.
+        """
+        at: float | None = None
+        with self._reading() as db:
+            for at, count in _rows(
+                db,
+                "SELECT at, rows FROM requests WHERE environment = ? AND revision = ? AND at <= ? ORDER BY at DESC",
+                (environment, revision, end),
+            ):
+                rows -= count
+                if rows <= 0:
+                    break
+        return at
+
     def first_at(self, environment: str) -> float | None:
         """When the first row of an environment was answered; None without any."""
         found: float | None = self._figure("SELECT min(at) FROM requests WHERE environment = ?", (environment,))
