@@ -46,6 +46,14 @@ class EncodedRequest(NamedTuple):
     outputs: str
 
 
+class LabelledRequest(NamedTuple):
+    """A request with the labels that have come for it: by row, what was true and when that was told."""
+
+    request: LoggedRequest
+    wanted: range  # the rows of it that are in the sample
+    labels: dict[int, tuple[Any, float]]
+
+
 class PredictionLog:
     """The file `predictions.db`; it is made by the first write.
 
@@ -114,19 +122,24 @@ class PredictionLog:
 
     def stream(self, environment: str, start: float, end: float, step: int = 1) -> Iterator[Prediction]:
         """Every `step`-th row with `start` < at <= `end`, oldest first; in memory there is one request at a time."""
-        passed = 0  # rows
         with self._reading() as db:
-            for key, rows in _rows(
-                db,
-                "SELECT id, rows FROM requests WHERE environment = ? AND at > ? AND at <= ? ORDER BY at",
-                (environment, start, end),
-            ):
-                wanted = range(-passed % step, rows, step)
-                passed += rows
-                request = self._request(db, key) if wanted else None
+            for key, wanted in _sampled(db, environment, start, end, step):
+                request = self._request(db, key)
                 if request is not None:
                     for row in wanted:
                         yield _prediction(request, row)
+
+    def answered(
+        self, environment: str, revision: int, start: float, end: float, step: int = 1
+    ) -> Iterator[LabelledRequest]:
+        """The requests that a revision has answered with `start` < at <= `end`, oldest first, with what of them is in
+        the sample of every `step`-th row of the environment.
+        """
+        with self._reading() as db:
+            for key, wanted in _sampled(db, environment, start, end, step):
+                request = self._request(db, key)
+                if request is not None and request.revision == revision:
+                    yield LabelledRequest(request, wanted, self._labels(db, request.id))
 
     def newest(self, environment: str, limit: int, revision: int | None = None) -> list[LoggedRequest]:
         """The newest requests, of one revision or of all, newest first."""
@@ -165,6 +178,17 @@ class PredictionLog:
         return (
             self._figure(
                 "SELECT coalesce(sum(rows), 0) FROM requests WHERE environment = ? AND at > ? AND at <= ?",
+                (environment, start, end),
+            )
+            or 0
+        )
+
+    def count_labelled(self, environment: str, start: float, end: float) -> int:
+        """How many of the rows that were answered with `start` < at <= `end` have a label."""
+        return (
+            self._figure(
+                "SELECT count(*) FROM requests r JOIN labels l USING (request_id) "
+                "WHERE r.environment = ? AND r.at > ? AND r.at <= ? AND l.row < r.rows",
                 (environment, start, end),
             )
             or 0
@@ -219,6 +243,16 @@ class PredictionLog:
             return None
         return LoggedRequest(request_id, at, revision, model, latency, rows, columns, answers)
 
+    def _labels(self, db: sqlite3.Connection | None, request_id: str) -> dict[int, tuple[Any, float]]:
+        """The labels of a request by row; those that are damaged are not there."""
+        found: dict[int, tuple[Any, float]] = {}
+        for row, label, at in _rows(db, "SELECT row, label, at FROM labels WHERE request_id = ?", (request_id,)):
+            try:
+                found[row] = json.loads(label), at
+            except ValueError:
+                self.damaged += 1
+        return found
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """A connection that sees one state of the file; None where there is nothing to read yet."""
@@ -250,6 +284,22 @@ class PredictionLog:
 def _rows(db: sqlite3.Connection | None, query: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
     if db is not None:
         yield from db.execute(query, values)
+
+
+def _sampled(
+    db: sqlite3.Connection | None, environment: str, start: float, end: float, step: int
+) -> Iterator[tuple[int, range]]:
+    """The keys of the requests that have one of every `step`-th row, oldest first, with which of their rows it is."""
+    passed = 0  # rows
+    for key, rows in _rows(
+        db,
+        "SELECT id, rows FROM requests WHERE environment = ? AND at > ? AND at <= ? ORDER BY at",
+        (environment, start, end),
+    ):
+        wanted = range(-passed % step, rows, step)
+        passed += rows
+        if wanted:
+            yield key, wanted
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,0 +1,107 @@
+"""What was answered beside what was true, as numbers: the one form in which held-out and live rows are measured."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_console.core.models import Signature
+from mlops_console.core.profiles import HeldOut
+from mlops_console.drift.live_rows import LiveRows, to_array
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UNKNOWN = -1  # code of what is none of the model's classes
+_SUM_TOLERANCE = 1e-3  # of probabilities that were written as float32, or rounded
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """Rows as arrays of shape (rows,).
+
+    Attributes:
+        predicted: of a classifier the place of the class among `classes` or UNKNOWN, int64; else the number, float64
+            with NaN for what is none.
+        true: likewise. Of rows without a label it says nothing.
+        labelled: whether the label has come and, of a regressor, is a finite number.
+        chances: probabilities of shape (rows, classes), each row between 0 and 1 and with the sum 1, or all NaN; None
+            of a model that gives none.
+        classes: () of a regressor.
+    """
+
+    predicted: "NDArray[Any]"
+    true: "NDArray[Any]"
+    labelled: "NDArray[np.bool_]"
+    chances: "NDArray[np.float64] | None"
+    classes: tuple[Any, ...]
+
+    @property
+    def rows(self) -> int:
+        return len(self.predicted)
+
+    @property
+    def right(self) -> "NDArray[np.bool_]":
+        """Whether a classifier's answer was the label."""
+        found: NDArray[np.bool_] = (self.predicted == self.true) & (self.true != UNKNOWN)
+        return found
+
+    def of(self, chosen: "NDArray[np.bool_]") -> "Outcomes":
+        """Only some of the rows."""
+        chances = None if self.chances is None else self.chances[chosen]
+        return Outcomes(self.predicted[chosen], self.true[chosen], self.labelled[chosen], chances, self.classes)
+
+
+def of_live(signature: Signature, rows: LiveRows) -> Outcomes:
+    """The outcomes of live rows."""
+    return _outcomes(signature, rows.predictions, rows.labels, rows.probabilities)
+
+
+def of_held_out(signature: Signature, held_out: HeldOut) -> Outcomes:
+    """The outcomes of held-out rows, with their classes in the order of the signature."""
+    import numpy as np
+
+    chances = None
+    if signature.probabilities and held_out.probabilities:
+        found = np.array(held_out.probabilities, dtype=np.float64)
+        order = codes(signature.classes, held_out.classes)
+        if found.shape == (len(held_out.predictions), len(signature.classes)) and (order >= 0).all():
+            chances = found[:, order]
+    return _outcomes(signature, held_out.predictions, held_out.labels, chances)
+
+
+def codes(values: Iterable[Any], classes: Sequence[Any]) -> "NDArray[np.int64]":
+    """The places of values among the classes that they equal, or are written like; UNKNOWN of all others."""
+    import numpy as np
+
+    known = {str(label): code for code, label in enumerate(classes)} | {c: code for code, c in enumerate(classes)}
+    found = [known.get(value, UNKNOWN) if isinstance(value, str | int | float) else UNKNOWN for value in values]
+    return np.array(found, dtype=np.int64)
+
+
+def _outcomes(
+    signature: Signature, predictions: Iterable[Any], labels: Iterable[Any], chances: "NDArray[np.float64] | None"
+) -> Outcomes:
+    import numpy as np
+
+    if signature.task == "regression":
+        predicted, true = to_array(predictions, numeric=True), to_array(labels, numeric=True)
+        return Outcomes(predicted, true, np.isfinite(predicted) & np.isfinite(true), None, ())
+    labelled = np.array([not _is_missing(label) for label in labels], dtype=bool)
+    classes = signature.classes
+    return Outcomes(codes(predictions, classes), codes(labels, classes), labelled, _checked(chances), classes)
+
+
+def _is_missing(label: Any) -> bool:
+    return label is None or (isinstance(label, float) and math.isnan(label))
+
+
+def _checked(chances: "NDArray[np.float64] | None") -> "NDArray[np.float64] | None":
+    import numpy as np
+
+    if chances is None:
+        return None
+    with np.errstate(invalid="ignore"):
+        whole = (chances >= 0).all(axis=1) & (np.abs(chances.sum(axis=1) - 1) <= _SUM_TOLERANCE)
+    return np.where(whole[:, None], chances, np.nan)
