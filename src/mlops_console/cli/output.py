@@ -1,12 +1,11 @@
 """What commands print: tables for people, one JSON document for programs, one sentence for an error."""
 
-import json
-import math
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mlops_console.core.documents import to_json
 from mlops_console.core.errors import MlopsError
 from mlops_console.core.filters import FilterError
 from mlops_console.core.text import safe_line, safe_text
@@ -33,7 +32,7 @@ def show_aside(text: str) -> None:
 
 def show_json(document: Any) -> None:
     """One JSON document. JSON has no NaN and no infinities: they become null, "inf" and "-inf"."""
-    sys.stdout.write(json.dumps(_plain(document), indent=2, ensure_ascii=True) + "\n")
+    sys.stdout.write(to_json(document))
 
 
 def has_room(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
@@ -135,13 +134,3 @@ def show_error(error: MlopsError, *, as_json: bool) -> None:
         sys.stderr.writelines(f"  {safe_line(line)}\n" for line in error.pointed())
     if as_json:
         show_json({"error": {"message": error.message, "hint": error.hint, "exit_status": error.exit_code}})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value
