@@ -120,7 +120,7 @@ def test_spans(span: str, expected: float) -> None:
 
 def keys(model: type[BaseModel]) -> set[str]:
     """Every key that the file may hold, at any depth."""
-    found = set(model.model_fields)
+    found = {field.alias or name for name, field in model.model_fields.items()}
     for field in model.model_fields.values():
         for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(inner, type) and issubclass(inner, BaseModel):

@@ -41,6 +41,10 @@ _TABLE = {
     "set_trigger": "mlops_console.actions.set_trigger",
     "fire_trigger": "mlops_console.actions.fire_trigger",
     "import_feedback": "mlops_console.actions.import_feedback",
+    "acknowledge": "mlops_console.actions.acknowledge",
+    "resolve_alert": "mlops_console.actions.resolve_alert",
+    "silence": "mlops_console.actions.silence",
+    "unsilence": "mlops_console.actions.unsilence",
 }
 _NAMES_ITS_RUN = {"sweep": "sweep"}  # the field of the run that the plan names anew, each time that it is asked for
 

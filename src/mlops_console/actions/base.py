@@ -4,13 +4,14 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mlops_console.core.errors import ConfigError, RefusedError, UsageError
+from mlops_console.core.jobs import Job
 from mlops_console.core.plans import Plan
-from mlops_console.core.text import did_you_mean
+from mlops_console.core.text import did_you_mean, safe_line
 from mlops_console.store import jobs, ledger
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import actor as os_user
@@ -26,6 +27,7 @@ class Request(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
 
+Note = Annotated[str, Field(max_length=500), AfterValidator(safe_line)]  # what a person has to say of it
 R = TypeVar("R", bound=Request)
 
 
@@ -87,6 +89,8 @@ class Action(Generic[R]):
             `worker` action may be performed again for the same job id, if the worker died in the middle: it must then
             finish what was begun.
         queued: what else is to be written when the job is queued, in the same transaction, given the job's id.
+        succeeded: what else is to be written when its job has succeeded, in the same transaction, given the job and the
+            result.
         queues: a `caller` action that may queue a job, whose id is `job` in its result (or None): it needs a worker.
     """
 
@@ -96,6 +100,7 @@ class Action(Generic[R]):
     plan: Callable[[Workspace, R], Plan]
     perform: Callable[[Workspace, R, JobContext], dict[str, Any]]
     queued: Callable[[Connection, Workspace, R, int], None] | None = None
+    succeeded: Callable[[Connection, Workspace, R, Job, Mapping[str, Any]], None] | None = None
     queues: bool = False
 
     def check(self, request: Mapping[str, Any]) -> R:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from mlops_console.core.alert_settings import Alerts
+from mlops_console.core.alert_settings import check as check_alerts
 from mlops_console.core.config_values import EnvName, MatrixKey, MatrixValues, Size, Table, Text, is_some_time
 from mlops_console.core.config_values import size as size  # for those that read a size of theirs
 from mlops_console.core.drift import DriftSettings
@@ -152,6 +154,7 @@ class Config(Table):
     worker: WorkerConfig = WorkerConfig()
     executor: ExecutorConfig = ExecutorConfig()
     console: Console = Console()
+    alerts: Alerts = Alerts()
 
     def model(self, name: str) -> Model:
         """The settings of a model; the defaults for one that mlops.toml does not name."""
@@ -180,6 +183,7 @@ def parse_config(text: str, source: str = "mlops.toml") -> Config:
         raise _explain(error, source) from None
     _check_references(config, source)
     check_triggers(config, source)
+    check_alerts(config, source)
     return config
 
 
@@ -217,8 +221,9 @@ def _explain(error: ValidationError, source: str) -> ConfigError:
     if first["type"] == "missing":
         return ConfigError(f"{source}: {key} is missing{more}.", "Add it; docs/configuration.md shows every key.")
     problem = first["msg"].removeprefix("Value error, ")
+    shown = "wrong" if first["loc"][:1] == ("alerts",) and "://" in str(first["input"]) else _short(first["input"])
     return ConfigError(
-        f"{source}: {key} is {_short(first['input'])}: {problem[:1].lower()}{problem[1:]}{more}.",
+        f"{source}: {key} is {shown}: {problem[:1].lower()}{problem[1:]}{more}.",
         "docs/configuration.md shows every key.",
     )
 
@@ -233,7 +238,9 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
             here = get_args(here)[0]
         elif isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
             here = here.model_fields[str(part)].annotation
-    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+    if not (isinstance(here, type) and issubclass(here, BaseModel)):
+        return []
+    return [field.alias or name for name, field in here.model_fields.items()]
 
 
 def _short(value: object) -> str:
