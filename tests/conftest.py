@@ -15,6 +15,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "MLOPS_WORKSPACE",
         "MLOPS_RUN_ID",
         "MLOPS_PARAMS",
+        "MLOPS_WINDOW_ENVIRONMENT",
         "MLOPS_READ_ONLY",
         "NO_COLOR",
         "SSH_CONNECTION",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlops_console.tracking.loading import load_model
     from mlops_console.tracking.params import params
     from mlops_console.tracking.run import Run
+    from mlops_console.tracking.served import served
     from mlops_console.tracking.start import start_run
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "load_model",
     "params",
     "runs",
+    "served",
     "start_run",
 ]
 
@@ -47,6 +49,7 @@ _HOMES = {
     "load_model": "mlops_console.tracking.loading",
     "params": "mlops_console.tracking.params",
     "runs": "mlops_console.tracking.frames",
+    "served": "mlops_console.tracking.served",
     "start_run": "mlops_console.tracking.start",
 }
 

@@ -26,24 +26,34 @@ def fire(tx: Connection, workspace: Workspace, trigger: Trigger, firing: str, no
         UsageError: what it does can't be done as mlops.toml is now.
     """
     turn = Turn(key=triggers.key(trigger.name, firing))
-    job_id, again = actions.queue(tx, workspace, "train", _train(trigger), trigger.do, trigger.actor, turn)
+    asked = _train(workspace, trigger, note)
+    job_id, again = actions.queue(tx, workspace, "train", asked, trigger.do, trigger.actor, turn)
     if not again:
         triggers.fired(tx, trigger.name, time.time(), job_id, note)
     return job_id
 
 
-def _train(trigger: Trigger) -> dict[str, Any]:
-    return {"pipeline": trigger.do, "params": dict(trigger.params)}
+def _train(workspace: Workspace, trigger: Trigger, reason: str = "") -> dict[str, Any]:
+    """What it asks for. On drift, a pipeline that reads served rows is run on the window that is proposed then."""
+    reads = trigger.on == "drift" and workspace.config().pipelines[trigger.do].reads_served
+    return {
+        "pipeline": trigger.do,
+        "params": dict(trigger.params),
+        **({"served": trigger.environment} if reads else {}),
+        **({"deploy": trigger.deploy} if trigger.deploy else {}),
+        **({"reason": reason} if reason else {}),
+    }
 
 
 def _plan(workspace: Workspace, request: FireTrigger) -> Plan:
     trigger = find(workspace, request.trigger)
     return dataclasses.replace(
-        actions.plan(workspace, "train", _train(trigger)),
+        actions.plan(workspace, "train", _train(workspace, trigger)),
         action="fire_trigger",
         subject=trigger.name,
         title=f"Fire trigger {trigger.name}: run pipeline {trigger.do}",
         command=f"mlops-console trigger fire {trigger.name}",
+        settles={},
     )
 
 

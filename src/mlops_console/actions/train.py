@@ -1,20 +1,27 @@
-"""Run a pipeline as a new run."""
+"""Run a pipeline as a new run, on served rows if that is asked for, and have what it has logged deployed."""
 
 import json
 import platform
 import shlex
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from mlops_console import actions
 from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.config import Config, Pipeline
-from mlops_console.core.errors import JobStopped, UsageError
+from mlops_console.core.errors import JobError, JobStopped, RefusedError, UsageError
+from mlops_console.core.jobs import Job, Turn
 from mlops_console.core.plans import Difference, Plan
-from mlops_console.core.runs import Provenance, RunStatus
+from mlops_console.core.retraining import RetrainingWindow, parse_served
+from mlops_console.core.runs import Provenance, Run, RunStatus
 from mlops_console.core.text import did_you_mean, param
+from mlops_console.delivery.situation import settings_of
+from mlops_console.drift import retraining
 from mlops_console.pipelines import params as pipeline_params
 from mlops_console.pipelines import resources
 from mlops_console.pipelines.cache import ALL
@@ -26,7 +33,7 @@ from mlops_console.pipelines.pipeline_run import PipelineRun, stage_rows
 from mlops_console.pipelines.resources import Limits
 from mlops_console.pipelines.runner import run_stages
 from mlops_console.remote.executors import executor_of
-from mlops_console.store import runs, stages
+from mlops_console.store import jobs, models, runs, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
@@ -35,6 +42,8 @@ from mlops_console.tracking.names import generate
 from mlops_console.tracking.system import sampled
 
 DEFAULT = "train"
+SERVED = "mlops.served"  # the param of a run that says which served rows it was made with
+_MORE_LABELS = "Send labels to its /feedback, or name a longer window: --served ENVIRONMENT:START..END."
 
 
 class Train(Request):
@@ -47,6 +56,10 @@ class Train(Request):
         force: the stages that run also where nothing has changed; "*" for all.
         start: this stage and what comes after it, as it is made now.
         until: this stage and what it needs.
+        served: the served rows for the stages that read such, as `production:START..END`; of an environment alone, the
+            window that is proposed when the plan is made, or else when the run starts.
+        deploy: the environment to which the version goes that the run has logged of its model.
+        reason: why; of the deployment too.
     """
 
     pipeline: str | None = None
@@ -55,21 +68,42 @@ class Train(Request):
     force: tuple[str, ...] = ()
     start: str | None = None
     until: str | None = None
+    served: str | None = None
+    deploy: str | None = None
+    reason: str = ""
+
+    @field_validator("served")
+    @classmethod
+    def _is_window(cls, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                parse_served(text)
+            except UsageError as error:
+                raise ValueError(error.message) from None
+        return text
 
 
 def _plan(workspace: Workspace, request: Train) -> Plan:
     config = workspace.config()
     name, pipeline = pipeline_of(config, request.pipeline)
-    ordered, params = resolve(workspace, name, pipeline, request)
+    window = window_of(workspace, config, name, request.served)
+    ordered, params = resolve(workspace, name, pipeline, request, window)
     before = flatten(pipeline_params.load(workspace.root, name, pipeline))
     steps = forecast(workspace, name, ordered, params, request.force, config.datasets)
     usually = estimate(workspace, name, ordered, steps, config.worker.slots)
-    notes = [*([f"It usually takes {usually.span}."] if usually else []), *where(config)]
+    settled = request if window is None else request.model_copy(update={"served": window.text})
+    notes = [
+        *([f"It is trained on {window.reason}."] if window else []),
+        *_deployment(config, request.deploy),
+        *([f"It usually takes {usually.span}."] if usually else []),
+        *where(config),
+    ]
+    refused = window.refused if window else None
     return Plan(
         action="train",
         subject=name,
         title=f"Run pipeline {name}",
-        command=_command(name, request),
+        command=_command(name, settled),
         steps=steps,
         params=tuple(
             Difference(key, param(before[key]), param(value))
@@ -77,6 +111,9 @@ def _plan(workspace: Workspace, request: Train) -> Plan:
             if value != before[key]
         ),
         notes=tuple(notes),
+        refused=refused,
+        hint=_MORE_LABELS if refused else "",
+        settles={"served": window.text} if window else {},
     )
 
 
@@ -110,14 +147,52 @@ def _perform(workspace: Workspace, request: Train, job: JobContext) -> dict[str,
             succeeded = run_stages(started)
     if not succeeded:
         raise JobStopped(f"Run {run.name} was stopped.")
-    return {"run": run.id}
+    if request.deploy is None:
+        return {"run": run.id}
+    return {"run": run.id, "deploys": _to_deploy(workspace, config, request.deploy, run)}
+
+
+def _to_deploy(workspace: Workspace, config: Config, environment: str, run: Run) -> str:
+    """The version that a run has logged for an environment. Where it is not one, the run has succeeded all the same.
+
+    Raises:
+        JobError: it has logged none, or several.
+    """
+    model = settings_of(config, environment).model
+    with workspace.store.write() as tx:
+        found = [version.ref for version in models.of_run(tx, run.id) if version.model == model]
+        if len(found) == 1:
+            return found[0]
+        stages.end_run(tx, run.id, RunStatus.SUCCEEDED)
+    nothing = f"nothing is deployed to {environment}"
+    if not found:
+        raise JobError(
+            f"Run {run.name} has logged no version of {model}, so {nothing}.",
+            "A stage has to call run.log_model; one that comes from the cache logs nothing anew: --force runs it.",
+        )
+    raise JobError(
+        f"Run {run.name} has logged {len(found)} versions of {model} ({', '.join(found)}), so {nothing}.",
+        f"Deploy one of them: mlops-console deploy {found[-1]} {environment}.",
+    )
+
+
+def _deploy(tx: Connection, workspace: Workspace, request: Train, job: Job, result: Mapping[str, Any]) -> None:
+    """The deployment is queued with the success, so that no death of a process loses or doubles it."""
+    if request.deploy is None:
+        return
+    reason = f"{request.reason} Trained by job {job.id}.".strip()
+    asked = {"model_ref": result["deploys"], "environment": request.deploy, "reason": reason}
+    actions.queue(tx, workspace, "deploy", asked, request.deploy, job.actor, Turn(key=jobs.follower_key(job.id)))
 
 
 def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str, executor: Executor) -> PipelineRun:
     """Read the pipeline as it is now and turn the waiting run into a running one."""
     config = workspace.config()
     name, pipeline = pipeline_of(config, request.pipeline)
-    ordered, params = resolve(workspace, name, pipeline, request)
+    window = window_of(workspace, config, name, request.served)
+    if window is not None and window.refused is not None:
+        raise RefusedError(window.refused, _MORE_LABELS)
+    ordered, params = resolve(workspace, name, pipeline, request, window)
     logs = workspace.logs_dir / str(job.id)
     started = PipelineRun(
         workspace,
@@ -142,7 +217,7 @@ def _start(workspace: Workspace, request: Train, job: JobContext, run_id: str, e
     origin = provenance(workspace, job, _command(name, request), status)
     uncommitted = patch.keep(workspace.root, status, workspace.objects)
     with workspace.store.write() as tx:
-        runs.set_params(tx, run_id, flatten(params))
+        runs.set_params(tx, run_id, flatten(params) | ({SERVED: window.text} if window else {}))
         runs.set_provenance(tx, run_id, origin)
         patch.add(tx, run_id, uncommitted)
         stages.plan_stages(tx, run_id, stage_rows(started))
@@ -195,10 +270,50 @@ def pipeline_of(config: Config, wanted: str | None) -> tuple[str, Pipeline]:
     return name, known[name]
 
 
+def window_of(workspace: Workspace, config: Config, name: str, served: str | None) -> RetrainingWindow | None:
+    """The window that `--served` names, or that is proposed for an environment; None without it.
+
+    Raises:
+        NotFoundError: there is no such environment, or nothing is live in it.
+        UsageError: no stage of the pipeline reads served rows, or they run where these are not.
+    """
+    if served is None:
+        return None
+    environment, start, end = parse_served(served)
+    settings_of(config, environment)
+    if not config.pipelines[name].reads_served:
+        raise UsageError(
+            f"No stage of pipeline {name!r} reads served rows.",
+            "Set served = true in mlops.toml for the stage that calls mlops.served().",
+        )
+    if config.executor.kind != "local":
+        raise UsageError(
+            "Served rows can be read on this machine only, and the stages run on Dask.",
+            "Train without --served, or with [executor] kind = 'local'.",
+        )
+    now = time.time()
+    if start is None:
+        return retraining.propose(workspace, environment, now)
+    return retraining.window(workspace, environment, start, now if end is None else end)
+
+
+def _deployment(config: Config, environment: str | None) -> list[str]:
+    """A line about what becomes of the version that a run logs; none where it is not to be deployed."""
+    if environment is None:
+        return []
+    settings = settings_of(config, environment)
+    gates = f" if its {len(settings.gates)} gates let it" if settings.gates else ""
+    waits = ", where it waits for approval" if settings.approvals else ""
+    return [f"The version of {settings.model} that it logs is then deployed to {environment}{gates}{waits}."]
+
+
 def resolve(
-    workspace: Workspace, name: str, pipeline: Pipeline, request: Train
+    workspace: Workspace, name: str, pipeline: Pipeline, request: Train, window: RetrainingWindow | None = None
 ) -> tuple[tuple[OrderedStage, ...], Params]:
-    """The stages in their order and the params with what was overridden; all that can be known to be wrong is told."""
+    """The stages in their order and the params with what was overridden; all that can be known to be wrong is told.
+
+    The stages that read served rows have the window in their environment: so it is among their inputs.
+    """
     whole = order(name, pipeline)
     for stage in request.force:
         check_stage(name, whole, None if stage == ALL else stage)
@@ -207,13 +322,26 @@ def resolve(
     config = workspace.config()
     if config.executor.kind == "local":
         resources.check(name, ordered, config.worker)
+    if window is not None:
+        ordered = tuple(_told(found, window) if found.stage.served else found for found in ordered)
     loaded = pipeline_params.load(workspace.root, name, pipeline)
     return ordered, pipeline_params.override(loaded, request.params, pipeline.params or "mlops.toml")
 
 
+def _told(ordered: OrderedStage, window: RetrainingWindow) -> OrderedStage:
+    stage = ordered.stage
+    return replace(ordered, stage=stage.model_copy(update={"env": {**stage.env, **window.variables}}))
+
+
 def _command(name: str, request: Train) -> str:
     words = ["mlops-console", "train", name, *(["--keep-going"] if request.keep_going else [])]
-    for option, value in (("--from", request.start), ("--until", request.until)):
+    for option, value in (
+        ("--from", request.start),
+        ("--until", request.until),
+        ("--served", request.served),
+        ("--deploy", request.deploy),
+        ("--reason", request.reason),
+    ):
         words += [option, value] if value else []
     for stage in request.force:
         words += ["--force"] if stage == ALL else ["--force", stage]
@@ -236,4 +364,4 @@ def _is_plain(text: str) -> bool:
     return bool(text.strip()) and pipeline_params.parse_override(f"x={text}")[1] == text
 
 
-ACTION = Action("train", Train, "process", _plan, _perform, queued=_queued)
+ACTION = Action("train", Train, "process", _plan, _perform, queued=_queued, succeeded=_deploy)

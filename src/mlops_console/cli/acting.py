@@ -43,13 +43,17 @@ def act(
     assert execution.job_id is not None, f"{name} is no job"
     job_id = execution.job_id
     job = progress.wait(workspace, job_id, as_json=as_json) if wait else _job(workspace, job_id)
+    follower = _follower(workspace, job, as_json=as_json) if wait else None
     if as_json:
-        show_json(_document(workspace, job, execution.plan))
+        document = _document(workspace, job, execution.plan)
+        show_json({**document, "deployment": shapes.job(follower)} if follower else document)
     else:
         show(_sentence(job, again=execution.again))
+        if follower is not None:
+            show(_sentence(follower))
         if job.state is JobState.QUEUED:
             _tell_missed(workspace)
-    _end(error_of(job, wait=wait), as_json=as_json)
+    _end(error_of(follower or job, wait=wait), as_json=as_json)
 
 
 def act_at_once(
@@ -84,6 +88,13 @@ def act_at_once(
         tell_notes(f"  • {note}")
     if execution.job_id is not None:
         _tell_missed(workspace)
+
+
+def _follower(workspace: Workspace, job: Job, *, as_json: bool) -> Job | None:
+    """The job that the success of another one has queued, when it has ended as well; None where there is none."""
+    with workspace.store.read() as db:
+        found = jobs.with_key(db, jobs.follower_key(job.id))
+    return progress.wait(workspace, found.id, as_json=as_json) if found else None
 
 
 def _tell_missed(workspace: Workspace) -> None:

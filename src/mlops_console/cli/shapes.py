@@ -197,6 +197,7 @@ def trigger(found: Trigger, state: TriggerState) -> dict[str, Any]:
         "on": found.on,
         "when": found.when,
         "do": found.do,
+        "deploy": found.deploy,
         "params": dict(found.params),
         "state": state.word(found),
         "last_fired_at": state.last_fired_at,

@@ -50,6 +50,17 @@ def train(
         str | None, typer.Option("--from", metavar="STAGE", help="Only this stage and those that come after it.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="STAGE", help="Only this stage and those that it needs.")] = None,
+    served: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENV[:START..END]",
+            help="Train on what this environment has answered and has labels for; without times, on what is proposed.",
+        ),
+    ] = None,
+    deploy: Annotated[
+        str | None, typer.Option(metavar="ENV", help="Then deploy the version that the run has logged there.")
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; of the deployment too.")] = "",
     priority: Annotated[int, typer.Option(metavar="N", help="The greatest goes first; 0 is usual.")] = 0,
     not_before: Annotated[
         str | None, typer.Option("--not-before", metavar="TIME", help="As 2026-03-03T22:00, or 2h from now.")
@@ -68,6 +79,7 @@ def train(
         request["pipeline"] = pipeline
     if keep_going:
         request["keep_going"] = True
-    request |= {name: value for name, value in (("force", force), ("start", start), ("until", until)) if value}
+    given = {"force": force, "start": start, "until": until, "served": served, "deploy": deploy, "reason": reason}
+    request |= {name: value for name, value in given.items() if value}
     turn = Turn(priority, moment(not_before, "--not-before", time.time()) if not_before else None, key)
     act(opened(workspace), "train", request, wait=wait, dry_run=dry_run, as_json=as_json, turn=turn)

@@ -38,7 +38,7 @@ def list_triggers(workspace: WorkspaceOption = None, as_json: JsonOption = False
             (
                 trigger.name,
                 trigger.when,
-                trigger.do,
+                trigger.does,
                 state.word(trigger),
                 text.age(state.last_fired_at, now),
                 text.clock(upcoming(trigger, state, now)),

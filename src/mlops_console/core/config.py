@@ -40,7 +40,8 @@ class Stage(Table):
 
     `timeout`: how long one attempt may take; `retries`: how many more there are after the first one has failed, the
     next one `retry_after` later, and each one after it twice as late; `always`: run it also where nothing has changed;
-    `matrix`: one stage for each combination of these values; `cpus` and `memory`: what it takes of the machine.
+    `matrix`: one stage for each combination of these values; `cpus` and `memory`: what it takes of the machine;
+    `served`: it reads the served rows that the pipeline is run with, by `mlops.served()`.
     """
 
     run: Text = Field(min_length=1)
@@ -56,12 +57,18 @@ class Stage(Table):
     matrix: dict[MatrixKey, MatrixValues] = Field(default_factory=dict)
     cpus: float = Field(default=0, ge=0, le=10_000)
     memory: Size = "0 B"
+    served: bool = False
 
 
 class Pipeline(Table):
     params: Text | None = None
     experiment: str | None = None
     stages: dict[Name, Stage] = Field(min_length=1)
+
+    @property
+    def reads_served(self) -> bool:
+        """Whether a stage of it reads served rows."""
+        return any(stage.served for stage in self.stages.values())
 
 
 class Model(Table):

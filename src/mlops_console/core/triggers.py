@@ -26,7 +26,7 @@ _KEYS: Mapping[Kind, Mapping[str, bool]] = {  # the keys of each kind, and wheth
     "schedule": {"cron": True, "timezone": False, "missed": False},
     "change": {"paths": True, "debounce": False},
     "after": {"pipeline": True},
-    "drift": {"environment": True, "most_per_day": False, "stop_after": False},
+    "drift": {"environment": True, "deploy": False, "most_per_day": False, "stop_after": False},
 }
 _MOST_MISSED = 1_000  # firings that are counted
 _MINUTE = dt.timedelta(minutes=1)
@@ -81,8 +81,9 @@ class Trigger(BaseModel):
     Attributes:
         missed: what becomes of the firings while no worker ran: they are run once, or skipped.
         debounce: how long nothing more must have changed.
+        deploy: the environment to which the version goes that the run has logged, if its gates let it.
         most_per_day: how often at the most drift fires it within 24 hours.
-        stop_after: so many failed jobs in a row switch it off.
+        stop_after: so many failures in a row, of trainings and deployments alike, switch it off.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -99,6 +100,7 @@ class Trigger(BaseModel):
     debounce: Span = "2s"
     pipeline: Name | None = None
     environment: Name | None = None
+    deploy: Name | None = None
     most_per_day: int = Field(default=3, ge=1)
     stop_after: int = Field(default=3, ge=1)
 
@@ -116,6 +118,11 @@ class Trigger(BaseModel):
         if self.on == "change":
             return ", ".join(self.paths)
         return f"after {self.pipeline}" if self.on == "after" else f"drift of {self.environment}"
+
+    @property
+    def does(self) -> str:
+        """What it does, for people: `train`, `train → staging`."""
+        return f"{self.do} → {self.deploy}" if self.deploy else self.do
 
     @property
     def actor(self) -> str:
@@ -284,6 +291,8 @@ def check(config: "Config", source: str) -> None:
             _check_known(f"{here}.pipeline", trigger.pipeline, config.pipelines, "pipeline")
         if trigger.environment is not None:
             _check_known(f"{here}.environment", trigger.environment, config.environments, "environment")
+        if trigger.deploy is not None:
+            _check_known(f"{here}.deploy", trigger.deploy, config.environments, "environment")
     _check_circles(config, source)
 
 

@@ -15,6 +15,7 @@ _NAMES = (  # of the fields of a feature, in the order of its columns
     "threshold", "smallest_shift", "unit", "importance", "findings",
 )  # fmt: skip
 _COLUMNS = ", ".join(_NAMES).replace("name", "feature", 1)
+_TESTED = "(drifted OR EXISTS (SELECT 1 FROM drift_features WHERE report_id = id AND p_value IS NOT NULL))"
 
 
 def add_report(tx: sqlite3.Connection, report: DriftReport) -> int:
@@ -75,8 +76,7 @@ def standing(db: sqlite3.Connection, environment: str, revision: int | None = No
     Args:
         revision: only the reports of this revision; None takes those of all.
     """
-    tested = "(drifted OR EXISTS (SELECT 1 FROM drift_features WHERE report_id = id AND p_value IS NOT NULL))"
-    for condition in (tested, "TRUE"):
+    for condition in (_TESTED, "TRUE"):
         row = db.execute(
             "SELECT * FROM drift_reports WHERE environment = ?1 AND (?2 IS NULL OR revision = ?2) "
             f"AND against = 'reference' AND {condition} ORDER BY id DESC LIMIT 1",
@@ -85,6 +85,21 @@ def standing(db: sqlite3.Connection, environment: str, revision: int | None = No
         if row is not None:
             return _report(db, row, histograms=False)
     return None
+
+
+def began(db: sqlite3.Connection, environment: str, revision: int) -> DriftReport | None:
+    """The first report of the drift in which a revision is: since it, none in which something was tested was stable.
+
+    None while it has not drifted, or no more. Only reports against the reference count.
+    """
+    mine = "environment = ?1 AND revision = ?2 AND against = 'reference'"
+    row = db.execute(
+        f"SELECT * FROM drift_reports WHERE {mine} AND drifted AND id > "
+        f"(SELECT coalesce(max(id), 0) FROM drift_reports WHERE {mine} AND NOT drifted AND {_TESTED}) "
+        "ORDER BY id LIMIT 1",
+        (environment, revision),
+    ).fetchone()
+    return None if row is None else _report(db, row, histograms=False)
 
 
 def report(db: sqlite3.Connection, report_id: int) -> DriftReport:

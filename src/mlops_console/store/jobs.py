@@ -13,6 +13,7 @@ from mlops_console.store.changes import Topic, announce
 
 NOW = Turn()
 TRIGGERS = "trigger:"  # how the keys of their jobs begin, and of no others
+FOLLOWS = "after:"  # likewise of the jobs that others have queued when they succeeded
 _MOMENT = 3.0  # seconds: what is asked for twice within them is an accident
 
 
@@ -42,6 +43,11 @@ def with_key(db: sqlite3.Connection, key: str) -> Job | None:
     """The job that has this key already."""
     row = db.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone()
     return _job(row) if row else None
+
+
+def follower_key(job_id: int) -> str:
+    """The key of the job that follows the success of another one: it has at most one."""
+    return f"{FOLLOWS}{job_id}"
 
 
 def same(

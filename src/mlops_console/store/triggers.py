@@ -10,6 +10,7 @@ from mlops_console.store.changes import Topic, announce
 
 _DAY = 86_400.0
 _COLUMNS = tuple(field.name for field in fields(TriggerState))
+_FAILED = (JobState.FAILED, JobState.REFUSED, JobState.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +90,20 @@ def fired_today(db: sqlite3.Connection, name: str, now: float) -> int:
 
 
 def failures(db: sqlite3.Connection, found: TriggerState) -> list[int]:
-    """Its jobs that have failed in a row since it was last switched on, newest first. One that was stopped, or that has
-    not ended, says nothing.
+    """Its jobs that have failed in a row since it was last switched on, newest first: those that trained, or the
+    deployments that followed them. One that was stopped, or that has not ended, says nothing.
     """
     failed: list[int] = []
     rows = db.execute(
-        "SELECT id, state FROM jobs WHERE key >= ? AND key < ? AND id > ? ORDER BY id DESC",
+        "SELECT coalesce(next.id, job.id) AS id, coalesce(next.state, job.state) AS state FROM jobs job "
+        f"LEFT JOIN jobs next ON next.key = '{jobs.FOLLOWS}' || job.id "
+        "WHERE job.key >= ? AND job.key < ? AND job.id > ? ORDER BY job.id DESC",
         (*_range(_prefix(found.name)), found.fresh_from),
     )
     for row in rows:
         if row["state"] == JobState.SUCCEEDED:
             break
-        if row["state"] in (JobState.FAILED, JobState.LOST):
+        if row["state"] in _FAILED:
             failed.append(row["id"])
     return failed
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlops_console import actions
+from mlops_console.core import retraining
 from mlops_console.core.errors import JobError, RefusedError, StoreError, UsageError
 from mlops_console.core.jobs import Job, JobState, Turn, Worker
 from mlops_console.core.plans import Plan
@@ -24,7 +25,14 @@ _POLL = 0.01  # seconds
 _LOOK = 1.0  # seconds between two looks at the worker that is waited for
 _START = 15.0  # seconds within which a worker must have started
 # They are the caller's own.
-_NOT_FOR_WORKERS = ("MLOPS_RUN_ID", "MLOPS_STAGE", "MLOPS_PARAMS", "MLOPS_JOB", "MLOPS_READ_ONLY")
+_NOT_FOR_WORKERS = (
+    "MLOPS_RUN_ID",
+    "MLOPS_STAGE",
+    "MLOPS_PARAMS",
+    "MLOPS_JOB",
+    "MLOPS_READ_ONLY",
+    *retraining.VARIABLES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,9 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any], turn: T
         RefusedError: the console is read-only, or the plan is refused.
         MlopsError: what an action that is performed at once raises.
     """
-    if turn.key is not None and turn.key.startswith(jobs.TRIGGERS):
-        raise UsageError(f"The key {turn.key!r} is a trigger's: no other begins so.", "Take another one.")
+    if turn.key is not None and turn.key.startswith((jobs.TRIGGERS, jobs.FOLLOWS)):
+        whose = "a trigger's" if turn.key.startswith(jobs.TRIGGERS) else "that of a job which follows another one"
+        raise UsageError(f"The key {turn.key!r} is {whose}: no other begins so.", "Take another one.")
     action = actions.get(name)
     if action.runs_in == "caller":
         plan, result = actions.perform(workspace, name, request)

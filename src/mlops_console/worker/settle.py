@@ -101,10 +101,18 @@ def settle(
             ledger.append(tx, job.actor, job.action, job.subject, outcome.state, detail)
         name = f"{job.action} {job.subject}"
         if outcome.state is JobState.SUCCEEDED:
+            _follow(tx, workspace, job, outcome.result)
             alerts.resolve(tx, "job", name)
         elif outcome.state in (JobState.FAILED, JobState.LOST):
             alerts.open_alert(tx, "job", name, Severity.WARNING, f"Job {job.id} ({name}) failed: {outcome.error}")
     return True
+
+
+def _follow(tx: Connection, workspace: Workspace, job: Job, result: Mapping[str, Any]) -> None:
+    """What its action has to follow a success."""
+    action = actions.get(job.action)
+    if action.succeeded is not None:
+        action.succeeded(tx, workspace, action.check(job.request), job, result)
 
 
 def _deployed(tx: Connection, job: Job) -> dict[str, Any]:

@@ -1,0 +1,126 @@
+"""Which served rows a retraining should use, and why."""
+
+from typing import TYPE_CHECKING
+
+from mlops_console.core.deployments import Revision, RevisionState
+from mlops_console.core.drift import DriftReport
+from mlops_console.core.errors import NotFoundError, UsageError
+from mlops_console.core.models import ModelRef, ModelVersion
+from mlops_console.core.retraining import RetrainingWindow
+from mlops_console.core.text import clock
+from mlops_console.store import deployments, drift, models
+from mlops_console.store.database import Connection
+from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABEL = "label"  # the column of the labels
+_DATE = len("2026-03-03 ")
+_MINUTE = len("2026-03-03 12:04")
+
+
+def live_revision(db: Connection, environment: str) -> Revision:
+    """What an environment serves.
+
+    Raises:
+        NotFoundError: nothing is live there.
+    """
+    live = next((r for r in deployments.revisions(db, environment) if r.state is RevisionState.LIVE), None)
+    if live is None:
+        raise NotFoundError(
+            f"Nothing is live in {environment!r}, so it has no served rows to train on.",
+            f"'mlops-console deploy MODEL {environment}' makes a version serve there.",
+        )
+    return live
+
+
+def propose(workspace: Workspace, environment: str, now: float) -> RetrainingWindow:
+    """The window that a retraining should use: from when the live revision began to drift until now.
+
+    It begins where the window of the first drifted report of this drift does; where nothing has drifted, or where the
+    prediction log is kept for less long, with the log.
+
+    Raises:
+        NotFoundError: nothing is live there.
+        StoreError: the store or the prediction log can't be read.
+    """
+    log = PredictionLog(workspace.predictions_path)
+    with workspace.store.read() as db:
+        report = drift.began(db, environment, live_revision(db, environment).revision)
+    first = log.first_at(environment)
+    kept = now if first is None else first - 1e-3  # the first row is in it
+    if report is None or report.window_start < kept:
+        why = f", when {_moved(report)} had begun to move" if report else ", the begin of the prediction log"
+        return _window(log, environment, kept, now, f"since {_clock(kept, now)}{why}")
+    told = f"since {_clock(report.window_start, now)}, when {_moved(report)} began to move"
+    return _window(log, environment, report.window_start, now, told)
+
+
+def window(workspace: Workspace, environment: str, start: float, end: float) -> RetrainingWindow:
+    """A window that somebody has named.
+
+    Raises:
+        StoreError: the prediction log can't be read.
+    """
+    log = PredictionLog(workspace.predictions_path)
+    return _window(log, environment, start, end, f"from {_clock(start, end)} to {_clock(end)}")
+
+
+def served_rows(workspace: Workspace, environment: str, start: float, end: float) -> "pd.DataFrame":
+    """The labelled rows that an environment has answered with `start` < at <= `end`, oldest first.
+
+    Returns:
+        The columns of the live version's signature, float64 with NaN or object with None for missing, and `label`.
+
+    Raises:
+        NotFoundError: nothing is live there.
+        UsageError: the model has an input that is called `label` itself.
+        StoreError: the store or the prediction log can't be read.
+    """
+    import pandas as pd
+
+    with workspace.store.read() as db:
+        live = live_revision(db, environment)
+        version = models.get(db, ModelRef(live.model, live.version))
+    _check_label(version)
+    columns = version.signature.inputs
+    found: dict[str, list[object]] = {**{column.name: [] for column in columns}, LABEL: []}
+    for row, label in PredictionLog(workspace.predictions_path).labelled(environment, start, end):
+        for column in columns:
+            found[column.name].append(row.inputs.get(column.name))
+        found[LABEL].append(label)
+    kinds = {column.name: "float64" if column.kind == "numeric" else "object" for column in columns}
+    labels = found.pop(LABEL)
+    frame = {name: pd.Series(values, dtype=kinds[name]) for name, values in found.items()}
+    return pd.DataFrame({**frame, LABEL: pd.Series(labels, dtype=None if labels else "object")})
+
+
+def _window(log: PredictionLog, environment: str, start: float, end: float, when: str) -> RetrainingWindow:
+    rows, labelled = log.count(environment, start, end), log.count_labelled(environment, start, end)
+    missing = rows - labelled
+    left_out = f"; {missing:,} {'has' if missing == 1 else 'have'} no label yet and {'is' if missing == 1 else 'are'}"
+    reason = f"the {labelled:,} labelled rows {when}{f'{left_out} left out' if missing else ''}"
+    return RetrainingWindow(environment, start, end, rows, labelled, reason)
+
+
+def _moved(report: DriftReport) -> str:
+    first, *others = report.drifted_features or ("the traffic",)
+    if len(others) == 1:
+        return f"{first} and {others[0]}"
+    return f"{first} and {len(others)} others" if others else first
+
+
+def _clock(at: float, beside: float | None = None) -> str:
+    """To the minute; without the date where the day is that of the moment beside it."""
+    told = clock(at)[:_MINUTE]
+    return told[_DATE:] if beside is not None and told[:_DATE] == clock(beside)[:_DATE] else told
+
+
+def _check_label(version: ModelVersion) -> None:
+    if any(column.name == LABEL for column in version.signature.inputs):
+        raise UsageError(
+            f"{version.ref} has an input called {LABEL!r}, which is the column of the labels of served rows.",
+            "Give the input another name.",
+        )

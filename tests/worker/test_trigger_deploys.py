@@ -1,0 +1,226 @@
+"""From drift to staging without a person: what a trigger has trained is deployed once, whatever is killed when, and
+never past a gate or an approval."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mlops_console.core.deployments import Revision, RevisionState
+from mlops_console.core.errors import UsageError
+from mlops_console.core.jobs import Job, JobState, Turn
+from mlops_console.core.runs import RunStatus
+from mlops_console.core.triggers import TriggerState
+from mlops_console.store import alerts, deployments, jobs, triggers
+from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
+from mlops_console.worker.settle import Outcome, settle
+from mlops_console.worker.triggers import Triggers
+from tests.serving.helpers import add_constant
+from tests.support import free_port, wait_for
+from tests.worker.project import Project
+from tests.worker.test_triggers import begun, fired, kill, report
+
+# A version of the run, with the file of one that is there already.
+LOG = """
+import os, time
+from pathlib import Path
+from mlops_console.store import models, series
+from mlops_console.store.workspace import open_workspace
+Path("started").touch()
+while Path("wait").exists():
+    time.sleep(0.01)
+workspace = open_workspace(Path("."))
+with workspace.store.write() as tx:
+    known = models.versions(tx)[-1]
+    series.ingest(tx, os.environ["MLOPS_RUN_ID"], [("auc", 0, {auc}, 0.0)])
+    for name in {names}:
+        models.add_version(
+            tx, name, sha256=known.sha256, size=known.size, estimator=known.estimator, signature=known.signature,
+            run_id=os.environ["MLOPS_RUN_ID"], input_example=known.input_example,
+        )
+"""
+DEPLOYS = """
+[environments.production]
+model = "fraud"
+port = {production}
+[environments.staging]
+model = "fraud"
+port = {staging}
+gates = ["auc >= 0.8"]
+approvals = {approvals}
+[[triggers]]
+name = "again"
+on = "drift"
+environment = "production"
+do = "train"
+deploy = "staging"
+stop_after = 2
+"""
+
+
+class Loop:
+    """A project in which drift of production trains, and deploys what it has trained to staging."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.workspace = project.workspace
+        add_constant(self.workspace, 0)
+        self.configure()
+
+    def configure(self, auc: float = 0.9, names: tuple[str, ...] = ("fraud",), approvals: int = 0) -> None:
+        self.project.write(LOG.format(auc=auc, names=names))
+        with (self.project.root / "mlops.toml").open("a") as file:
+            file.write(DEPLOYS.format(production=free_port(), staging=free_port(), approvals=approvals))
+
+    def drift(self, revision: int = 1) -> Job:
+        """Production begins to drift; the job that has trained for it."""
+        client.start_worker(self.workspace)
+        begun(self.workspace, "again")
+        before = len(fired(self.workspace, "again"))
+        report(self.workspace, True, revision)
+        found = wait_for(lambda: len(jobs := fired(self.workspace, "again")) > before and jobs[0])
+        return self.project.until_ended(found.id)
+
+    def follower(self, job: Job) -> Job | None:
+        with self.workspace.store.read() as db:
+            return jobs.with_key(db, jobs.follower_key(job.id))
+
+    def deployed(self, job: Job) -> Job:
+        """The deployment that has followed, when it has ended."""
+        found = self.follower(job)
+        assert found is not None
+        return client.wait(self.workspace, found.id, timeout=40)
+
+    def revisions(self) -> list[Revision]:
+        with self.workspace.store.read() as db:
+            return deployments.revisions(db, "staging")
+
+    def state(self) -> TriggerState:
+        with self.workspace.store.read() as db:
+            return triggers.state(db, "again")
+
+
+@pytest.fixture
+def loop(project: Project) -> Iterator[Loop]:
+    yield Loop(project)
+    client.stop_worker(project.workspace)
+
+
+def test_what_it_has_trained_goes_to_staging_as_itself(loop: Loop) -> None:
+    job = loop.drift()
+    assert (job.state, job.result["deploys"]) == (JobState.SUCCEEDED, "fraud:2")
+    deployment = loop.deployed(job)
+    assert (deployment.state, deployment.actor, deployment.subject) == (JobState.SUCCEEDED, "trigger:again", "staging")
+    (revision,) = loop.revisions()
+    assert (revision.model_ref, revision.state, revision.actor) == ("fraud:2", RevisionState.LIVE, "trigger:again")
+    assert revision.reason == f"Drift report 1 turned production to drifted. Trained by job {job.id}."
+
+
+def test_a_killed_worker_neither_loses_nor_doubles_it(loop: Loop) -> None:
+    (loop.project.root / "wait").touch()
+    client.start_worker(loop.workspace)
+    begun(loop.workspace, "again")
+    report(loop.workspace, True)
+    (job,) = wait_for(lambda: fired(loop.workspace, "again"))
+    loop.project.until_running(job.id)
+    kill(loop.project)
+    (loop.project.root / "wait").unlink()  # it succeeds while no worker is there
+    job = loop.project.until_ended(job.id)
+    follower = loop.follower(job)
+    assert (job.state, follower is not None and follower.state) == (JobState.SUCCEEDED, JobState.QUEUED)
+    assert not settle(loop.workspace, job, Outcome(JobState.SUCCEEDED, result=job.result))  # as by another worker
+    client.start_worker(loop.workspace)
+    kill(loop.project)  # with the deployment queued, or on its way
+    client.start_worker(loop.workspace)
+    assert loop.deployed(job).state is JobState.SUCCEEDED
+    with loop.workspace.store.read() as db:
+        assert [found.action for found in jobs.listing(db)] == ["deploy", "train"]
+    assert [revision.model_ref for revision in loop.revisions()] == ["fraud:2"]
+
+
+def test_never_past_an_approval(loop: Loop) -> None:
+    loop.configure(approvals=1)
+    deployment = loop.deployed(loop.drift())
+    assert deployment.result["revision_state"] == "waiting"
+    (revision,) = loop.revisions()
+    assert (revision.state, revision.approvals) == (RevisionState.WAITING, 1)
+
+
+def test_refused_deployments_and_failed_trainings_count_alike(loop: Loop) -> None:
+    loop.configure(auc=0.5)
+    first = loop.drift()
+    refused = loop.deployed(first)
+    assert (first.state, refused.state, loop.revisions()) == (JobState.SUCCEEDED, JobState.REFUSED, [])
+    assert "auc >= 0.8" in (refused.error or "")
+    (loop.project.root / "fit.py").write_text("raise SystemExit(1)")
+    assert loop.drift(revision=2).state is JobState.FAILED
+    wait_for(lambda: loop.state().stopped)
+    assert "its last 2 jobs failed" in loop.state().last_note
+    with loop.workspace.store.read() as db:
+        assert "trigger" in {alert.kind for alert in alerts.open_alerts(db)}
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ((), "has logged no version of fraud, so nothing is deployed to staging."),
+        (("other",), "has logged no version of fraud, so nothing is deployed to staging."),
+        (("fraud", "other", "fraud"), "has logged 2 versions of fraud (fraud:2, fraud:3), so nothing is deployed"),
+    ],
+)
+def test_no_version_or_several_is_one_sentence(loop: Loop, names: tuple[str, ...], told: str) -> None:
+    loop.configure(names=names)
+    job_id = loop.project.train(deploy="staging")
+    job = client.wait(loop.workspace, job_id, timeout=20)
+    assert job.state is JobState.FAILED
+    assert told in (job.error or "")
+    assert loop.project.run(job_id).status is RunStatus.SUCCEEDED  # the training is none the worse for it
+    assert (loop.follower(job), loop.revisions()) == (None, [])
+
+
+def test_a_stopped_deployment_and_one_under_way_say_nothing(workspace: Workspace) -> None:
+    def fire(trained: JobState, then: JobState | None) -> None:
+        with workspace.store.write() as tx:
+            number = len(fired(workspace, "again"))
+            key = triggers.key("again", str(number))
+            job = jobs.enqueue(tx, "train", "train", {}, "trigger:again", Turn(key=key))
+            jobs.finish(tx, job, trained)
+            if then is not None:
+                follower = Turn(key=jobs.follower_key(job))
+                jobs.finish(tx, jobs.enqueue(tx, "deploy", "staging", {}, "trigger:again", follower), then)
+
+    def failures() -> int:
+        with workspace.store.read() as db:
+            return len(triggers.failures(db, TriggerState("again")))
+
+    for trained, then, count in (
+        (JobState.FAILED, None, 1),
+        (JobState.SUCCEEDED, JobState.QUEUED, 1),
+        (JobState.SUCCEEDED, JobState.STOPPED, 1),
+        (JobState.SUCCEEDED, JobState.REFUSED, 2),
+        (JobState.REFUSED, None, 3),
+        (JobState.SUCCEEDED, JobState.SUCCEEDED, 0),
+        (JobState.SUCCEEDED, JobState.LOST, 1),
+    ):
+        fire(trained, then)
+        assert failures() == count
+
+
+def test_a_person_can_take_neither_its_key_nor_an_environment_that_is_not_there(loop: Loop) -> None:
+    with pytest.raises(UsageError, match="follows another one"):
+        client.execute(loop.workspace, "train", {}, Turn(key="after:7"))
+    with pytest.raises(UsageError, match="no environment 'stagin'"):
+        client.execute(loop.workspace, "train", {"deploy": "stagin"})
+
+
+def test_a_look_that_comes_back_fires_no_second_time(workspace: Workspace) -> None:
+    loop = Loop(Project(workspace))
+    config = workspace.config()
+    seer = Triggers(workspace)
+    seer.look(config)
+    report(workspace, True)
+    for _ in range(3):
+        seer.look(config)
+        Triggers(workspace).look(config)
+    (job,) = fired(workspace, "again")
+    assert (job.request["deploy"], loop.follower(job)) == ("staging", None)
