@@ -1,16 +1,17 @@
-"""`drift check|show`."""
+"""`drift check|show`; `compare|export` are added by `cli.drift_files`."""
 
 from typing import Annotated, Any
 
 import typer
 
-from mlops_console.cli import progress, shapes
+from mlops_console.cli import drift_files, progress
 from mlops_console.cli.acting import error_of
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json, show_table
 from mlops_console.core import text
 from mlops_console.core.drift import Against, DriftReport, DriftVerdict
 from mlops_console.core.errors import NotFoundError
+from mlops_console.drift.export.document import document
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
@@ -18,6 +19,7 @@ from mlops_console.worker import client
 _GLYPHS = {DriftVerdict.DRIFTED: "⚠", DriftVerdict.STABLE: "✓", DriftVerdict.UNTESTED: "–"}
 
 app = typer.Typer(help="Drift: live data against a version's reference data.", no_args_is_help=True)
+drift_files.add_to(app)
 
 
 @app.command("check")
@@ -71,7 +73,7 @@ def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:
         found = drift.report(db, report_id)
         standing = drift.standing(db, found.environment, found.revision)
     if as_json:
-        show_json(shapes.drift_report(found))
+        show_json(document(found))
         return
     head = f"{found.environment}  {found.model}:{found.version}  report {found.id}  {found.rows:,} rows"
     show(f"{head}  {_verdict(found)}")

@@ -241,39 +241,6 @@ def _replay(found: ReplayReport) -> dict[str, Any]:
     return found.as_json() | {"latency_ratio": found.latency_ratio}
 
 
-def drift_report(found: DriftReport) -> dict[str, Any]:
-    """`drift check --json` and `drift show --json`."""
-    return {
-        "id": found.id,
-        "environment": found.environment,
-        "model": found.model,
-        "version": found.version,
-        "revision": found.revision,
-        "window": {"start": found.window_start, "end": found.window_end},
-        "rows": found.rows,
-        "reference_rows": found.reference_rows,
-        "level": found.level,
-        "verdict": found.verdict.value,
-        "drifted": found.drifted,
-        "created_at": found.created_at,
-        "features": [
-            {
-                "name": f.name,
-                "kind": f.kind,
-                "test": f.test,
-                "n": f.n,
-                "m": f.m,
-                "statistic": f.statistic,
-                "p_value": f.p_value,
-                "psi": f.psi,
-                "drifted": f.drifted,
-                "verdict": f.verdict,
-            }
-            for f in found.features
-        ],
-    }
-
-
 def ledger_entry(found: LedgerEntry) -> dict[str, Any]:
     return {
         "seq": found.seq,

@@ -77,6 +77,23 @@ def scan(
             pool.shutdown(cancel_futures=True)
 
 
+def read(path: Path) -> "pd.DataFrame":
+    """The rows of such a file, checked as `scan` checks them, without a hash and without figures.
+
+    Raises:
+        NotFoundError, UsageError: as `scan` does.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"There is no file {path}.", _HINT)
+    is_csv = path.suffix.lower() not in _PARQUET
+    _check_start(path, is_csv)
+    if not is_csv:
+        return _read_parquet(path)
+    frame = _read_csv(path)
+    _check_rows(path, frame, _unpacked(path, Event()))
+    return frame
+
+
 def _scan(
     path: Path,
     pool: ThreadPoolExecutor,

@@ -1,0 +1,194 @@
+"""Any two files or frames compared, without a workspace."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_console.core.datasets import ColumnKind, dtype_name, kind_of
+from mlops_console.core.drift import DriftReport, DriftSettings, FeatureDrift, Profile
+from mlops_console.core.errors import UsageError
+from mlops_console.core.models import Column
+from mlops_console.data.frames import as_frame
+from mlops_console.data.tables import read_table
+from mlops_console.drift.features import compare
+from mlops_console.drift.together import compare_together
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_MOST_SHOWN = 60  # characters of a value in a sentence
+
+
+def drift(
+    ref: Any, cur: Any, *, level: float = 0.01, effect: float = 0.1, profile: Profile = "calibrated"
+) -> DriftReport:
+    """Compare two tables column by column. No workspace is needed, and nothing is stored.
+
+    Args:
+        ref: what is compared with: a DataFrame, an array, a dict of columns, a list of records, or the path of a CSV,
+            Parquet or JSON lines file.
+        cur: likewise, other rows.
+        level: false discovery rate over all tests, between 0 and 1.
+        effect: the least difference that counts, as a share of the rows from 0 to 1.
+        profile: "evidently" takes the tests and thresholds that Evidently 0.7 chooses by default.
+
+    Returns:
+        A `DriftReport`: `drifted`, and `features`, what moved most first, each with `name`, `drifted`, `test`,
+        `statistic`, `p_value`, `effect`, `smallest_shift`, and `verdict` in a sentence.
+
+    Raises:
+        UsageError: one of them is no table, or a setting is out of its range.
+        NotFoundError: there is no such file.
+    """
+    return compare_frames(_rows(ref), _rows(cur), settings_of(level, effect, profile))
+
+
+def settings_of(level: float, effect: float, profile: Profile) -> DriftSettings:
+    """How the verdict is made, from what a caller gave.
+
+    Raises:
+        UsageError: a setting is out of its range.
+    """
+    if not 0 < level < 1:
+        raise UsageError(f"The level {level:g} is no rate.", "Give one between 0 and 1, as 0.01.")
+    if not 0 <= effect < 1:
+        raise UsageError(f"The least effect {effect:g} is no share.", "Give one from 0 to below 1, as 0.1.")
+    if profile not in ("calibrated", "evidently"):
+        raise UsageError(f"There is no profile {profile!r}.", "Known are calibrated and evidently.")
+    return DriftSettings(level=level, least_effect=effect, profile=profile)
+
+
+def compare_files(ref: Path, cur: Path, settings: DriftSettings) -> DriftReport:
+    """Compare the rows of two files, as `data.tables` reads them.
+
+    Raises:
+        NotFoundError, UsageError: see `data.tables.read_table`.
+    """
+    report = compare_frames(read_table(ref), read_table(cur), settings)
+    return replace(report, notes=(f"{cur} is compared with {ref}.", *report.notes))
+
+
+def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSettings) -> DriftReport:
+    """Compare the rows of two frames whose columns have different names each.
+
+    Columns of times are left out, and that is noted. A column that only one of them has is named without a verdict.
+    """
+    pairs = [_Pair.of(name, ref.get(name), cur.get(name)) for name in dict.fromkeys([*ref.columns, *cur.columns])]
+    times = [pair.name for pair in pairs if pair.of_times]
+    pairs = [pair for pair in pairs if not pair.of_times]
+    columns = [Column(pair.name, "float64" if pair.kind == "numeric" else "object", pair.kind) for pair in pairs]
+    sides = _Side({p.name: p for p in pairs}, current=False), _Side({p.name: p for p in pairs}, current=True)
+    features = compare(*sides, columns, settings)
+    together = compare_together(*sides, [c for c, pair in zip(columns, pairs, strict=True) if pair.whole], settings)
+    said = {pair.name: pair.finding for pair in pairs if pair.finding}
+    features = tuple(_with(feature, said.get(feature.name)) for feature in features)
+    if together is not None:
+        features = (*features, together)
+    return DriftReport(
+        rows=len(cur),
+        reference_rows=len(ref),
+        level=settings.level,
+        drifted=any(feature.drifted for feature in features),
+        created_at=time.time(),
+        features=features,
+        least_effect=settings.least_effect,
+        notes=tuple(f"{name} holds times, which are not compared." for name in times),
+    )
+
+
+def _rows(data: Any) -> "pd.DataFrame":
+    return read_table(Path(data)) if isinstance(data, str | Path) else as_frame(data)
+
+
+def _with(feature: FeatureDrift, finding: str | None) -> FeatureDrift:
+    return replace(feature, findings=(*feature.findings, finding)) if finding else feature
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One column of both sides, of which one may not have it, and as what it is compared."""
+
+    name: str
+    ref: "pd.Series[Any] | None"
+    cur: "pd.Series[Any] | None"
+    kind: ColumnKind
+    finding: str = ""
+
+    @classmethod
+    def of(cls, name: str, ref: "pd.Series[Any] | None", cur: "pd.Series[Any] | None") -> "_Pair":
+        """What has no value at all is of the other side's type. Where one side has numbers and the other has not, they
+        are compared as numbers if the reference has them, or most of the reference's texts are numbers."""
+        kinds = [_kind(side) for side in (ref, cur) if side is not None and side.notna().any()]
+        if len(set(kinds)) < 2:
+            return cls(name, ref, cur, kinds[0] if kinds else "numeric")
+        mixed, where = (ref, "reference") if kinds[0] == "categorical" else (cur, "current data")
+        assert mixed is not None, "two kinds are of two sides"
+        strange = mixed[mixed.notna() & _numbers(mixed).isna()]
+        share = len(strange) / mixed.notna().sum()
+        kind: ColumnKind = "categorical" if where == "reference" and share > 0.5 else "numeric"
+        return cls(name, ref, cur, kind, _changed(name, mixed, strange, where))
+
+    @property
+    def whole(self) -> bool:
+        return self.ref is not None and self.cur is not None
+
+    @property
+    def of_times(self) -> bool:
+        return any(side is not None and side.dtype.kind in "mM" for side in (self.ref, self.cur))
+
+
+def _objects(column: "pd.Series[Any]") -> "NDArray[Any]":
+    values = column.to_numpy(dtype=object)
+    missing = column.isna().to_numpy()
+    if missing.any():
+        values = values.copy()
+        values[missing] = None
+    return values
+
+
+def _kind(column: "pd.Series[Any]") -> ColumnKind:
+    return kind_of(dtype_name(column.dtype))
+
+
+def _numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    import pandas as pd
+
+    return pd.to_numeric(column, errors="coerce")
+
+
+def _changed(name: str, mixed: "pd.Series[Any]", strange: "pd.Series[Any]", where: str) -> str:
+    """One sentence on a column that holds numbers on one side only."""
+    other = "current data" if where == "reference" else "reference"
+    if strange.empty:
+        return f"{name} holds numbers in the {other} and truth values or numbers as texts in the {where}"
+    example = str(strange.iloc[0])[:_MOST_SHOWN]
+    values = f"{len(strange):,} of {int(mixed.notna().sum()):,} values"
+    return f"{name} holds numbers in the {other}, and in the {where} {values} are none, as {example!r}"
+
+
+class _Side(Mapping[str, "NDArray[Any]"]):
+    """The columns of one side as arrays, made when they are asked for: a frame may be large."""
+
+    def __init__(self, pairs: Mapping[str, _Pair], *, current: bool) -> None:
+        self._pairs = {name: pair for name, pair in pairs.items() if (pair.cur if current else pair.ref) is not None}
+        self._current = current
+
+    def __getitem__(self, name: str) -> "NDArray[Any]":
+        import numpy as np
+
+        pair = self._pairs[name]
+        column = pair.cur if self._current else pair.ref
+        assert column is not None, "such pairs are left out"
+        if pair.kind == "categorical":
+            return _objects(column)
+        numbers = column if column.dtype.kind in "iuf" else _numbers(column)
+        return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
