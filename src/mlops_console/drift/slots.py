@@ -5,14 +5,17 @@ import math
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mlops_console.core.errors import StoreError
 from mlops_console.core.profiles import ReferenceProfile, WindowCounts
-from mlops_console.core.windows import Window
 from mlops_console.drift.windows import add_all, fits, unpack_counts
 from mlops_console.store import live_slots
 from mlops_console.store.live_slots import LiveSlot
 from mlops_console.store.predictions import PredictionLog
+
+if TYPE_CHECKING:
+    from mlops_console.core.windows import Window
 
 PARTS = 6  # slots of a window of time
 ROW_PARTS = 10  # slots of a window of rows
@@ -29,7 +32,7 @@ class LiveWindow:
     end: float
 
 
-def slot_seconds(window: Window) -> float:
+def slot_seconds(window: "Window") -> float:
     """How long a slot of a window of time is, in seconds: a sixth of the window."""
     assert window.seconds is not None
     return window.seconds / PARTS
@@ -41,7 +44,7 @@ def slot_start(at: float, seconds: float) -> float:
 
 
 def read_slots(
-    db: sqlite3.Connection, environment: str, revision: int, profile: ReferenceProfile, window: Window, now: float
+    db: sqlite3.Connection, environment: str, revision: int, profile: ReferenceProfile, window: "Window", now: float
 ) -> LiveWindow | None:
     """The newest window of a revision before `now`, in whole slots: of time, to half a slot; of rows, at least so many
     if there are. The window before it is that before its `start`.

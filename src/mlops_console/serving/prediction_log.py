@@ -15,6 +15,7 @@ import orjson
 from mlops_console.core.deployments import ServerSettings
 from mlops_console.core.errors import StoreError
 from mlops_console.serving.inputs import Batch
+from mlops_console.serving.live_windows import LiveWindows
 from mlops_console.store.predictions import EncodedRequest, PredictionLog
 
 if TYPE_CHECKING:
@@ -50,11 +51,15 @@ class PredictionWriter:
 
     Args:
         settings: what is kept, how long, and which columns never; they may be replaced at any time.
+        live: counts all requests in this writer's thread, whatever is kept of them.
     """
 
-    def __init__(self, log: PredictionLog, environment: str, settings: ServerSettings) -> None:
+    def __init__(
+        self, log: PredictionLog, environment: str, settings: ServerSettings, live: LiveWindows | None = None
+    ) -> None:
         self.settings = settings
         self._log = log
+        self._live = live
         self._environment = environment
         self._queue: deque[EncodedRequest] = deque()
         self._lock = threading.Lock()
@@ -71,6 +76,8 @@ class PredictionWriter:
 
     def put(self, answered: Answered) -> None:
         """Queue a request, if it is one of the sample. Where too much waits already it is left out."""
+        if self._live is not None:
+            self._live.put(answered)
         settings = self.settings
         if settings.sample < 1 and random.random() >= settings.sample:
             return
@@ -94,9 +101,13 @@ class PredictionWriter:
         while not ending:
             ending = self._closing.wait(_PAUSE)
             self._write_waiting()
+            if self._live is not None:
+                self._live.count(self.settings.private)
             if not ending and self._is_untidy():
                 self._tidy()
         self._log.close()
+        if self._live is not None:
+            self._live.close()
 
     def _write_waiting(self) -> None:
         """What waits now, and not what comes meanwhile: that is written together after the next pause."""

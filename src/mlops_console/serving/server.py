@@ -19,6 +19,7 @@ from mlops_console.serving.follow import Follower
 from mlops_console.serving.http_server import HttpServer, event_loop
 from mlops_console.serving.json_body import read_json
 from mlops_console.serving.listening import PortTakenError, bound, probe, taken
+from mlops_console.serving.live_windows import LiveWindows
 from mlops_console.serving.metrics import Metrics
 from mlops_console.serving.prediction_log import PredictionWriter
 from mlops_console.serving.quick import BACKLOG
@@ -77,7 +78,7 @@ async def _run(workspace: Workspace, environment: Environment, number: int, list
     with workspace.store.read() as db:
         gatekeeper = Gatekeeper(tokens.tokens(db, environment.name))
     predictions = PredictionLog(workspace.predictions_path)
-    log = PredictionWriter(predictions, environment.name, settings)
+    log = PredictionWriter(predictions, environment.name, settings, LiveWindows(workspace, environment.name))
     alone = all(process.slot == number for process in environment.processes)
     counters = Metrics(workspace.home / "metrics" / environment.name, alone)
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="predict")
