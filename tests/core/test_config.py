@@ -132,5 +132,5 @@ def test_the_docs_tell_of_every_key_and_of_no_other() -> None:
     page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
     documented = set(re.findall(r"(?m)^\| `([a-z_]+)` \|", page))
     tables = {"project", "datasets", "pipelines", "models", "environments", "monitor", "worker", "console"}
-    tables |= {"triggers", "executor", "rollout", "evaluate", "limits", "tls", "log", "target"}
+    tables |= {"triggers", "executor", "rollout", "evaluate", "limits", "tls", "log", "target", "alerts", "rules"}
     assert documented | tables == keys(Config) | tables

@@ -4,10 +4,11 @@ import math
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlops_console.actions.base import Action, JobContext, Request
-from mlops_console.core.alerts import Severity
+from mlops_console.core.alert_readings import of_report
 from mlops_console.core.config import Monitor
 from mlops_console.core.drift import Against, DriftReport, DriftVerdict
 from mlops_console.core.errors import ConfigError
@@ -17,7 +18,7 @@ from mlops_console.core.text import clock, duration
 from mlops_console.core.windows import WindowText, parse_window
 from mlops_console.drift.report import live_version, make_report
 from mlops_console.drift.window import span_of
-from mlops_console.store import alerts, drift
+from mlops_console.store import alerting, drift
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 
@@ -67,18 +68,15 @@ def _command(environment: str, window: str, against: Against) -> str:
 
 
 def _perform(workspace: Workspace, request: CheckDrift, job: JobContext) -> dict[str, Any]:
-    monitor = _monitor(workspace)
+    monitor, settings = _monitor(workspace), alerting.settings_of(workspace)
     window = parse_window(request.window or monitor.window)
     job.progress(None, f"comparing the traffic of {request.environment}")
     report = make_report(workspace, request.environment, window, monitor, time.time(), request.against)
     with workspace.store.write() as tx:
         before = drift.standing(tx, request.environment)
         report_id = drift.add_report(tx, report)
-        if report.against == "reference":  # what has changed since yesterday may be as it was in training
-            if report.verdict is DriftVerdict.DRIFTED:
-                alerts.open_alert(tx, "drift", request.environment, Severity.WARNING, _tell(report, report_id))
-            elif report.verdict is DriftVerdict.STABLE:
-                alerts.resolve(tx, "drift", request.environment)
+        for seen in of_report(replace(report, id=report_id)):
+            alerting.observe(tx, settings, seen, time.time())
     if job.actor == MONITOR and not _turns(before, report):
         job.leave_unrecorded()
     return {
@@ -95,16 +93,6 @@ def _turns(before: DriftReport | None, report: DriftReport) -> bool:
     """Whether a report changes where the environment stands; one that was never tested stands as stable."""
     was = DriftVerdict.DRIFTED if before and before.drifted else DriftVerdict.STABLE
     return report.verdict not in (was, DriftVerdict.UNTESTED)
-
-
-def _tell(report: DriftReport, report_id: int) -> str:
-    names = report.drifted_features
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    verb = "has" if len(names) == 1 else "have"
-    return (
-        f"{shown} {verb} drifted in {report.environment} from what {report.model}:{report.version} was trained on "
-        f"({len(names)} of {len(report.features)} features, {report.rows:,} rows, report {report_id})."
-    )
 
 
 def _monitor(workspace: Workspace) -> Monitor:

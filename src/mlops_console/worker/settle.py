@@ -7,12 +7,12 @@ from typing import Any
 
 from mlops_console import actions
 from mlops_console.actions.base import JobContext, ensure_writable
-from mlops_console.core.alerts import Severity
+from mlops_console.core.alert_readings import of_ended
 from mlops_console.core.errors import JobStopped, MlopsError, RefusedError, StoreError
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.runs import RunStatus
 from mlops_console.delivery import intervene
-from mlops_console.store import alerts, deployments, jobs, ledger, runs
+from mlops_console.store import alerting, alerts, deployments, jobs, ledger, runs
 from mlops_console.store.database import Connection
 from mlops_console.store.stages import end_run
 from mlops_console.store.workspace import Workspace
@@ -77,6 +77,7 @@ def settle(
     Args:
         heartbeat_before: only if it has shown no sign of life since.
     """
+    settings = alerting.settings_of(workspace)
     with workspace.store.write() as tx:
         ended = jobs.finish(
             tx,
@@ -99,12 +100,12 @@ def settle(
             if outcome.error:
                 detail["error"] = outcome.error
             ledger.append(tx, job.actor, job.action, job.subject, outcome.state, detail)
-        name = f"{job.action} {job.subject}"
         if outcome.state is JobState.SUCCEEDED:
             _follow(tx, workspace, job, outcome.result)
-            alerts.resolve(tx, "job", name)
-        elif outcome.state in (JobState.FAILED, JobState.LOST):
-            alerts.open_alert(tx, "job", name, Severity.WARNING, f"Job {job.id} ({name}) failed: {outcome.error}")
+        alerts.resolve(tx, "job_slow", f"{job.action} {job.subject}")
+        seen = of_ended(job, outcome.state, outcome.error)
+        if seen is not None:
+            alerting.observe(tx, settings, seen, time.time())
     return True
 
 

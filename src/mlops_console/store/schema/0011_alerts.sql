@@ -29,9 +29,7 @@ CREATE TABLE alert_states ( -- since when what a rule looks at is as it is
     kind TEXT NOT NULL,
     bad INTEGER NOT NULL,
     since REAL NOT NULL,
-    severity TEXT NOT NULL, -- what the alert would say
-    message TEXT NOT NULL,
-    environment TEXT NOT NULL,
+    message TEXT NOT NULL, -- of the alert, should it open
     detail TEXT NOT NULL,
     PRIMARY KEY (rule, subject)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,147 @@
+"""The one place where what was seen becomes an alert: by the rules, in the transaction of what was seen."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+
+from mlops_console.core.alert_rules import Move, Observation, Reading, State, decide, limits, message
+from mlops_console.core.alert_settings import AlertRule, Alerts, Watched
+from mlops_console.core.alerts import Alert
+from mlops_console.core.errors import ConfigError
+from mlops_console.store import alerts
+from mlops_console.store.workspace import Workspace
+
+_ON: dict[str, Watched] = {  # by kind of alert
+    "drift": "drift",
+    "performance": "performance",
+    "error_rate": "error_rate",
+    "latency": "latency",
+    "data_quality": "data_quality",
+    "job": "job_failed",
+    "job_slow": "job_slow",
+    "disk": "disk",
+}
+
+
+def settings_of(workspace: Workspace) -> Alerts:
+    """`[alerts]` of mlops.toml; the defaults while it is broken."""
+    try:
+        return workspace.config().alerts
+    except ConfigError:
+        return Alerts()
+
+
+def observe(tx: sqlite3.Connection, settings: Alerts, seen: Observation, now: float) -> None:
+    """Open, bring up to date or end what follows from it."""
+    for rule, reading in _judging(settings, seen):
+        after, move = decide(limits(rule), _state(tx, rule, seen.subject), reading.value, now)
+        if move is Move.RESOLVE:
+            alerts.resolve(tx, rule.kind, seen.subject, rule=rule.name)
+        else:
+            _keep(tx, rule, seen.subject, after, reading)
+            if after.is_open and after.bad:
+                _open(tx, rule, seen.subject, message(rule, reading), json.dumps(dict(reading.detail)))
+
+
+def is_news(db: sqlite3.Connection, settings: Alerts, seen: Observation, now: float) -> bool:
+    """Whether `observe` would do more than bring a message up to date."""
+    for rule, reading in _judging(settings, seen):
+        state = _state(db, rule, seen.subject)
+        if decide(limits(rule), state, reading.value, now) != (state, Move.NOTHING):
+            return True
+    return False
+
+
+def is_due(db: sqlite3.Connection, settings: Alerts, now: float) -> bool:
+    """Whether there is something for `tick` to do."""
+    return any(
+        rule is None or move is not Move.NOTHING or after.since != row["since"]
+        for row, rule, after, move in _standing(db, settings, now)
+    )
+
+
+def tick(tx: sqlite3.Connection, settings: Alerts, now: float) -> None:
+    """What follows from the time alone: it was wrong, or right, for long enough."""
+    for row, rule, after, move in list(_standing(tx, settings, now)):
+        if rule is None or move is Move.RESOLVE:
+            alerts.resolve(tx, row["kind"], row["subject"], rule=row["rule"])
+            continue
+        tx.execute(
+            "UPDATE alert_states SET since = ? WHERE rule = ? AND subject = ?",
+            (after.since, rule.name, row["subject"]),
+        )
+        if move is Move.OPEN:
+            _open(tx, rule, row["subject"], row["message"], row["detail"])
+
+
+def end_orphans(tx: sqlite3.Connection, settings: Alerts) -> None:
+    """mlops.toml is another: what no rule judges any more is over."""
+    for alert in alerts.open_alerts(tx):
+        if _is_orphan(settings, alert):
+            alerts.resolve_one(tx, alert)
+
+
+def _is_orphan(settings: Alerts, alert: Alert) -> bool:
+    on = _ON.get(alert.kind)
+    return on is not None and all(rule.name != alert.rule for rule in settings.covering(on, alert.subject))
+
+
+def _judging(settings: Alerts, seen: Observation) -> Iterator[tuple[AlertRule, Reading]]:
+    for rule in settings.covering(seen.on, seen.subject):
+        reading = seen.readings.get(rule.metric or "")
+        if reading is not None:
+            yield rule, reading
+
+
+def _standing(
+    db: sqlite3.Connection, settings: Alerts, now: float
+) -> Iterator[tuple[sqlite3.Row, AlertRule | None, State, Move]]:
+    """What is wrong, or not yet right for long enough; the rule is None where it judges this no more."""
+    for row in db.execute("SELECT * FROM alert_states").fetchall():
+        covering = settings.covering(_ON[row["kind"]], row["subject"])
+        rule = next((rule for rule in covering if rule.name == row["rule"]), None)
+        if rule is None:
+            yield row, None, State(), Move.NOTHING
+        else:
+            yield row, rule, *decide(limits(rule), _state(db, rule, row["subject"]), None, now)
+
+
+def _state(db: sqlite3.Connection, rule: AlertRule, subject: str) -> State:
+    row = db.execute(
+        "SELECT bad, since FROM alert_states WHERE rule = ? AND subject = ?", (rule.name, subject)
+    ).fetchone()
+    alert = db.execute(
+        "SELECT created_at FROM alerts WHERE rule = ? AND subject = ? AND resolved_at IS NULL", (rule.name, subject)
+    ).fetchone()
+    closed_at = db.execute(
+        "SELECT max(resolved_at) FROM alerts WHERE rule = ? AND subject = ?", (rule.name, subject)
+    ).fetchone()[0]
+    if row is not None:
+        return State(bool(row["bad"]), row["since"], alert is not None, closed_at)
+    if alert is not None:  # from before there were rules
+        return State(True, alert["created_at"], True, closed_at)
+    return State(closed_at=closed_at)
+
+
+def _keep(tx: sqlite3.Connection, rule: AlertRule, subject: str, state: State, reading: Reading) -> None:
+    """What is right, with no alert, needs no row."""
+    if not (state.bad or state.is_open):
+        tx.execute("DELETE FROM alert_states WHERE rule = ? AND subject = ?", (rule.name, subject))
+        return
+    tx.execute(
+        "INSERT OR REPLACE INTO alert_states (rule, subject, kind, bad, since, message, detail) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            rule.name,
+            subject,
+            rule.kind,
+            state.bad,
+            state.since,
+            message(rule, reading),
+            json.dumps(dict(reading.detail)),
+        ),
+    )
+
+
+def _open(tx: sqlite3.Connection, rule: AlertRule, subject: str, told: str, detail: str) -> None:
+    alerts.open_alert(tx, rule.kind, subject, rule.severity, told, rule=rule.name, detail=json.loads(detail))
