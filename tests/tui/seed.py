@@ -3,11 +3,14 @@
 import math
 import random
 import time
+from dataclasses import replace
+from typing import Any
 
 from mlops_console.core.alerts import Severity
 from mlops_console.core.deployments import RevisionState
-from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram
+from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram, SliceDrift
 from mlops_console.core.models import Column, ModelVersion, Signature
+from mlops_console.core.performance import Figure, Performance, SlicePerformance
 from mlops_console.core.plans import GateResult
 from mlops_console.core.predictions import Prediction
 from mlops_console.core.runs import Provenance, RunStatus
@@ -125,33 +128,78 @@ def deploy(workspace: Workspace, environment: str, version: ModelVersion, reason
         ledger.append(tx, "ana", "deploy", environment, "live", {"revision": revision.revision, "model": version.ref})
 
 
-def add_report(workspace: Workspace, number: int, shift: float, ago: float) -> int:
-    """A report in which the first features are shifted by so many standard deviations."""
-    now = time.time() - ago
-    features = tuple(_feature(name, shift if at < 3 else 0.0) for at, name in enumerate(FEATURES))
+def add_report(workspace: Workspace, number: int, shift: float, ago: float, **other: Any) -> int:
+    """A report in which the first features are shifted by so many standard deviations; `other` of its fields."""
+    report = make_report(number, shift, time.time() - ago)
     with workspace.store.write() as tx:
-        return drift.add_report(
-            tx,
-            DriftReport(
-                0, "production", "fraud", 3, 2, now - 3600, now, 1204, 10_000, 0.01,
-                any(feature.drifted for feature in features), now, features,
-            ),
-        )  # fmt: skip
+        return drift.add_report(tx, replace(report, **other))
+
+
+def make_report(number: int, shift: float, at: float) -> DriftReport:
+    """Of the last of three versions, with a prediction, performance that falls as the features move, and slices."""
+    features = (*(_feature(name, shift if n < 3 else 0.0) for n, name in enumerate(FEATURES)), _prediction(shift))
+    return DriftReport(
+        0, "production", "fraud", 3, 2, at - 3600, at, 1204, 10_000, 0.01,
+        any(feature.drifted for feature in features), at, features,
+        performance=_performance(number, shift), slices=_slices(shift),
+    )  # fmt: skip
 
 
 def _feature(name: str, shift: float) -> FeatureDrift:
     if name == "channel":
         histogram = Histogram((0.5, 0.3, 0.2), (0.48, 0.31, 0.21), (), ("web", "app", "branch"))
         return FeatureDrift(
-            name, "categorical", "chi2", 10_000, 1204, 1.2, 0.55, 0.001, False, "As the reference.", histogram
-        )
+            name, "categorical", "chi2", 10_000, 1204, 1.2, 0.55, 0.001, False,
+            "channel has not moved; 1,204 rows; a shift of 4.1 % of the rows would have been seen", histogram,
+            effect=0.021, threshold=0.1, smallest_shift=0.041, importance=0.02,
+            findings=("a new category: kiosk (0.2 % of the rows)",),
+        )  # fmt: skip
     histogram = Histogram(_bell(9.5, 3.0), _bell(9.5 + 2 * shift, 3.0), tuple(10.0 * i for i in range(21)))
     drifted = shift > 1
-    verdict = f"Shifted by {shift:.1f} standard deviations." if drifted else "As the reference."
+    said = f"{name} has {f'moved by {shift:.2f} σ' if drifted else 'not moved'}"
     return FeatureDrift(
         name, "numeric", "ks", 10_000, 1204, 0.02 + shift / 5, 0.00001 if drifted else 0.4231, 0.004 + shift**2 / 8,
-        drifted, verdict, histogram,
+        drifted, f"{said}; 1,204 rows; a shift of 0.12 σ would have been seen", histogram,
+        effect=shift or 0.05, threshold=0.5, smallest_shift=0.12, unit="σ", importance=0.3 if drifted else 0.05,
+        findings=("3.4 % of the values are above the greatest of the reference (18,400)",) if drifted else (),
     )  # fmt: skip
+
+
+def _prediction(shift: float) -> FeatureDrift:
+    shares = (0.93 - shift / 100, 0.07 + shift / 100)
+    return FeatureDrift(
+        "prediction", "categorical", "chi2", 2_000, 1204, 0.9, 0.34, 0.002, False,
+        "prediction has not moved; 1,204 rows; a shift of 3.0 % of the rows would have been seen",
+        Histogram((0.93, 0.07), shares, (), ("False", "True")), "prediction", shift / 100, 0.1, 0.03,
+    )  # fmt: skip
+
+
+def _performance(number: int, shift: float) -> Performance:
+    def figure(metric: str, value: float, half: float) -> Figure:
+        return Figure(metric, value, value - half, value + half)
+
+    lost = shift / 20
+    return Performance(
+        "classification",
+        1204,
+        520,
+        (figure("accuracy", 0.921 - lost * 0.8, 0.012), figure("recall", 0.74 - lost, 0.03)),
+        (figure("accuracy", 0.915 - lost, 0.02), figure("recall", 0.73 - lost * 1.2, 0.05)) if number else (),
+        {"accuracy": 0.925, "recall": 0.75},
+        7_500.0,
+        (
+            SlicePerformance("channel = app", 361, 140, figure("accuracy", 0.88 - lost, 0.03), None),
+            SlicePerformance(
+                "0 ≤ amount < 100", 802, 350, figure("accuracy", 0.94, 0.01), figure("accuracy", 0.93, 0.02)
+            ),
+        ),
+    )
+
+
+def _slices(shift: float) -> tuple[SliceDrift, ...]:
+    names = ("amount", "hour") if shift > 1 else ()
+    said = "amount has moved by 0.9 σ; 361 rows" if names else "none of 7 features differs beyond chance; 361 rows"
+    return (SliceDrift("channel = app", 361, bool(names), names, said),)
 
 
 def _bell(middle: float, width: float) -> tuple[float, ...]:

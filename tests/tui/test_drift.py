@@ -1,5 +1,6 @@
 """The drift view: an honest sentence, a table, distributions and trends."""
 
+import math
 import re
 import time
 from dataclasses import replace
@@ -9,18 +10,11 @@ import pytest
 from mlops_console.core.drift import FeatureDrift
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
-from mlops_console.tui.screens.drift.panes import report_source
 from mlops_console.tui.screens.drift.reading import DriftState, read_drift
-from mlops_console.tui.screens.drift.telling import (
-    banner,
-    count_trend,
-    feature_rows,
-    p_text,
-    psi_trend,
-    report_facts,
-    told,
-    verdict,
-)
+from mlops_console.tui.screens.drift.rows import feature_rows, p_text, report_source, slice_source
+from mlops_console.tui.screens.drift.telling import banner, report_facts, verdict
+from mlops_console.tui.screens.drift.trends import count_trend, effect_trend, performance_trend
+from mlops_console.tui.screens.drift.words import moved, told
 from mlops_console.tui.screens.overview.cards import card_rows
 from mlops_console.tui.screens.overview.reading import read_overview
 from mlops_console.tui.widgets.chart_paint import plain
@@ -33,25 +27,29 @@ def state(workspace: Workspace, environment: str = "production") -> DriftState:
     return read_drift(workspace, environment, None).state
 
 
-def test_the_sentence_names_how_many_and_the_level(workspace: Workspace) -> None:
+def test_the_sentence_tells_of_the_worst_and_names_the_others(workspace: Workspace) -> None:
     seed(workspace)
     mood, sentence = verdict(state(workspace))
     assert mood.text == "▲ drifted"
-    assert sentence == "3 of 7 features differ beyond chance (level 0.01)."
+    assert sentence == (
+        "amount has moved by 2.40 σ; 1,204 rows; a shift of 0.12 σ would have been seen. "
+        "2 more: hour, merchant_distance_km."
+    )
 
 
-def test_a_stable_report_says_so(workspace: Workspace) -> None:
+def test_a_stable_report_says_what_it_would_have_seen(workspace: Workspace) -> None:
     seed(workspace, reports=1)
     mood, sentence = verdict(state(workspace))
-    assert (mood.text, sentence) == ("✓ stable", "None of 7 features differs beyond chance (level 0.01).")
+    assert mood.text == "✓ stable"
+    assert sentence == (
+        "None of 8 features differs beyond chance (level 0.01); "
+        "a shift of 0.12 σ or 4.1 % of the rows would have been seen."
+    )
 
 
-def test_few_rows_are_told(workspace: Workspace) -> None:
-    seed(workspace, reports=1)
-    found = state(workspace)
-    assert found.report is not None
-    small = replace(found, report=replace(found.report, rows=40))
-    assert "only 40 rows: small shifts stay unseen" in plain(banner(small, time.time(), 150))
+def test_figures_have_their_unit() -> None:
+    texts = [moved(0.314, "σ"), moved(0.12, "share"), moved(0.0412, "share"), moved(None, "σ"), moved(4321.0, "σ")]
+    assert texts == ["0.31 σ", "12 %", "4.1 %", "–", "4,321 σ"]
 
 
 def test_a_report_of_what_is_no_longer_live_says_so(workspace: Workspace) -> None:
@@ -73,8 +71,9 @@ def test_without_a_report_the_next_step_is_told(workspace: Workspace) -> None:
 def test_drifted_features_come_first(workspace: Workspace) -> None:
     seed(workspace)
     rows = feature_rows(state(workspace).report)
-    assert [row.cells[1].text for row in rows] == ["▲ drifted"] * 3 + ["✓ stable"] * 4
-    assert rows[0].cells[3].text == "<0.0001"
+    assert [row.cells[1].text for row in rows] == ["▲ drifted"] * 3 + ["✓ stable"] * 5
+    assert [cell.text for cell in rows[0].cells[2:6]] == ["2.40 σ", "0.12 σ", "<0.0001", "30%"]
+    assert rows[-1].cells[0].text == "→ prediction"
 
 
 def test_a_feature_without_a_test_is_neither() -> None:
@@ -85,12 +84,56 @@ def test_a_feature_without_a_test_is_neither() -> None:
 
 def test_trends_begin_with_the_oldest_report(workspace: Workspace) -> None:
     seed(workspace)
-    reports = state(workspace).reports
-    psi = psi_trend(reports, "amount").series[0]
-    assert list(psi.xs) == sorted(psi.xs)
-    assert psi.ys[-1] > psi.ys[0]
-    assert list(count_trend(reports).series[0].ys) == [0, 0, 0, 0, 0, 3, 3, 3]
-    assert psi_trend(reports, "no such").series[0].ys == []
+    found = state(workspace)
+    assert found.report is not None
+    amount = effect_trend(found.reports, found.report.features[0], ())
+    assert list(amount.series[0].xs) == sorted(amount.series[0].xs)
+    assert amount.series[0].ys[-1] == 2.4
+    assert list(amount.bands[0].highs) == [0.5] * 8
+    assert list(count_trend(found.reports, ()).series[0].ys) == [0, 0, 0, 0, 0, 3, 3, 3]
+    assert effect_trend(found.reports, replace(found.report.features[0], name="no such"), ()).series == ()
+
+
+def test_shares_are_drawn_in_percent(workspace: Workspace) -> None:
+    seed(workspace, reports=2)
+    found = state(workspace)
+    assert found.report is not None
+    channel = next(feature for feature in found.report.features if feature.name == "channel")
+    trend = effect_trend(found.reports, channel, ())
+    assert (list(trend.series[0].ys), trend.x_label) == ([pytest.approx(2.1)] * 2, "%")
+
+
+def test_only_comparisons_with_the_reference_make_a_trend(workspace: Workspace) -> None:
+    seed(workspace, reports=3)
+    add_report(workspace, 3, shift=3.0, ago=0.0, against="previous")
+    found = state(workspace)
+    assert found.report is not None
+    assert (found.report.against, found.is_newest) == ("reference", True)
+    assert [report.against for report in found.reports[:2]] == ["previous", "reference"]
+    assert len(found.against_reference) == 3
+    looked = read_drift(workspace, "production", found.reports[0].id).state
+    assert "against the window before" in plain(banner(looked, time.time(), 150))
+    assert "not the newest report" in plain(banner(looked, time.time(), 150))
+
+
+def test_performance_over_the_reports(workspace: Workspace) -> None:
+    seed(workspace)
+    found = state(workspace)
+    data = performance_trend(found.reports, "accuracy", found.revisions)
+    estimated, realised = (list(series.ys) for series in data.series)
+    assert (estimated[0], realised[1]) == (0.921, 0.915)
+    assert math.isnan(realised[0])
+    assert estimated[-1] < estimated[0]
+    assert data.thresholds[0].y == 0.925
+
+
+def test_slices_join_what_they_are_worth_and_how_they_drift(workspace: Workspace) -> None:
+    seed(workspace)
+    rows = slice_source(state(workspace).report).rows(0, 10)
+    assert [cell.text for cell in rows[0].cells] == [
+        *("channel = app", "▲ drifted", "0.760 (0.730–0.790)", "–", "361", "140", "amount, hour"),
+    ]
+    assert [cell.text for cell in rows[1].cells[1:4]] == ["– untested", "0.940 (0.930–0.950)", "0.930 (0.910–0.950)"]
 
 
 def test_the_report_in_words(workspace: Workspace) -> None:
@@ -99,7 +142,13 @@ def test_the_report_in_words(workspace: Workspace) -> None:
     assert report is not None
     facts = {fact.name: fact.value for fact in report_facts(report, time.time())}
     assert facts["rows"] == "1,204 against 10,000 of the reference"
-    assert facts["channel"] == "✓ As the reference."
+    assert facts["channel"].startswith("✓ channel has not moved")
+    assert facts["accuracy, realised"] == "0.795 (0.775–0.815)"
+    assert facts["labels"] == "520 of 1,204 rows (43%), 2h05m late"
+    assert facts["channel = app"].startswith("▲ amount has moved")
+    assert "! a new category: kiosk (0.2 % of the rows)" in [
+        fact.value for fact in report_facts(report, time.time()) if fact.name == " "
+    ]
 
 
 def add_untested(workspace: Workspace) -> None:
@@ -124,8 +173,9 @@ def test_a_report_that_tested_nothing_hides_no_drift(workspace: Workspace) -> No
     assert sentence == "Too few rows (2 of at least 30): no verdict. Report 8 before it: ▲ drifted."
     assert {row.cells[1].text for row in feature_rows(found.report)} == {"– untested"}
     assert report_source(found.reports, time.time()).rows(0, 1)[0].cells[2].text == "– untested"
-    assert count_trend(found.reports) == count_trend(tested)
-    assert psi_trend(found.reports, "amount") == psi_trend(tested, "amount")
+    assert count_trend(found.reports, ()) == count_trend(tested, ())
+    amount = tested[0].features[0]
+    assert effect_trend(found.reports, amount, ()) == effect_trend(tested, amount, ())
     assert {fact.name: fact.value for fact in report_facts(found.report, time.time())}["verdict"] == (
         "– untested: too few rows (2 of at least 30)"
     )
@@ -148,9 +198,9 @@ def test_a_card_of_what_was_never_tested_has_no_check_mark(workspace: Workspace)
 def test_the_trend_of_one_report_has_the_time_of_that_report(workspace: Workspace) -> None:
     seed(workspace, reports=1)
     reports = state(workspace).reports
-    for trend in (count_trend(reports), psi_trend(reports, "amount")):
+    for trend in (count_trend(reports, ()), effect_trend(reports, reports[0].features[0], ())):
         axis = plain(line_chart_rows(trend, 80, 10)).splitlines()[-1]
-        labels = axis.split()
+        labels = axis.removeprefix("σ").split()
         assert len(labels) >= 2
         assert all(re.fullmatch(r"\d\d:\d\d", label) for label in labels), axis
 
@@ -159,19 +209,30 @@ async def test_the_view_draws_table_distribution_and_trend(workspace: Workspace)
     seed(workspace)
     async with console(workspace, "drift", (80, 24)) as pilot:
         text = await until(pilot, "█ now")
-        for part in ("▲ drifted  3 of 7", "Features in production", "amount", "Shifted by 2.4"):
+        for part in (
+            "▲ drifted  amount has moved by 2.40 σ;",
+            "Features in production",
+            "amount",
+            "▲ amount has moved",
+        ):
             assert part in text, part
         await pilot.press("tab")
-        await until(pilot, "PSI of amount")
+        await until(pilot, "How far amount has moved")
         await pilot.press("j")
-        await until(pilot, "PSI of hour")
+        await until(pilot, "How far hour has moved")
+        await pilot.press("tab")
+        assert "accuracy  estimated 0.825  realised 0.795" in await until(pilot, "labels of 43%")
+        await pilot.press("]")
+        await until(pilot, "recall  estimated")
+        await pilot.press("tab")
+        await until(pilot, "0 ≤ amo")
 
 
 async def test_a_categorical_feature_has_bars(workspace: Workspace) -> None:
     seed(workspace)
     async with console(workspace, "drift", (160, 40)) as pilot:
         await until(pilot, "█ now")
-        await pilot.press("G")
+        await pilot.press("G", "k")
         text = await until(pilot, "branch")
         assert "was" in text
 
@@ -179,11 +240,11 @@ async def test_a_categorical_feature_has_bars(workspace: Workspace) -> None:
 async def test_a_new_report_is_shown_and_an_older_one_can_be_chosen(workspace: Workspace) -> None:
     seed(workspace, reports=1)
     async with console(workspace, "drift", (160, 40)) as pilot:
-        await until(pilot, "None of 7 features")
+        await until(pilot, "None of 8 features")
         add_report(workspace, 2, shift=3.0, ago=0.0)
-        await until(pilot, "3 of 7 features")
+        await until(pilot, "amount has moved by 3.00 σ")
         await pilot.press("shift+tab")
-        await until(pilot, "0 of 7")
+        await until(pilot, "0 of 8")
         await pilot.press("enter", "j", "enter")
         await until(pilot, "not the newest report")
 

@@ -47,7 +47,7 @@ class TestRows:
             "– req/s",
             "p50 – p95 – err –",
             "▲ drifted",
-            "3 of 7",
+            "3 of 8",
             "Needs you 2",
             "✗ critical  job train",
             "Running 2",

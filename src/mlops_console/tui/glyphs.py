@@ -76,6 +76,7 @@ STEPS = {True: State("●", "runs", "run"), False: CACHED, None: State("◐", "m
 BETTER = State("▲", "better", "ok")
 WORSE = State("▼", "worse", "bad")
 ALERT = "⚠"
+FINDING = "!"
 FROZEN = State("❅", "frozen", "accent")
 GLASS = State("⚠", "broken glass", "bad")
 _WAITS = State("◔", "waiting", "warn")  # for people, unlike a stage that waits for its turn

@@ -107,12 +107,12 @@ def message_rows(text: str, width: int, height: int) -> tuple[Row, ...]:
     return tuple((Ink(fit(text, width, "center") if y == middle else " " * width),) for y in range(height))
 
 
-def told_rows(text: str, width: int, height: int) -> tuple[Row, ...]:
+def told_rows(text: str, width: int, height: int, role: str = "bad") -> tuple[Row, ...]:
     """Sentences of any length, in as many lines as they need."""
     if width < 1 or height < 1:
         return ()
     lines = textwrap.wrap(text, width)
-    return tuple((Ink(fit(lines[y] if y < len(lines) else "", width), "bad"),) for y in range(height))
+    return tuple((Ink(fit(lines[y] if y < len(lines) else "", width), role),) for y in range(height))
 
 
 class Painted(Widget):

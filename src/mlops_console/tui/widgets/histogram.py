@@ -57,9 +57,9 @@ def _numeric_rows(histogram: Histogram, width: int, height: int) -> tuple[Row, .
         found = densities(edges, _shares(histogram.reference), _shares(histogram.current), width - gutter)
         if found is not None:
             return _density_rows(found, width, height, gutter)
-    edges, reference, current = _merged(histogram, width - gutter)
+    joined, reference, current = _merged(histogram, width - gutter)
     starts = [index * (width - gutter) // len(reference) for index in range(len(reference) + 1)]
-    labels = _edge_labels(edges, [gutter + start for start in starts], width)
+    labels = _edge_labels(joined, [gutter + start for start in starts], width)
     return _framed(reference, current, starts, labels, width, height, gutter)
 
 

@@ -4,13 +4,20 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from textual import events
 from textual.app import ComposeResult
+from textual.containers import Vertical
 
 from mlops_console.core.drift import FeatureDrift
+from mlops_console.tui.screens.drift import rows as tables
 from mlops_console.tui.screens.drift import telling
-from mlops_console.tui.screens.drift.panes import Distribution, Trend, report_source
+from mlops_console.tui.screens.drift.heat import HeatData
+from mlops_console.tui.screens.drift.map import HeatMap
+from mlops_console.tui.screens.drift.panes import Distribution, Trend
+from mlops_console.tui.screens.drift.performance import PerformancePane
 from mlops_console.tui.screens.drift.reading import DriftRead, DriftState, read_drift
-from mlops_console.tui.screens.list_view import ListView
+from mlops_console.tui.screens.drift.words import named
+from mlops_console.tui.screens.list_view import Frame, ListView
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.chart_paint import Painted
 from mlops_console.tui.widgets.chart_paint import Row as InkRow
@@ -18,37 +25,54 @@ from mlops_console.tui.widgets.detail import DetailPane, Pane
 from mlops_console.tui.widgets.facts import Facts
 from mlops_console.tui.widgets.grid import Grid
 from mlops_console.tui.widgets.rows import Row
+from mlops_console.tui.widgets.split import Split
+
+_SHORT = 18  # lines below which the details have no room below the list
+_BOTH = 34  # lines from which the table and the map are both in sight
+_WIDE = 140  # columns from which the verdict has room in one line
 
 
 class Banner(Painted):
     """The verdict over the list."""
 
-    DEFAULT_CSS = "Banner { height: 2; width: 1fr; padding: 0 1; }"
+    DEFAULT_CSS = """
+    Banner { height: 3; width: 1fr; padding: 0 1; }
+    DriftView.-short Banner { height: 2; }
+    DriftView.-wide Banner { height: 2; }
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.state = DriftState()
 
     def rows(self, width: int, height: int) -> tuple[InkRow, ...]:
-        return telling.banner(self.state, time.time(), width)[:height] if width > 0 else ()
+        return telling.banner(self.state, time.time(), width, height)[:height] if width > 0 else ()
 
 
 class DriftView(ListView):
     NAME = "drift"
     TITLE = "Features"
-    TOPICS = frozenset({"drift", "environments"})
-    COLUMNS = telling.COLUMNS
+    TOPICS = frozenset({"drift", "environments", "config"})
+    COLUMNS = tables.COLUMNS
     EMPTY = (
         "No drift report yet",
         '1. Train a model that logs its data: run.log_dataset("train", frame), then run.log_model(...).',
         "2. Deploy it with d and send it requests.",
         "3. Press v: it compares them with the reference data, feature by feature.",
+        '   With every = "15m" in [monitor] of mlops.toml that happens by itself.',
     )
     DEFAULT_CSS = """
+    DriftView .drift--left { width: 1fr; }
+    DriftView .drift--map { display: none; }
+    DriftView.-both .drift--map { display: block; }
+    DriftView.-map .drift--map { display: block; }
+    DriftView.-map .drift--table { display: none; }
+    DriftView.-both.-map .drift--table { display: block; }
     DriftView Split.-single > .split--list { height: 1fr; }
     DriftView Split.-single > .split--detail { display: block; height: 1fr; }
+    DriftView.-map Split.-single > .split--detail { display: none; }
     DriftView.-short Split.-single > .split--detail { display: none; }
-    DriftView.-short Split.-single.-open > .split--detail { display: block; }
+    DriftView Split.-single.-open > .split--detail { display: block; }
     DriftView Split.-beside > .split--list { width: 1fr; }
     DriftView Split.-beside > .split--detail { width: 1fr; }
     """
@@ -56,6 +80,11 @@ class DriftView(ListView):
     def __init__(self) -> None:
         super().__init__()
         self.banner = Banner()
+        self.map = HeatMap()
+        self.map_frame = Frame(self.map)
+        self.map_frame.add_class("drift--map")
+        self.frame.add_class("drift--table")
+        self.split = Split(Vertical(self.frame, self.map_frame, classes="drift--left"), self.detail)
         self._state = DriftState()
         self._environment = ""
         self._report: int | None = None  # None: always the newest
@@ -65,13 +94,21 @@ class DriftView(ListView):
         yield self.banner
         yield from super().compose()
 
-    def on_resize(self) -> None:
-        self.set_class(self.size.height < 18, "-short")
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.map_frame.show_title("Over the reports", None)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < _SHORT, "-short")
+        self.set_class(event.size.height >= _BOTH, "-both")
+        self.set_class(event.size.width >= _WIDE, "-wide")
 
     def make_detail(self) -> DetailPane:
         return DetailPane(
             Pane("distribution", "Distribution", Distribution),
             Pane("trend", "Trend", Trend),
+            Pane("performance", "Performance", PerformancePane),
+            Pane("slices", "Slices", lambda: Grid(empty=_NO_SLICES)),
             Pane("report", "Report", Facts),
             Pane("reports", "Reports", lambda: Grid(empty=("No report yet", "v checks the drift now."))),
         )
@@ -91,7 +128,7 @@ class DriftView(ListView):
         self._state = self.banner.state = event.state
         self._environment = event.state.environment
         self.banner.repaint()
-        self.show_rows(telling.feature_rows(event.state.report))
+        self.show_rows(tables.feature_rows(event.state.report))
         self.show_detail()
         self.place_changed()
 
@@ -100,13 +137,70 @@ class DriftView(ListView):
         name = self._state.environment
         return f"Features in {name}" if name else self.TITLE
 
+    # The map
+
+    @property
+    def focused_list(self) -> Grid | HeatMap:
+        """The table, or the map where it was chosen."""
+        return self.map if self.has_class("-map") else self.grid
+
+    def focus_first(self) -> None:
+        self.focused_list.focus()
+
+    def action_map(self) -> None:
+        """To the map, or back to the table."""
+        super().show_list()
+        self.toggle_class("-map")
+        self.call_after_refresh(self.focused_list.focus)
+
+    def show_list(self) -> None:
+        super().show_list()
+        if self.has_class("-map"):
+            self.action_map()
+
+    def leave(self) -> bool:
+        if self.has_class("-map") and not self.split.opened:
+            self.action_map()
+            return True
+        return super().leave()
+
+    def query_changed(self) -> None:
+        super().query_changed()
+        self._show_map()
+
+    def _show_map(self) -> None:
+        """The features of the table, over the reports."""
+        state = self._state
+        known = {tables.key_of(feature): named(feature) for feature in state.report.features} if state.report else {}
+        keys = [row.key for row in self.grid.source.rows(0, self.grid.source.count) if row is not None]
+        self.map.show(
+            HeatData(
+                tuple(reversed(state.against_reference)),
+                tuple((key, known[key]) for key in keys if key in known),
+                self.grid.key,
+                looked=state.report.id if state.report else 0,
+                revisions=state.revisions,
+            )
+        )
+
+    def on_heat_map_feature_moved(self, event: HeatMap.FeatureMoved) -> None:
+        event.stop()
+        if event.key:
+            self.grid.select(event.key)
+        else:
+            self.grid.move_to(self.grid.cursor + event.by)
+
+    def on_heat_map_report_chosen(self, event: HeatMap.ReportChosen) -> None:
+        event.stop()
+        self._look_at(event.report)
+
     # What is selected
 
     @property
     def feature(self) -> FeatureDrift | None:
         row, report = self.grid.row, self._state.report
         features: Sequence[FeatureDrift] = report.features if report else ()
-        return next((feature for feature in features if row and feature.name == row.key), None)
+        return next((feature for feature in features if row and tables.key_of(feature) == row.key), None)
 
     def action_next_environment(self) -> None:
         names = self._state.environments
@@ -118,6 +212,11 @@ class DriftView(ListView):
         self._environment, self._report = environment, report
         self.reload(self.TOPICS)
 
+    def _look_at(self, report: int) -> None:
+        """This report from now on; after the newest one, whichever that is."""
+        newest = self._state.newest
+        self._choose(self._environment, None if newest and newest.id == report else report)
+
     async def go_to(self, where: Mapping[str, Any]) -> None:
         environment = str(where.get("environment") or "")
         if environment:
@@ -126,6 +225,7 @@ class DriftView(ListView):
     # Details
 
     def row_selected(self, row: Row | None) -> None:
+        self._show_map()
         self.show_detail()
 
     def pane_shown(self, pane: str) -> None:
@@ -136,14 +236,28 @@ class DriftView(ListView):
         detail, feature, state = self.detail, self.feature, self._state
         if detail is None:
             return
-        detail.show_title(feature.name if feature else "")
         widget = detail.widget
+        report = f"report {state.report.id}" if state.report else ""
+        of_feature = isinstance(widget, Distribution | Trend)
+        detail.show_title((named(feature) if feature else "") if of_feature else report)
         if isinstance(widget, Distribution | Trend):
-            widget.show(feature, state.reports)
+            widget.show(feature, state)
+        elif isinstance(widget, PerformancePane):
+            widget.show(state)
         elif isinstance(widget, Grid):
-            widget.update(report_source(state.reports, time.time()))
+            reports = detail.active == "reports"
+            widget.update(
+                tables.report_source(state.reports, time.time()) if reports else tables.slice_source(state.report)
+            )
         elif isinstance(widget, Facts):
             widget.show(telling.report_facts(state.report, time.time()) if state.report else ())
+
+    def action_next_metric(self, by: int = 1) -> None:
+        if self.detail is not None and isinstance(pane := self.detail.widget, PerformancePane):
+            pane.turn(by)
+
+    def action_previous_metric(self) -> None:
+        self.action_next_metric(-1)
 
     async def on_grid_opened(self, event: Grid.Opened) -> None:
         """A report of the list becomes the one that is looked at; the newest one follows what comes."""
@@ -151,8 +265,8 @@ class DriftView(ListView):
             await super().on_grid_opened(event)
             return
         event.stop()
-        newest = str(self._state.reports[0].id) if self._state.reports else ""
-        self._choose(self._environment, None if event.row.key == newest else int(event.row.key))
+        if self.detail is not None and self.detail.active == "reports":
+            self._look_at(int(event.row.key))
 
     # For the commands of the console
 
@@ -169,5 +283,12 @@ class DriftView(ListView):
 
     @property
     def crumb(self) -> str:
-        inside = f" ▸ {self.feature.name}" if self.feature and self.split.opened else ""
+        inside = f" ▸ {named(self.feature)}" if self.feature and self.split.opened else ""
         return f"{self._state.environment}{inside}"
+
+
+_NO_SLICES = (
+    "No slices",
+    'slices = ["country", "amount:0-100"] under [monitor] of mlops.toml:',
+    "each report then tells of these parts of the rows apart, the worst first.",
+)

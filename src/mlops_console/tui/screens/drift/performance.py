@@ -1,0 +1,97 @@
+"""What the live model is worth over time: estimated without labels, realised with them."""
+
+from mlops_console.core.performance import Figure, Performance
+from mlops_console.core.text import duration, safe_line
+from mlops_console.tui.screens.drift.reading import DriftState
+from mlops_console.tui.screens.drift.rows import figure_number, figure_text
+from mlops_console.tui.screens.drift.trends import metrics, performance_trend
+from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, fit_row, told_rows
+from mlops_console.tui.widgets.line_chart import line_chart_rows
+
+_SPELLED = 11  # lines from which there is room for the figures with their intervals
+_NOT_KNOWN = (
+    "What the model is worth here is not known yet. Without labels it is estimated from held-out rows: "
+    "run.log_model(..., held_out=(X, y)). With labels it is reckoned as they come: POST them to /feedback."
+)
+
+
+class PerformancePane(Painted, can_focus=True):
+    """The chart of one metric, and the newest figures in words."""
+
+    DEFAULT_CSS = "PerformancePane { height: 1fr; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state = DriftState()
+        self._metric = ""
+
+    def show(self, state: DriftState) -> None:
+        if state != self._state:
+            self._state = state
+            self.repaint()
+
+    def turn(self, by: int) -> None:
+        """Show the metric `by` further on."""
+        names = metrics(self._state.against_reference)
+        if names:
+            at = names.index(self._metric) if self._metric in names else 0
+            self._metric = names[(at + by) % len(names)]
+            self.repaint()
+
+    def rows(self, width: int, height: int) -> tuple[Row, ...]:
+        return performance_rows(self._state, self._metric, width, height)
+
+
+def performance_rows(state: DriftState, metric: str, width: int, height: int) -> tuple[Row, ...]:
+    """Exactly `height` rows of `width` cells; a metric that is not known stands for the first one."""
+    if width < 1 or height < 1:
+        return ()
+    reports = state.against_reference
+    newest = next((report.performance for report in reports if report.performance), None)
+    if newest is None:
+        return told_rows(_NOT_KNOWN, width, height, "muted")
+    names = metrics(reports)
+    metric = metric if metric in names else next(iter(names), "")
+    if height < _SPELLED:
+        head = [fit_row(_short_head(newest, metric), width)]
+    else:
+        head = _head(newest, metric, len(names), width)
+    data = performance_trend(reports, metric, state.revisions)
+    return (*head, *line_chart_rows(data, width, height - len(head)))[:height]
+
+
+def _short_head(newest: Performance, metric: str) -> list[Ink]:
+    figures = (("estimated", newest.figure("estimated", metric)), ("realised", newest.figure("realised", metric)))
+    inks = [Ink(metric or "Performance", "strong")]
+    for kind, figure in figures:
+        inks += [Ink(f"  {kind} ", "muted"), Ink(figure_number(figure.value) if figure else "–")]
+    return [*inks, Ink(f"  {_labels(newest)}", "muted")]
+
+
+def _head(newest: Performance, metric: str, count: int, width: int) -> list[Row]:
+    more = [Ink(f"   ] next of {count} metrics", "muted")] if count > 1 else []
+    reference = newest.reference.get(metric)
+    trained = [Ink(f" · {figure_number(reference)} on held-out rows", "muted")] if reference is not None else []
+    realised = newest.figure("realised", metric)
+    return [
+        fit_row([Ink(metric or "Performance", "strong"), *trained, *more], width),
+        fit_row(_figure("o estimated", "series-1", newest.figure("estimated", metric), newest.not_estimated), width),
+        fit_row(_figure("x realised ", "series-2", realised, _labels(newest)), width),
+    ]
+
+
+def _labels(newest: Performance) -> str:
+    """How many have come, and how late."""
+    if not newest.labelled:
+        return f"no label of {newest.rows:,} rows yet"
+    late = f", {duration(newest.delay)} late" if newest.delay is not None else ""
+    return f"labels of {newest.share_labelled:.0%} of {newest.rows:,} rows{late}"
+
+
+def _figure(title: str, role: str, figure: Figure | None, note: str) -> list[Ink]:
+    said = figure_text(figure) if figure else "–"
+    return [
+        Ink(f"{title}  ", role),
+        Ink(said, "strong" if figure else "muted"),
+        Ink(f"  {safe_line(note, 300)}", "muted"),
+    ]
