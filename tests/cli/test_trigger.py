@@ -43,6 +43,7 @@ def test_they_are_listed_with_what_is_next(project: Path) -> None:
         "on": "schedule",
         "when": "0 3 * * *",
         "do": "train",
+        "deploy": None,
         "params": {},
         "state": "on",
         "last_fired_at": None,

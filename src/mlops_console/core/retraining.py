@@ -26,8 +26,8 @@ class RetrainingWindow:
     Attributes:
         start, end: seconds since the epoch.
         rows: that were answered, as far as the prediction log has them. `labelled`: of them, those with a label.
-        reason: which rows these are and why: "the 4,120 labelled rows since 12:04, when vicprice began to move; 380
-            have no label yet and are left out".
+        reason: which rows these are and why: "the 4,120 labelled rows since 12:04, the start of the window in which
+            vicprice began to move; 380 have no label yet and are left out".
     """
 
     environment: str

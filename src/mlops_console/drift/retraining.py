@@ -52,9 +52,10 @@ def propose(workspace: Workspace, environment: str, now: float) -> RetrainingWin
     first = log.first_at(environment)
     kept = now if first is None else first - 1e-3  # the first row is in it
     if report is None or report.window_start < kept:
-        why = f", when {_moved(report)} had begun to move" if report else ", the begin of the prediction log"
-        return _window(log, environment, kept, now, f"since {_clock(kept, now)}{why}")
-    told = f"since {_clock(report.window_start, now)}, when {_moved(report)} began to move"
+        why = f"{_moved(report)} had moved before" if report else "nothing has drifted"
+        told = f"since {_clock(kept, now)}, where the prediction log begins ({why})"
+        return _window(log, environment, kept, now, told)
+    told = f"since {_clock(report.window_start, now)}, the start of the window in which {_moved(report)} began to move"
     return _window(log, environment, report.window_start, now, told)
 
 
