@@ -1,173 +1,213 @@
-"""The verdict on the features of a window: what is measured of each, and what is said of it."""
+"""What is measured of each feature of a window, of raw rows or of counts; `drift.verdicts` judges it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlops_console.core.datasets import ColumnKind
-from mlops_console.core.drift import LEAST_ROWS, FeatureDrift, Histogram
+from mlops_console.core.drift import LEAST_ROWS, DriftSettings, FeatureDrift
 from mlops_console.core.models import Column
-from mlops_console.drift import tests
-from mlops_console.drift.histograms import categorical_histogram, numeric_histogram
+from mlops_console.core.profiles import FeatureCounts, FeatureProfile, ReferenceProfile, WindowCounts
+from mlops_console.drift import findings, statistics
+from mlops_console.drift.histograms import OTHER, binned_histogram, categorical_histogram, numeric_histogram
+from mlops_console.drift.measuring import (
+    measure_bins,
+    measure_categories,
+    measure_missing,
+    measure_numbers,
+    tenths,
+)
+from mlops_console.drift.nulls import Demand
+from mlops_console.drift.samples import Categories, Numbers, categories_of, numbers_of, side_by_side
+from mlops_console.drift.verdicts import Measured, Tested, judge
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LEAST_EFFECT = 0.1  # of the rows: KS distance or total variation
-_SMALLEST_P = 1e-9
+    Counts = NDArray[np.int64]
 
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """A feature before the verdict. `result` is None where nothing can be tested; `remark` says why, or adds to it."""
-
-    feature: str
-    kind: ColumnKind
-    test: str
-    n: int
-    m: int
-    result: tests.TestResult | None = None
-    psi: float | None = None
-    histogram: Histogram | None = None
-    remark: str = ""
+_TESTS_OF_A_FEATURE = 2  # of the values, and of how many are missing
 
 
 def compare(
     reference: Mapping[str, "NDArray[Any]"],
     window: Mapping[str, "NDArray[Any]"],
     columns: Sequence[Column],
-    level: float,
+    settings: DriftSettings,
+    importance: Mapping[str, float] | None = None,
 ) -> tuple[FeatureDrift, ...]:
-    """Compare each column of a window with the reference.
+    """Compare each column of a window with the reference, row by row.
 
     Args:
-        reference: arrays of shape (rows,), float64 with NaN or object with None for missing; what is no finite number
-            counts as missing in a numeric column.
+        reference: arrays of shape (rows,), numbers or objects; NaN and None are missing, and so is what is infinite or
+            no number in a numeric column.
         window: likewise, of other rows.
         columns: which columns, and of what kind.
-        level: false discovery rate over all of them.
+        settings: the tests, the level and the least effect.
+        importance: of each column to the model, 0 to 1; none where that is not known.
 
-    A feature has drifted when both hold: its p-value passes Benjamini-Hochberg at `level`, and the effect (KS distance,
-    or total variation for categories) is at least 0.1, so that a large window does not alarm about nothing. A side
-    with less than 30 values gets no verdict.
+    Returns:
+        A verdict for each column (see `drift.verdicts.judge`), the ones to look at first in front. One with less than
+        30 values on a side gets none.
     """
-    measured = [_measure(column, reference.get(column.name), window.get(column.name)) for column in columns]
-    tested = [m.result.p_value for m in measured if m.result is not None]
-    believed = iter(tests.benjamini_hochberg(tested, level))
-    return tuple(_judge(m, m.result is not None and next(believed)) for m in measured)
+    importance = importance or {}
+    demand = Demand(settings.level, _TESTS_OF_A_FEATURE * len(columns))
+    measured = (_measure(c, reference.get(c.name), window.get(c.name), settings, demand) for c in columns)
+    return judge([replace(m, importance=importance.get(m.name)) for m in measured], settings)
 
 
-def _measure(column: Column, reference: "NDArray[Any] | None", window: "NDArray[Any] | None") -> _Measured:
-    import numpy as np
+def compare_counts(
+    profile: ReferenceProfile, window: WindowCounts, settings: DriftSettings, before: WindowCounts | None = None
+) -> tuple[FeatureDrift, ...]:
+    """Compare each feature of a window with the reference, in the bins of its profile.
 
-    name, kind = column.name, column.kind
-    test = "ks" if kind == "numeric" else "chi2"
-    if reference is None or window is None:
-        side = "reference" if reference is None else "window"
-        return _Measured(name, kind, test, 0, 0, remark=f"the {side} does not have this column")
-    present = _present_numbers if kind == "numeric" else _present_labels
-    ref, cur = present(reference), present(window)
-    n, m = len(ref), len(cur)
-    if min(n, m) == 0 and min(len(reference), len(window)) >= LEAST_ROWS and n + m > 0:
-        return _measure_presence(column, len(reference), n, len(window), m)
-    if n + m == 0:
-        return _Measured(name, kind, test, 0, 0, remark="every value is missing in the window and in the reference")
-    if min(n, m) < LEAST_ROWS:
-        side, rows = ("window", m) if m < LEAST_ROWS else ("reference", n)
-        return _Measured(
-            name, kind, test, n, m, remark=f"{rows} values in the {side}, at least {LEAST_ROWS} are needed"
+    Args:
+        window: counted in the bins of this profile.
+        before: compare with this window instead of with the profile's own rows.
+
+    Returns:
+        As `compare` does. A feature that the window has not counted gets no verdict.
+    """
+    demand = Demand(settings.level, _TESTS_OF_A_FEATURE * len(profile.features))
+    measured = []
+    for feature in profile.features:
+        reference = _own_counts(feature) if before is None else before.features.get(feature.name)
+        rows = feature.rows if before is None else before.rows
+        found = _measure_counts(
+            feature, reference, rows, window.features.get(feature.name), window.rows, settings, demand, before is None
         )
-    remark = _missing_remark(1 - n / len(reference), 1 - m / len(window))
-    if kind == "numeric":
-        psi = tests.population_stability(*tests.quantile_counts(ref, cur))
-        result = tests.kolmogorov_smirnov(ref, cur)
-        return _Measured(name, kind, test, n, m, result, psi, numeric_histogram(ref, cur), remark)
-    labels, ref_counts, cur_counts = _count_categories(ref, cur)
-    psi = tests.population_stability(ref_counts, cur_counts)
-    histogram = categorical_histogram(labels, ref_counts, cur_counts)
-    if len(labels) > 1 and tests.pool_rare(np.vstack([ref_counts, cur_counts])).shape[1] == 1:
-        remark = f"its {len(labels):,} categories are too rare to be tested"
-        return _Measured(name, kind, test, n, m, None, psi, histogram, remark)
-    result = tests.chi_squared(ref_counts, cur_counts)
-    return _Measured(name, kind, test, n, m, result, psi, histogram, remark)
+        measured.append(replace(found, role=feature.role, importance=feature.importance))
+    return judge(measured, settings)
 
 
-def _measure_presence(column: Column, ref_rows: int, n: int, cur_rows: int, m: int) -> _Measured:
-    """One side has no value at all: what is compared is how often there is one."""
+def _measure(
+    column: Column,
+    reference: "NDArray[Any] | None",
+    window: "NDArray[Any] | None",
+    settings: DriftSettings,
+    demand: Demand,
+) -> Measured:
+    if reference is None or window is None:
+        return _absent(column.name, column.kind, "reference" if reference is None else "window")
+    if column.kind == "numeric":
+        return _measure_numbers(column.name, numbers_of(reference), numbers_of(window), settings, demand)
+    return _measure_categories(column.name, categories_of(reference), categories_of(window), settings, demand)
+
+
+def _measure_numbers(
+    name: str, reference: Numbers, window: Numbers, settings: DriftSettings, demand: Demand
+) -> Measured:
+    ref, cur = reference.values, window.values
+    n, m = len(ref), len(cur)
+    missing = _test_missing(reference.rows, n, window.rows, m)
+    found = findings.of_types(window.infinite, window.text, window.rows)
+    if few := _too_few(n, m):
+        return Measured(name, "numeric", n, m, missing, few, findings=tuple(found))
+    found += findings.of_range(ref, cur)
+    found += findings.of_constants((float(ref[0]), float(ref[-1])), (float(cur[0]), float(cur[-1])))
+    tested = measure_numbers(settings.numeric, ref, cur, demand)
+    psi = float(statistics.population_stability(*statistics.quantile_counts(ref, cur)))
+    histogram = numeric_histogram(ref, cur)
+    return Measured(name, "numeric", n, m, (tested, *missing), "", psi, histogram, tuple(found))
+
+
+def _measure_categories(
+    name: str, reference: Categories, window: Categories, settings: DriftSettings, demand: Demand
+) -> Measured:
+    labels, ref, cur = side_by_side(reference, window)
+    missing = _test_missing(reference.rows, int(ref.sum()), window.rows, int(cur.sum()))
+    found = _measure_labels(name, labels, ref, cur, missing, settings, demand)
+    new = dict(zip(labels[len(reference.labels) :], cur[len(reference.labels) :].tolist(), strict=True))
+    return replace(found, findings=(*findings.of_new(new, int(cur.sum())), *found.findings))
+
+
+def _measure_counts(
+    feature: FeatureProfile,
+    reference: FeatureCounts | None,
+    reference_rows: int,
+    window: FeatureCounts | None,
+    window_rows: int,
+    settings: DriftSettings,
+    demand: Demand,
+    own: bool,
+) -> Measured:
     import numpy as np
 
-    result = tests.chi_squared(np.array([n, ref_rows - n]), np.array([m, cur_rows - m]))
-    side, other = ("window", "reference") if m == 0 else ("reference", "window")
-    share = n / ref_rows if m == 0 else m / cur_rows
-    remark = f"the {side} has no value, the {other} has one in {share:.0%} of its rows"
-    return _Measured(column.name, column.kind, "chi2", n, m, result, remark=remark)
+    if reference is None or window is None:
+        return _absent(feature.name, feature.kind, "reference" if reference is None else "window")
+    ref, cur = np.array(reference.counts, dtype=np.int64), np.array(window.counts, dtype=np.int64)
+    n, m = int(ref.sum()), int(cur.sum())
+    missing = _test_missing(reference_rows, n, window_rows, m)
+    told = findings.of_types(0, window.wrong_type, window_rows)
+    if feature.kind == "categorical":
+        found = _measure_labels(feature.name, (*feature.labels, OTHER), ref, cur, missing, settings, demand)
+        return replace(found, findings=(*told, *findings.of_new(window.new, m), *found.findings))
+    if few := _too_few(n, m):
+        return Measured(feature.name, "numeric", n, m, missing, few, findings=tuple(told))
+    extremes = (reference.least, reference.greatest), (window.least, window.greatest)
+    told += findings.of_extremes(*extremes, feature.std)
+    told += findings.of_constants(*extremes)
+    ends = _ends(feature, reference, window)
+    fixed = own and feature.distinct > len(ref)  # fewer values than bins: each has a bin of its own, and is a category
+    tested = measure_bins(settings.numeric, ref, cur, (ends[:-1] + ends[1:]) / 2, demand, fixed=fixed)
+    psi = float(statistics.population_stability(*tenths(ref, cur)))
+    histogram = binned_histogram(ref, cur, ends)
+    return Measured(feature.name, "numeric", n, m, (tested, *missing), "", psi, histogram, tuple(told))
 
 
-def _present_numbers(values: "NDArray[Any]") -> "NDArray[np.float64]":
-    import numpy as np
-
-    numbers = values.astype(np.float64)  # None becomes NaN
-    return numbers[np.isfinite(numbers)]
-
-
-def _present_labels(values: "NDArray[Any]") -> "NDArray[Any]":
-    """Categories as text, written alike whether they come from a file or from JSON: 3.0 is 3."""
-    import numpy as np
-    import pandas as pd
-
-    found = values[~pd.isna(values)].tolist()
-    labels = np.empty(len(found), dtype=object)  # not numpy's own text, whose every item is as wide as the longest
-    labels[:] = [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in found]
-    return labels
-
-
-def _count_categories(
-    reference: "NDArray[Any]", current: "NDArray[Any]"
-) -> tuple[list[str], "NDArray[np.int64]", "NDArray[np.int64]"]:
-    import numpy as np
-    import pandas as pd
-
-    codes, labels = pd.factorize(np.concatenate([reference, current]))
-    counts = [np.bincount(part, minlength=len(labels)) for part in (codes[: len(reference)], codes[len(reference) :])]
-    return list(labels), counts[0], counts[1]
+def _measure_labels(
+    name: str,
+    labels: Sequence[str],
+    reference: "Counts",
+    window: "Counts",
+    missing: tuple[Tested, ...],
+    settings: DriftSettings,
+    demand: Demand,
+) -> Measured:
+    n, m = int(reference.sum()), int(window.sum())
+    if few := _too_few(n, m):
+        return Measured(name, "categorical", n, m, missing, few)
+    psi = float(statistics.population_stability(reference, window))
+    histogram = categorical_histogram(labels, reference, window)
+    tested = measure_categories(settings.categorical, reference, window, demand)
+    pooled = len(statistics.pool_rare(reference, window)[0])
+    found = tuple(findings.of_categories(labels, reference, window, pooled))
+    if tested is None:
+        rare = f"its {len(labels):,} categories are too rare to be tested: no verdict"
+        return Measured(name, "categorical", n, m, missing, rare, psi, histogram, found)
+    return Measured(name, "categorical", n, m, (tested, *missing), "", psi, histogram, found)
 
 
-def _missing_remark(reference: float, window: float) -> str:
-    if abs(window - reference) < LEAST_EFFECT:
+def _test_missing(reference_rows: int, n: int, window_rows: int, m: int) -> tuple[Tested, ...]:
+    """How many have a value, where any has none; unless there are too few rows, or no value at all on either side."""
+    if min(reference_rows, window_rows) < LEAST_ROWS or n + m in (0, reference_rows + window_rows):
+        return ()
+    return (measure_missing(reference_rows - n, reference_rows, window_rows - m, window_rows),)
+
+
+def _too_few(n: int, m: int) -> str:
+    if min(n, m) >= LEAST_ROWS:
         return ""
-    return f"{window:.0%} of the window's values are missing, {reference:.0%} of the reference's"
+    if n + m == 0:
+        return "every value is missing in the window and in the reference: no verdict"
+    side, rows = ("window", m) if m < LEAST_ROWS else ("reference", n)
+    values = f"{rows} value{'' if rows == 1 else 's'}"
+    return f"{values} in the {side}, at least {LEAST_ROWS} are needed: too few rows for a verdict"
 
 
-def _judge(measured: _Measured, believed: bool) -> FeatureDrift:
-    result = measured.result
-    drifted = result is not None and believed and result.effect >= LEAST_EFFECT
-    return FeatureDrift(
-        measured.feature,
-        measured.kind,
-        measured.test,
-        measured.n,
-        measured.m,
-        result.statistic if result else None,
-        result.p_value if result else None,
-        measured.psi,
-        drifted,
-        _sentence(measured, believed, drifted),
-        measured.histogram,
-    )
+def _absent(name: str, kind: Any, side: str) -> Measured:
+    return Measured(name, kind, 0, 0, untested=f"the {side} does not have this column: no verdict")
 
 
-def _sentence(measured: _Measured, believed: bool, drifted: bool) -> str:
-    """`amount: KS 0.31, p < 1e-9, n 10,000, m 1,240: drifted`."""
-    result = measured.result
-    if result is None:
-        return f"{measured.feature}: {measured.remark}: no verdict"
-    verdict = "drifted" if drifted else "not drifted"
-    if believed and not drifted:
-        verdict = f"moved by less than {LEAST_EFFECT:g}, not drifted"
-    p = f"p < {_SMALLEST_P:.0e}".replace("e-0", "e-") if result.p_value < _SMALLEST_P else f"p {result.p_value:.2g}"
-    figure = f"KS {result.statistic:.2f}"
-    if measured.test == "chi2":
-        figure = f"chi² {result.statistic:,.1f}, total variation {result.effect:.2f}"
-    remark = f" ({measured.remark})" if measured.remark else ""
-    return f"{measured.feature}: {figure}, {p}, n {measured.n:,}, m {measured.m:,}{remark}: {verdict}"
+def _own_counts(feature: FeatureProfile) -> FeatureCounts:
+    return FeatureCounts(feature.counts, feature.missing, least=feature.least, greatest=feature.greatest)
+
+
+def _ends(feature: FeatureProfile, reference: FeatureCounts, window: FeatureCounts) -> "NDArray[np.float64]":
+    """The ends of all bins: those of the profile, and beyond them as far as there are values."""
+    import numpy as np
+
+    inner = np.array(feature.edges, dtype=np.float64)
+    known = [value for side in (reference, window) for value in (side.least, side.greatest) if value is not None]
+    known += inner.tolist()
+    return np.concatenate([[min(known, default=0.0)], inner, [max(known, default=0.0)]])

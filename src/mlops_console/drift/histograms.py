@@ -59,3 +59,27 @@ def _shares(values: "NDArray[np.float64]", edges: "NDArray[np.float64]") -> tupl
 
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), bins=edges)
     return tuple((counts / len(values)).tolist())
+
+
+def binned_histogram(
+    reference: "NDArray[np.int64]", current: "NDArray[np.int64]", ends: "NDArray[np.float64]"
+) -> Histogram:
+    """Counts of shape (k,) in bins that are there already: of each 20th of the reference one bin, as its quantiles go.
+
+    Args:
+        ends: of the bins, shape (k + 1,), not decreasing.
+    """
+    import numpy as np
+
+    upto = np.cumsum(reference)
+    at = np.searchsorted(upto, np.arange(1, BINS) * (upto[-1] / BINS), side="left") + 1
+    at = np.unique(np.concatenate([[0], at, [len(reference)]]))
+    widths = np.diff(ends[at])
+    at = at[np.concatenate([[True], widths > 0])]  # bins without a width have no rows, or the next one has them too
+    at[-1] = len(reference)
+    edges = ends[at]
+    if len(at) == 1 or edges[0] == edges[-1]:
+        half = max(abs(float(ends[0])) * 1e-3, 0.5)
+        return Histogram((1.0,), (1.0,), edges=(float(ends[0]) - half, float(ends[-1]) + half))
+    shares = [np.add.reduceat(side, at[:-1]) / side.sum() for side in (reference, current)]
+    return Histogram(tuple(shares[0].tolist()), tuple(shares[1].tolist()), edges=tuple(edges.tolist()))

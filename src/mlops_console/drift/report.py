@@ -67,7 +67,7 @@ def make_report(
     span = span_of(log, live, window, now)
     reference = _read_reference(workspace, version)
     found, rows = read_window(log, environment, live.revision, version.signature.inputs, span)
-    features = compare(reference, found, version.signature.inputs, monitor.level)
+    features = compare(reference, found, version.signature.inputs, monitor.settings)
     reference_rows = max((len(values) for values in reference.values()), default=0)
     return DriftReport(
         environment=environment,

@@ -188,7 +188,7 @@ def _beside(config: Config, environment: str, kind: Kind, live: ModelVersion, fo
         return f"{environment} {live.ref} {config.environments[environment].replay} {forms}"
     reference = live.reference
     data = f"{reference.dataset}:{reference.version}" if reference else "nothing"
-    return f"{data} at {config.monitor.level:g}"
+    return f"{data} by {config.monitor.settings}"
 
 
 def _form(db: Connection, version: ModelVersion) -> str:

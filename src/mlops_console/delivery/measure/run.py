@@ -105,7 +105,7 @@ class _Measuring:
 
     def _data_drift(self, version: ModelVersion) -> Result:
         assert self.live is not None  # without it nothing needs this
-        return training_data.measure(self.workspace, version, self.live.version, self.config.monitor.level)
+        return training_data.measure(self.workspace, version, self.live.version, self.config.monitor.settings)
 
     def _replay(self, version: ModelVersion) -> Result:
         assert self.live is not None  # without it nothing needs this

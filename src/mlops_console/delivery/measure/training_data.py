@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mlops_console.core.drift import DriftVerdict
+from mlops_console.core.drift import DriftSettings, DriftVerdict
 from mlops_console.core.errors import ModelError
 from mlops_console.core.models import DatasetReference, ModelVersion
 from mlops_console.data.samples import read_sample
@@ -10,7 +10,9 @@ from mlops_console.drift.features import compare
 from mlops_console.store.workspace import Workspace
 
 
-def measure(workspace: Workspace, candidate: ModelVersion, live: ModelVersion, level: float) -> dict[str, Any]:
+def measure(
+    workspace: Workspace, candidate: ModelVersion, live: ModelVersion, settings: DriftSettings
+) -> dict[str, Any]:
     """The drift of the candidate's reference data from the live version's, by the tests that traffic is judged by.
 
     Raises:
@@ -22,7 +24,7 @@ def measure(workspace: Workspace, candidate: ModelVersion, live: ModelVersion, l
         read_sample(workspace.objects, before.sample),
         read_sample(workspace.objects, after.sample),
         candidate.signature.inputs,
-        level,
+        settings,
     )
     drifted = [feature.name for feature in features if feature.drifted]
     state = DriftVerdict.DRIFTED if drifted else DriftVerdict.STABLE

@@ -1,0 +1,160 @@
+"""The tests of one feature, by name: which statistic, which null, and what effect it tells of."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mlops_console.drift import nulls, statistics
+from mlops_console.drift.nulls import Demand, Measure
+from mlops_console.drift.verdicts import Tested
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Counts = NDArray[np.int64]
+
+_TIED_ROWS = 2_000  # of both samples, up to which tied numbers are shuffled
+_CELLS = 256  # that numbers are put into to be shuffled
+_MEASURES: dict[str, Measure] = {
+    "chi2": statistics.chi_squared,
+    "psi": statistics.population_stability,
+    "jensen_shannon": statistics.jensen_shannon,
+    "hellinger": statistics.hellinger,
+    "total_variation": statistics.total_variation,
+}
+
+
+def measure_numbers(test: str, reference: "Floats", current: "Floats", demand: Demand) -> Tested:
+    """A numeric column of raw rows; both samples sorted.
+
+    Whatever the test, its effect is the Kolmogorov-Smirnov distance. PSI, Jensen-Shannon and Hellinger are of ten bins
+    at quantiles of the reference. All but Kolmogorov-Smirnov are shuffled in at most 256 bins at quantiles of both
+    samples together, with the statistic in these bins.
+    """
+    n, m = len(reference), len(current)
+    i, j = statistics.furthest_apart(reference, current)
+    distance = abs(i / n - j / m)
+    if test == "ks":
+        p = nulls.kolmogorov_smirnov(i, n, j, m)
+        if n + m <= _TIED_ROWS and p > demand.least:
+            cells = _cells(reference, current)
+            if len(cells[2]) <= min(_CELLS, (n + m) // 2):  # each value is a cell then, and every other row is tied
+                p = min(p, nulls.shuffle(statistics.ks_of_counts, *cells[:2], demand))
+        return Tested("ks", "values", distance, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
+    before, after, positions = _cells(reference, current)
+    if test == "wasserstein":
+        statistic = statistics.wasserstein(reference, current)
+        p = nulls.shuffle(partial(statistics.wasserstein_of_counts, positions=positions), before, after, demand)
+        return Tested(test, "values", statistic, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
+    return _in_tenths(
+        test, distance, statistics.quantile_counts(reference, current), (before, after), demand, fixed=False
+    )
+
+
+def measure_bins(
+    test: str, reference: "Counts", current: "Counts", positions: "Floats", demand: Demand, *, fixed: bool
+) -> Tested:
+    """A numeric column in the bins of a profile.
+
+    Kolmogorov-Smirnov at the ends of the bins, by the null of continuous data: the distance is not more than that of
+    the rows themselves, so that this never alarms too often. Wasserstein with all rows of a bin at its `position`.
+
+    Args:
+        fixed: whether the bins are quantiles of the very rows in `reference`.
+    """
+    import numpy as np
+
+    n, m = int(reference.sum()), int(current.sum())
+    upto_ref, upto_cur = np.cumsum(reference), np.cumsum(current)
+    at = int(np.argmax(np.abs(upto_ref / n - upto_cur / m)))
+    i, j = int(upto_ref[at]), int(upto_cur[at])
+    distance = abs(i / n - j / m)
+    if test == "ks":
+        p = nulls.kolmogorov_smirnov(i, n, j, m)
+        return Tested("ks", "values", distance, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
+    if test == "wasserstein":
+        measure = partial(statistics.wasserstein_of_counts, positions=positions)
+        p = nulls.shuffle(measure, reference, current, demand, fixed=fixed)
+        statistic = float(measure(reference, current))
+        return Tested(test, "values", statistic, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
+    return _in_tenths(test, distance, tenths(reference, current), (reference, current), demand, fixed=fixed)
+
+
+def measure_categories(test: str, reference: "Counts", current: "Counts", demand: Demand) -> Tested | None:
+    """A categorical column. Those that expect less than 5 rows on either side are one category; all of it, the
+    statistic and the effect, is of these. None where all are so rare."""
+    before, after = statistics.pool_rare(reference, current)
+    n, m, bins = int(before.sum()), int(after.sum()), len(before)
+    if bins == 1 and (reference + current > 0).sum() > 1:
+        return None
+    measure = _MEASURES[test]
+    statistic, effect = float(measure(before, after)), float(statistics.total_variation(before, after))
+    if test == "total_variation":
+        p = nulls.total_variation(measure, before, after, demand)
+        demanded = partial(nulls.variation_demand, bins=bins, n=n, m=m)
+    else:
+        p = nulls.of_counts(test, measure, before, after, demand)
+        demanded = partial(nulls.category_demand, bins=bins, n=n, m=m)
+    return Tested(test, "categories", statistic, p, effect, demanded, n, m)
+
+
+def measure_missing(missing_before: int, rows_before: int, missing_after: int, rows_after: int) -> Tested:
+    """How many of the rows have no value."""
+    n, m = rows_before, rows_after
+    p = nulls.difference_of_shares(missing_before, n, missing_after, m)
+    before, after = missing_before / n, missing_after / m
+    share = (missing_before + missing_after) / (n + m)
+    demanded = partial(nulls.share_demand, share=share, n=n, m=m)
+    difference = abs(after - before)
+    return Tested("missing", "missing", after - before, p, difference, demanded, n, m, before, after)
+
+
+def tenths(reference: "Counts", current: "Counts") -> tuple["Counts", "Counts"]:
+    """Ordered bins of shape (..., k) made ten, each with about a tenth of the reference: by the rank of its middle."""
+    import numpy as np
+
+    count = statistics.PSI_BINS
+    k = reference.shape[-1]
+    ref, cur = (np.broadcast_to(side, reference.shape).reshape(-1, k) for side in (reference, current))
+    n = ref.sum(axis=-1, keepdims=True)
+    twice_the_rank = 2 * np.cumsum(ref, axis=-1) - ref
+    group = np.minimum(count * twice_the_rank // (2 * n), count - 1)
+    at = (group + count * np.arange(len(ref))[:, None]).ravel()
+    merged = [np.bincount(at, weights=side.ravel(), minlength=count * len(ref)).astype(np.int64) for side in (ref, cur)]
+    shape = (*reference.shape[:-1], count)
+    return merged[0].reshape(shape), merged[1].reshape(shape)
+
+
+def _in_tenths(
+    test: str,
+    distance: float,
+    counts: "tuple[Counts, Counts]",
+    cells: "tuple[Counts, Counts]",
+    demand: Demand,
+    *,
+    fixed: bool,
+) -> Tested:
+    measure = _MEASURES[test]
+    n, m = int(counts[0].sum()), int(counts[1].sum())
+
+    def regrouped(reference: "Counts", current: "Counts") -> "Floats":
+        return measure(*tenths(reference, current))
+
+    p = nulls.of_counts(test, regrouped, *counts, demand, cells=cells, fixed=fixed)
+    demanded = partial(nulls.shift_demand, bins=len(counts[0]), n=n, m=m)
+    return Tested(test, "values", float(measure(*counts)), p, distance, demanded, n, m)
+
+
+def _cells(reference: "Floats", current: "Floats") -> tuple["Counts", "Counts", "Floats"]:
+    """Both samples counted in at most 256 cells at quantiles of both together, and the mean value of each cell. With
+    fewer values than that, each is a cell. They know nothing of which row is of which sample, as shuffling demands."""
+    import numpy as np
+
+    pooled = np.sort(np.concatenate([reference, current]))
+    ends = np.unique(pooled)
+    if len(ends) > _CELLS:
+        ends = np.unique(pooled[np.ceil(np.arange(1, _CELLS + 1) * (len(pooled) / _CELLS)).astype(np.int64) - 1])
+    before, after = (np.diff(np.searchsorted(side, ends, side="right"), prepend=0) for side in (reference, current))
+    sums = np.add.reduceat(pooled, np.cumsum(before + after) - (before + after))
+    return before, after, sums / (before + after)
