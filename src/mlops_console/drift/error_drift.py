@@ -45,6 +45,5 @@ def _errors(outcomes: Outcomes) -> "NDArray[Any]":
     if found.chances is None:
         return np.where(found.right, "right", "wrong").astype(object)
     chances = np.take_along_axis(found.chances, np.maximum(found.true, 0)[:, None], axis=1)[:, 0]
-    scored = ~np.isnan(chances)
-    chances = np.where(found.true == UNKNOWN, 0.0, chances)[scored]
+    chances = np.where(found.true == UNKNOWN, 0.0, chances)[found.is_scored]
     return np.asarray(-np.log(np.maximum(chances, _LEAST_CHANCE)))

@@ -1,6 +1,5 @@
 """What was answered beside what was true, as numbers: the one form in which held-out and live rows are measured."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -47,6 +46,20 @@ class Outcomes:
         found: NDArray[np.bool_] = (self.predicted == self.true) & (self.true != UNKNOWN)
         return found
 
+    @property
+    def is_scored(self) -> "NDArray[np.bool_]":
+        """Whether a row has what an estimate is made of: probabilities, or the finite answer of a regressor."""
+        import numpy as np
+
+        scores = self.predicted if self.chances is None else self.chances[:, 0]
+        return np.isfinite(scores)
+
+    @property
+    def is_usable(self) -> "NDArray[np.bool_]":
+        """Whether an estimate can be learnt from a row: it is scored, and has a label of the model's own."""
+        found: NDArray[np.bool_] = self.labelled & self.is_scored
+        return found & (self.true != UNKNOWN) if self.classes else found
+
     def of(self, chosen: "NDArray[np.bool_]") -> "Outcomes":
         """Only some of the rows."""
         chances = None if self.chances is None else self.chances[chosen]
@@ -72,11 +85,11 @@ def of_held_out(signature: Signature, held_out: HeldOut) -> Outcomes:
 
 
 def codes(values: Iterable[Any], classes: Sequence[Any]) -> "NDArray[np.int64]":
-    """The places of values among the classes that they equal, or are written like; UNKNOWN of all others."""
+    """The places of JSON values among the classes that they equal, or are written like; UNKNOWN of all others."""
     import numpy as np
 
     known = {str(label): code for code, label in enumerate(classes)} | {c: code for code, c in enumerate(classes)}
-    found = [known.get(value, UNKNOWN) if isinstance(value, str | int | float) else UNKNOWN for value in values]
+    found = [UNKNOWN if isinstance(value, list | dict) else known.get(value, UNKNOWN) for value in values]
     return np.array(found, dtype=np.int64)
 
 
@@ -84,17 +97,14 @@ def _outcomes(
     signature: Signature, predictions: Iterable[Any], labels: Iterable[Any], chances: "NDArray[np.float64] | None"
 ) -> Outcomes:
     import numpy as np
+    import pandas as pd
 
     if signature.task == "regression":
         predicted, true = to_array(predictions, numeric=True), to_array(labels, numeric=True)
         return Outcomes(predicted, true, np.isfinite(predicted) & np.isfinite(true), None, ())
-    labelled = np.array([not _is_missing(label) for label in labels], dtype=bool)
+    labelled = ~pd.isna(to_array(labels, numeric=False))
     classes = signature.classes
     return Outcomes(codes(predictions, classes), codes(labels, classes), labelled, _checked(chances), classes)
-
-
-def _is_missing(label: Any) -> bool:
-    return label is None or (isinstance(label, float) and math.isnan(label))
 
 
 def _checked(chances: "NDArray[np.float64] | None") -> "NDArray[np.float64] | None":

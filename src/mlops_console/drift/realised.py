@@ -33,14 +33,21 @@ def figures(outcomes: Outcomes) -> tuple[Figure, ...]:
         return ()
     if not outcomes.classes:
         return _regression(found)
-    accuracy = float(found.right.mean())
     by_class = _binary(found) if len(outcomes.classes) == 2 else _several(found)
-    return Figure("accuracy", accuracy, *wilson(accuracy, found.rows)), *by_class, *_roc_auc(found)
+    return _accuracy(found), *by_class, *_roc_auc(found)
 
 
 def main_figure(outcomes: Outcomes) -> Figure | None:
     """Accuracy, or MAE of a regressor; None without labels."""
-    return next(iter(figures(outcomes)), None)
+    found = outcomes.of(outcomes.labelled)
+    if not found.rows:
+        return None
+    return _accuracy(found) if found.classes else _regression(found)[0]
+
+
+def _accuracy(found: Outcomes) -> Figure:
+    share = float(found.right.mean())
+    return Figure("accuracy", share, *wilson(share, found.rows))
 
 
 def _regression(found: Outcomes) -> tuple[Figure, ...]:
@@ -82,9 +89,10 @@ def _several(found: Outcomes) -> tuple[Figure, ...]:
     drawn = np.random.default_rng(_SEED).multinomial(found.rows, counts / found.rows, size=_DRAWS)
     values = _means(cells, np.vstack([counts, drawn]), width)
     figures = []
-    for metric, (value, *others) in values.items():
+    for metric, means in values.items():
+        value = float(means[0])
         if not math.isnan(value):
-            low, high = np.nanquantile(others, (0.025, 0.975)).tolist()
+            low, high = np.nanquantile(means[1:], (0.025, 0.975)).tolist()
             figures.append(Figure(metric, value, min(low, value), max(high, value)))
     return tuple(figures)
 
@@ -117,7 +125,7 @@ def _roc_auc(found: Outcomes) -> tuple[Figure, ...]:
 
     if found.chances is None:
         return ()
-    scored = ~np.isnan(found.chances[:, 0])
+    scored = found.is_scored
     chances, true = found.chances[scored], found.true[scored]
     counted = [1] if len(found.classes) == 2 else range(len(found.classes))
     value, influence, least = 0.0, np.zeros(len(true)), len(true)

@@ -1,0 +1,180 @@
+"""Performance of a classifier without labels: confidence-based performance estimation.
+
+A calibrated probability of 0.9 is right in nine of ten cases; so the sums of the probabilities of a window are the
+expected table of answers and truths, and the figures are those of that table (NannyML documentation, "How it works",
+"Confidence-based Performance Estimation"). It holds while the probabilities keep their meaning: it sees a window of
+harder rows, and does not see that the same rows now have other labels (concept drift).
+
+Classes are counted as in `realised`, and a figure is left out where less than one row is expected that it is about.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_console.core.performance import Figure
+from mlops_console.drift.calibration import calibrate, counted, replicas
+from mlops_console.drift.intervals import of_share
+from mlops_console.drift.outcomes import Outcomes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MEAN_METRICS = ("precision", "recall", "f1", "roc_auc")
+_REPLICAS = 100
+_SEED = 20_240_229
+_LOOKED_AT = 2_000  # probabilities of a window that the calibration's own error is measured on
+
+
+class ConfidenceEstimator:
+    """Estimates figures of a window's rows that have probabilities.
+
+    In an interval is the figure that the labels of these rows will show, in 95 % of windows. Its error has two parts:
+    which labels the rows draw from their probabilities (the delta method), and what other held-out rows would have said
+    of the probabilities (the bootstrap over them, 100 times).
+
+    Args:
+        held_out: rows with probabilities and a label that is one of the classes, of two classes at least.
+        live: the window's rows, with probabilities or NaN.
+    """
+
+    def __init__(self, held_out: Outcomes, live: Outcomes) -> None:
+        assert held_out.chances is not None, "only rows with probabilities are held out for this"
+        self._live = live
+        self._calibration = calibrate(held_out.chances, held_out.true)
+        self._own, *self._others = replicas(held_out.chances, held_out.true, _REPLICAS, _SEED)
+
+    def figures(self, chosen: "NDArray[np.bool_]") -> tuple[Figure, ...]:
+        """In the order accuracy, precision, recall, F1, ROC AUC; () where none of the rows has probabilities."""
+        return self._figures(chosen, lambda chances, found: _expected(chances, found))
+
+    def main_figure(self, chosen: "NDArray[np.bool_]") -> Figure | None:
+        """The accuracy."""
+        found = self._figures(chosen, lambda chances, found: {"accuracy": _accuracy(chances, found.predicted)})
+        return next(iter(found), None)
+
+    def _figures(
+        self,
+        chosen: "NDArray[np.bool_]",
+        expected: "Callable[[NDArray[np.float64], Outcomes], Mapping[str, _Expected]]",
+    ) -> tuple[Figure, ...]:
+        found = self._live.of(chosen & self._live.is_scored)
+        if not found.rows:
+            return ()
+        assert found.chances is not None
+        chances = self._calibration(found.chances)
+        looked_at = _spread(found.rows, max(1, _LOOKED_AT // len(found.classes)))
+        moves = self._moves(found.chances[looked_at]) * (found.rows / len(looked_at))
+        return tuple(
+            of_share(metric, e.value, math.sqrt(e.label_variance(chances) + e.shift(moves, looked_at)))
+            for metric, e in expected(chances, found).items()
+        )
+
+    def _moves(self, raw: "NDArray[np.float64]") -> "NDArray[np.float64]":
+        """By how much each probability would be another one, shape (replicas, rows, classes)."""
+        import numpy as np
+
+        here = self._own(raw)
+        return np.stack([other(raw) - here for other in self._others])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Expected:
+    """The expected value of a figure, a mean over classes; `slopes` are its derivatives by the probabilities of each of
+    them, shape (rows,)."""
+
+    value: float
+    slopes: "Mapping[int, NDArray[np.floating[Any]]]"
+
+    def label_variance(self, chances: "NDArray[np.float64]") -> float:
+        """Of the figure, if every row draws its label from its probabilities."""
+        import numpy as np
+
+        squares, means = 0.0, np.zeros(len(chances))
+        for code, slope in self.slopes.items():
+            products = chances[:, code] * slope
+            squares += float((products * slope).sum())
+            means += products
+        return max(0.0, squares - float((means**2).sum()))
+
+    def shift(self, moves: "NDArray[np.float64]", looked_at: "NDArray[np.intp]") -> float:
+        """The mean square of what other calibrations would change, whose probabilities move by `moves`."""
+        import numpy as np
+
+        changes = np.zeros(len(moves))
+        for code, slope in self.slopes.items():
+            changes += moves[:, :, code] @ slope[looked_at]
+        return float((changes**2).mean())
+
+
+def _expected(chances: "NDArray[np.float64]", found: Outcomes) -> dict[str, _Expected]:
+    """By metric; what is not defined is not there."""
+    assert found.chances is not None
+    by_class = {
+        code: _of_class(chances[:, code], found.chances[:, code], found.predicted == code)
+        for code in counted(len(found.classes))
+    }
+    expected = {"accuracy": _accuracy(chances, found.predicted)}
+    for metric in _MEAN_METRICS:
+        defined = {code: figures[metric] for code, figures in by_class.items() if metric in figures}
+        if defined and (metric != "roc_auc" or len(defined) == len(by_class)):
+            mean = sum(value for value, _ in defined.values()) / len(defined)
+            expected[metric] = _Expected(mean, {code: slope / len(defined) for code, (_, slope) in defined.items()})
+    return expected
+
+
+def _accuracy(chances: "NDArray[np.float64]", predicted: "NDArray[np.int64]") -> _Expected:
+    """An answer that is none of the classes is wrong."""
+    slopes = {code: (predicted == code) / len(predicted) for code in range(chances.shape[1])}
+    return _Expected(sum(float((chances[:, code] * slope).sum()) for code, slope in slopes.items()), slopes)
+
+
+def _of_class(
+    chances: "NDArray[np.float64]", scores: "NDArray[np.float64]", called: "NDArray[np.bool_]"
+) -> "dict[str, tuple[float, NDArray[np.floating[Any]]]]":
+    """The figures of one class against the rest, each with its derivative by the probabilities of that class.
+
+    Args:
+        chances: calibrated.
+        scores: as the model gave them: they rank the rows.
+        called: whether the model's answer is this class.
+    """
+    answers, members, hits = float(called.sum()), float(chances.sum()), float(chances[called].sum())
+    found: dict[str, tuple[float, NDArray[np.floating[Any]]]] = {}
+    if answers:
+        found["precision"] = (hits / answers, called / answers)
+    if members >= 1:
+        recall = hits / members
+        found["recall"] = (recall, (called - recall) / members)
+    if answers + members >= 1:
+        f1 = 2 * hits / (answers + members)
+        found["f1"] = (f1, (2 * called - f1) / (answers + members))
+    if min(members, len(chances) - members) >= 1:
+        found["roc_auc"] = _roc_auc(chances, scores)
+    return found
+
+
+def _roc_auc(
+    chances: "NDArray[np.float64]", scores: "NDArray[np.float64]"
+) -> "tuple[float, NDArray[np.floating[Any]]]":
+    """The area under the expected curve, with its derivative; rows of the same score are half in order."""
+    import numpy as np
+
+    _, place = np.unique(scores, return_inverse=True)
+    positive = np.bincount(place, chances)
+    negative = np.bincount(place, 1 - chances)
+    below = negative.cumsum() - negative / 2  # negatives with a lower score
+    above = positive.sum() - positive.cumsum() + positive / 2  # positives with a higher one
+    pairs = positive.sum() * negative.sum()
+    area = float(positive @ below) / float(pairs)
+    slope = (below[place] - above[place] - area * (negative.sum() - positive.sum())) / pairs
+    return area, slope
+
+
+def _spread(rows: int, most: int) -> "NDArray[np.intp]":
+    """Places of up to `most` rows, evenly over all of them."""
+    import numpy as np
+
+    return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.intp))
