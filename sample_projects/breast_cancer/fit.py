@@ -69,7 +69,8 @@ def main() -> None:
             "test/accuracy": accuracy_score(test[TARGET], score >= 0.5),
         }
         run.log(metrics)
-        run.log_model(learner.model, "breast_cancer", input_example=x.head())
+        held_out = test.drop(columns=TARGET), test[TARGET]
+        run.log_model(learner.model, "breast_cancer", input_example=x.head(), held_out=held_out)
     print(", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
 

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """One state of a dataset. `sample` is the content of an object (see `data.samples`)."""
+    """One state of a dataset. `sample` is the content of an object (see `data.samples`); `frame` has all rows."""
 
     sha256: str
     rows: int
@@ -15,9 +18,10 @@ class Description:
     schema: dict[str, str]
     profile: dict[str, dict[str, Any]]
     sample: bytes
+    frame: "pd.DataFrame"
 
     def facts(self) -> dict[str, Any]:
-        """All but the sample, ready for JSON."""
+        """All but the rows, ready for JSON."""
         return {
             "sha256": self.sha256,
             "rows": self.rows,
@@ -42,7 +46,7 @@ def describe(data: Any) -> Description:
     if isinstance(data, str | Path):
         found = scan(Path(data))
         sample = pack_sample(take_sample(found.frame))
-        return Description(found.sha256, found.rows, found.columns, found.schema, found.profile, sample)
+        return Description(found.sha256, found.rows, found.columns, found.schema, found.profile, sample, found.frame)
     frame = as_frame(data)
     return Description(
         hash_frame(frame),
@@ -51,4 +55,5 @@ def describe(data: Any) -> Description:
         schema(frame),
         profile(frame),
         pack_sample(take_sample(frame)),
+        frame,
     )

@@ -41,7 +41,10 @@ def count_labels(values: "NDArray[Any]") -> "tuple[list[str], list[int]]":
     import numpy as np
     import pandas as pd
 
-    codes, raw = pd.factorize(values)  # the missing ones have the code -1
+    try:
+        codes, raw = pd.factorize(values)  # the missing ones have the code -1
+    except TypeError:  # lists and the like, which have no hash
+        codes, raw = pd.factorize(labels_of(values))
     counts = np.bincount(codes[codes >= 0], minlength=len(raw))
     merged: dict[str, int] = {}
     for value, count in zip(labels_of(np.asarray(raw)), counts.tolist(), strict=True):

@@ -43,33 +43,34 @@ def make_profile(
     """
     import numpy as np
 
+    nothing = np.empty(0, dtype=object)
+    taken = {column.name: columns.get(column.name, nothing) for column in signature_columns}
+    features = tuple(_profile(c.name, taken[c.name], numeric=c.kind == "numeric") for c in signature_columns)
+    rows = max((len(values) for values in taken.values()), default=0)
+    sample = _sample({name: values for name, values in taken.items() if len(values)}, rows)
+    return with_model(ReferenceProfile(rows, features, sample), held_out=held_out, importance=importance)
+
+
+def with_model(
+    profile: ReferenceProfile, *, held_out: HeldOut | None = None, importance: Mapping[str, float] | None = None
+) -> ReferenceProfile:
+    """A profile of inputs alone, with what is known of the model that takes them; see `make_profile`."""
     importance = importance or {}
-    found = {column: columns.get(column.name) for column in signature_columns}
-    rows = max((len(values) for values in found.values() if values is not None), default=0)
-    features = [
-        replace(
-            _profile(column.name, column.kind == "numeric", np.empty(0, dtype=object) if values is None else values),
-            importance=importance.get(column.name),
-        )
-        for column, values in found.items()
-    ]
-    taken = {feature.name for feature in features}
-    if held_out is not None:
-        for name, values in prediction_columns(held_out):
-            if name not in taken:  # an input of that name goes first
-                numeric = held_out.task == "regression" or name != PREDICTION
-                features.append(replace(_profile(name, numeric, values), role="prediction"))
-    present = {column.name: values for column, values in found.items() if values is not None}
-    return ReferenceProfile(rows, tuple(features), _sample(present, rows), held_out)
+    features = [replace(feature, importance=importance.get(feature.name)) for feature in profile.features]
+    inputs = {feature.name for feature in features}
+    for name, values in prediction_columns(held_out) if held_out else ():
+        if name not in inputs:  # an input of that name goes first
+            numeric = values.dtype.kind == "f"
+            features.append(replace(_profile(name, values, numeric=numeric), role="prediction"))
+    return replace(profile, features=tuple(features), held_out=held_out)
 
 
 def prediction_columns(held_out: HeldOut) -> "Iterator[tuple[str, NDArray[Any]]]":
-    """What is profiled of predictions, by name: "prediction"; of a classifier of two classes the probability of the
-    second one, of up to 10 that of each."""
+    """What is profiled of predictions, by name: "prediction", which is an object array where it is a class; of a
+    classifier of two classes the probability of the second one, of up to 10 that of each."""
     import numpy as np
 
-    numeric = held_out.task == "regression"
-    predictions = np.empty(len(held_out.predictions), dtype=np.float64 if numeric else object)
+    predictions = np.empty(len(held_out.predictions), dtype=np.float64 if held_out.task == "regression" else object)
     predictions[:] = held_out.predictions
     yield PREDICTION, predictions
     probabilities = np.array(held_out.probabilities, dtype=np.float64)
@@ -138,7 +139,7 @@ def read_profile(objects: Objects, version: ModelVersion) -> ReferenceProfile:
     return make_profile(read_sample(objects, version.reference.sample), version.signature.inputs)
 
 
-def _profile(name: str, numeric: bool, values: "NDArray[Any]") -> FeatureProfile:
+def _profile(name: str, values: "NDArray[Any]", *, numeric: bool) -> FeatureProfile:
     return _profile_numbers(name, values) if numeric else _profile_labels(name, values)
 
 
@@ -200,10 +201,10 @@ def _sample(columns: "Mapping[str, NDArray[Any]]", rows: int) -> dict[str, tuple
     chosen = np.arange(rows)
     if rows > SAMPLE_ROWS:
         chosen = np.sort(np.random.default_rng(_SEED).choice(rows, size=SAMPLE_ROWS, replace=False))
-    return {name: tuple(_plain(value) for value in values[chosen].tolist()) for name, values in columns.items()}
+    return {name: tuple(plain(value) for value in values[chosen].tolist()) for name, values in columns.items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON has it; None where it is missing or not finite."""
     import pandas as pd
 

@@ -49,8 +49,13 @@ class PreparedModel:
     untrusted: tuple[str, ...]  # types that `load_model` refuses unless mlops.toml trusts them
     packages: dict[str, str] = field(default_factory=loaded_packages)
 
-    def store(self, workspace: Workspace, *, run_id: str | None, description: str = "") -> ModelVersion:
+    def store(
+        self, workspace: Workspace, *, run_id: str | None, description: str = "", profile: str | None = None
+    ) -> ModelVersion:
         """Store it as the next version, and queue the job that compiles it.
+
+        Args:
+            profile: object with its reference profile.
 
         Raises:
             StoreError, OSError: the store can't be written.
@@ -70,6 +75,7 @@ class PreparedModel:
                 reference=(self.reference.dataset, self.reference.version) if self.reference else None,
                 description=description,
                 packages=self.packages,
+                profile=profile,
             )
             compiled.queue(tx, version.model, version.version, actor())
         return version

@@ -132,7 +132,7 @@ def objects_of(news: News) -> list[str]:
     found = [sha256 for sha256, _ in news.get("artifacts", {}).values()]
     found += [entry["sample"] for entry in news.get("inputs", {}).values()]
     for version in news.get("models", ()):
-        found += [version["sha256"], version["input_example"]]
+        found += [version["sha256"], version["input_example"], version.get("profile")]
     return [sha256 for sha256 in dict.fromkeys(found) if sha256 is not None]
 
 
@@ -168,6 +168,7 @@ def conclude(tx: sqlite3.Connection, run_id: str, end: News) -> None:
             reference=(reference.dataset, reference.version) if reference else None,
             description=told["description"],
             packages=told["packages"],
+            profile=told.get("profile"),
         )
         compiled.queue(tx, version.model, version.version, actor())
     if end["packages"]:
@@ -207,6 +208,7 @@ def _model(db: sqlite3.Connection, version: ModelVersion) -> News:
         "reference": reference and [reference.dataset, datasets.get(db, reference.dataset, reference.version).sha256],
         "description": version.description,
         "packages": dict(version.packages),
+        "profile": version.profile,
     }
 
 

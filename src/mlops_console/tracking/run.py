@@ -20,8 +20,9 @@ from mlops_console.tracking.journal import Journal, checked_name
 
 if TYPE_CHECKING:
     from mlops_console.core.datasets import DatasetVersion
-    from mlops_console.core.models import ModelVersion
+    from mlops_console.core.models import ModelVersion, Signature
     from mlops_console.core.plots import Plot
+    from mlops_console.core.profiles import ReferenceProfile
     from mlops_console.store.objects import Objects
     from mlops_console.tracking.output import Output
 
@@ -47,6 +48,7 @@ class Run:
         self._output: Output | None = None
         self._number = next(_numbers)  # of two open runs the inner one has the higher number
         self._roles: dict[str, str] = {}  # of the datasets that were logged, with their fingerprints
+        self._training: tuple[str, ReferenceProfile] | None = None  # the fingerprint of "train", and its profile
         self._evaluations: Counter[str] = Counter()
 
     @property
@@ -124,6 +126,10 @@ class Run:
         name = checked_name(name if name is not None else role, "dataset")
         description = describe(frame)
         self._roles[role] = description.sha256
+        if role == "train":
+            from mlops_console.tracking.reference import profile_frame
+
+            self._training = description.sha256, profile_frame(description.frame)
         try:
             sample = self._objects().put_bytes(description.sample)
         except (MlopsError, OSError) as error:
@@ -189,7 +195,12 @@ class Run:
         return found.metrics
 
     def log_model(
-        self, model: Any, name: str, input_example: Any = None, description: str = ""
+        self,
+        model: Any,
+        name: str,
+        input_example: Any = None,
+        description: str = "",
+        held_out: tuple[Any, Any] | None = None,
     ) -> "ModelVersion | None":
         """Store a scikit-learn model, with skops, as the next version of `name`.
 
@@ -199,23 +210,31 @@ class Run:
             input_example: some rows as the model takes them (DataFrame, array, dict of columns or list of records);
                 without it the signature is taken from the dataset that the run has logged as "train".
             description: for people.
+            held_out: rows that the model was not trained on and the true answer of each, as (X_test, y_test). From its
+                answers to up to 5,000 of them are known the drift of its predictions, its performance before labels
+                come, and which inputs count. Rows without an answer are left out.
 
         Returns:
             The version; None if the store is in trouble (the end of the run tells).
 
         Raises:
-            ModelError: it is a pickle, has no `predict`, is not fitted, or does not take its own example.
+            ModelError: it is a pickle, has no `predict`, is not fitted, or does not take its own example or its
+                held-out rows.
             UsageError: the name is no model name.
         """
         from mlops_console.data.frames import as_frame
         from mlops_console.models.storage import prepare
 
         example = None if input_example is None else as_frame(input_example)
-        prepared = prepare(model, name, example, self._reference())
+        reference = self._reference()
+        prepared = prepare(model, name, example, reference)
         clerk = process.clerk(self._root)
         try:
+            profile = self._profile(model, prepared.signature, reference, held_out)
             version = clerk.call(
-                lambda intake: prepared.store(intake.workspace, run_id=self._id, description=clean(description))
+                lambda intake: prepared.store(
+                    intake.workspace, run_id=self._id, description=clean(description), profile=profile
+                )
             )
         except (StoreError, OSError) as error:
             self._not_stored(f"model {name!r}", error)
@@ -252,6 +271,27 @@ class Run:
         except (MlopsError, OSError) as error:
             clerk.warn_of_trouble(str(error))
         return None
+
+    def _profile(
+        self, model: Any, signature: "Signature", reference: "DatasetVersion | None", held_out: tuple[Any, Any] | None
+    ) -> str | None:
+        """Keep what traffic will be compared with; the object, None where nothing is known of it."""
+        if reference is None and held_out is None:
+            return None
+        from mlops_console.data.samples import read_sample
+        from mlops_console.drift.profiles import pack_profile
+        from mlops_console.tracking.reference import profile_model
+
+        objects, sample = self._objects(), reference and reference.sample
+        of_reference = self._training and reference and self._training[0] == reference.sha256
+        found = profile_model(
+            model,
+            signature,
+            held_out,
+            self._training[1] if self._training and of_reference else None,
+            lambda: read_sample(objects, sample) if sample else {},
+        )
+        return objects.put_bytes(pack_profile(found))
 
     def _tell_untrusted(self, version: "ModelVersion", types: tuple[str, ...]) -> None:
         if types:
