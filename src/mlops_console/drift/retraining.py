@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import NotFoundError, UsageError
-from mlops_console.core.models import ModelRef, ModelVersion
+from mlops_console.core.models import Column, ModelRef, ModelVersion
 from mlops_console.core.retraining import RetrainingWindow
 from mlops_console.core.text import clock
 from mlops_console.store import deployments, drift, models
@@ -73,7 +73,8 @@ def served_rows(workspace: Workspace, environment: str, start: float, end: float
     """The labelled rows that an environment has answered with `start` < at <= `end`, oldest first.
 
     Returns:
-        The columns of the live version's signature, float64 with NaN or object with None for missing, and `label`.
+        The columns of the live version's signature, and `label`. Numbers are what they are in the signature, or float64
+        with NaN where some are missing; all else is object with None for missing.
 
     Raises:
         NotFoundError: nothing is live there.
@@ -86,15 +87,13 @@ def served_rows(workspace: Workspace, environment: str, start: float, end: float
         live = live_revision(db, environment)
         version = models.get(db, ModelRef(live.model, live.version))
     _check_label(version)
-    columns = version.signature.inputs
-    found: dict[str, list[object]] = {**{column.name: [] for column in columns}, LABEL: []}
+    found: dict[Column, list[object]] = {column: [] for column in version.signature.inputs}
+    labels = []
     for row, label in PredictionLog(workspace.predictions_path).labelled(environment, start, end):
-        for column in columns:
-            found[column.name].append(row.inputs.get(column.name))
-        found[LABEL].append(label)
-    kinds = {column.name: "float64" if column.kind == "numeric" else "object" for column in columns}
-    labels = found.pop(LABEL)
-    frame = {name: pd.Series(values, dtype=kinds[name]) for name, values in found.items()}
+        for column, values in found.items():
+            values.append(row.inputs.get(column.name))
+        labels.append(label)
+    frame = {column.name: pd.Series(values, dtype=_dtype(column, values)) for column, values in found.items()}
     return pd.DataFrame({**frame, LABEL: pd.Series(labels, dtype=None if labels else "object")})
 
 
@@ -117,6 +116,12 @@ def _clock(at: float, beside: float | None = None) -> str:
     """To the minute; without the date where the day is that of the moment beside it."""
     told = clock(at)[:_MINUTE]
     return told[_DATE:] if beside is not None and told[:_DATE] == clock(beside)[:_DATE] else told
+
+
+def _dtype(column: Column, values: list[object]) -> str:
+    if column.kind != "numeric":
+        return "object"
+    return "float64" if None in values else column.dtype
 
 
 def _check_label(version: ModelVersion) -> None:

@@ -37,9 +37,9 @@ def served(
         workspace: as for `start_run`.
 
     Returns:
-        The input columns of the version that is live there, float64 with NaN or object with None for missing (a private
-        column has no values), and `label`. None where no environment is named and the pipeline was run without a
-        window.
+        The input columns of the version that is live there, and `label`. Numbers are what they are in its signature, or
+        float64 with NaN where some are missing; all else is object with None for missing (as of a private column).
+        None where no environment is named and the pipeline was run without a window.
 
     Raises:
         NotFoundError: nothing is live there.

@@ -1,0 +1,34 @@
+"""fraud_detection, trained on served rows too."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+
+import mlops_console as mlops
+from mlops_console.store.shipped import shipped
+
+
+def test_the_older_served_rows_are_trained_on_and_the_newest_are_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[[Path, str], ModuleType]
+) -> None:
+    for name in ("transactions.py", "prepare.py", "params.toml", "mlops.toml"):
+        shutil.copy(shipped("sample_projects") / "fraud_detection" / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    made = load(tmp_path, "transactions").transactions(600, seed=1)
+    Path("data").mkdir()
+    made.to_csv("data/transactions.csv", index=False)
+    prepare = load(tmp_path, "prepare")
+    monkeypatch.setattr(mlops, "served", lambda: None, raising=False)
+    prepare.main()
+    train, test = pd.read_csv("build/train.csv"), pd.read_csv("build/test.csv")
+    served = made.drop(columns="day")[:200].rename(columns={"is_fraud": "label"})
+    monkeypatch.setattr(mlops, "served", lambda: served)
+    prepare.main()
+    more_train, more_test = pd.read_csv("build/train.csv"), pd.read_csv("build/test.csv")
+    assert (len(more_train), len(more_test)) == (len(train) + 150, len(test) + 50)
+    assert more_train.dtypes.equals(train.dtypes)
+    assert more_test["amount"].tolist()[-50:] == served["amount"].tolist()[150:]
