@@ -8,8 +8,10 @@ from mlops_console._version import __version__
 TYPE_CHECKING = False  # as importing typing takes as long as all the rest
 
 if TYPE_CHECKING:
+    from mlops_console.core.drift import DriftReport
     from mlops_console.core.models import ModelVersion
     from mlops_console.core.plots import Bars, Lines, Matrix
+    from mlops_console.drift.files import drift
     from mlops_console.tracking.artifacts import load_artifact
     from mlops_console.tracking.autolog import autolog
     from mlops_console.tracking.clerk import TrackingWarning
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bars",
+    "DriftReport",
     "Lines",
     "Matrix",
     "ModelVersion",
@@ -29,6 +32,7 @@ __all__ = [
     "TrackingWarning",
     "__version__",
     "autolog",
+    "drift",
     "load_artifact",
     "load_model",
     "params",
@@ -39,12 +43,14 @@ __all__ = [
 
 _HOMES = {
     "Bars": "mlops_console.core.plots",
+    "DriftReport": "mlops_console.core.drift",
     "Lines": "mlops_console.core.plots",
     "Matrix": "mlops_console.core.plots",
     "ModelVersion": "mlops_console.core.models",
     "Run": "mlops_console.tracking.run",
     "TrackingWarning": "mlops_console.tracking.clerk",
     "autolog": "mlops_console.tracking.autolog",
+    "drift": "mlops_console.drift",
     "load_artifact": "mlops_console.tracking.artifacts",
     "load_model": "mlops_console.tracking.loading",
     "params": "mlops_console.tracking.params",

@@ -11,7 +11,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "python-api.md"
 
 def test_the_examples_run(workspace: Workspace) -> None:
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(examples) == 8
+    assert len(examples) == 9
     done = programs.run(workspace, "\n".join(examples))
     assert (done.returncode, done.stderr) == (0, "")
     assert len(programs.all_runs(workspace)) == 6

@@ -13,6 +13,7 @@ from mlops_console.core.models import Column
 from mlops_console.data.frames import as_frame
 from mlops_console.data.tables import read_table
 from mlops_console.drift.features import compare
+from mlops_console.drift.labels import numbers_of
 from mlops_console.drift.together import compare_together
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSett
     times = [pair.name for pair in pairs if pair.of_times]
     pairs = [pair for pair in pairs if not pair.of_times]
     columns = [Column(pair.name, "float64" if pair.kind == "numeric" else "object", pair.kind) for pair in pairs]
-    sides = _Side({p.name: p for p in pairs}, current=False), _Side({p.name: p for p in pairs}, current=True)
+    sides = _Side({pair.name: pair.ref for pair in pairs}), _Side({pair.name: pair.cur for pair in pairs})
     features = compare(*sides, columns, settings)
     together = compare_together(*sides, [c for c, pair in zip(columns, pairs, strict=True) if pair.whole], settings)
     said = {pair.name: pair.finding for pair in pairs if pair.finding}
@@ -120,16 +121,18 @@ class _Pair:
     @classmethod
     def of(cls, name: str, ref: "pd.Series[Any] | None", cur: "pd.Series[Any] | None") -> "_Pair":
         """What has no value at all is of the other side's type. Where one side has numbers and the other has not, they
-        are compared as numbers if the reference has them, or most of the reference's texts are numbers."""
+        are compared as numbers if the reference has them, or most of what the reference has are numbers."""
+        import numpy as np
+
         kinds = [_kind(side) for side in (ref, cur) if side is not None and side.notna().any()]
-        if len(set(kinds)) < 2:
+        if len(set(kinds)) < 2 or ref is None:
             return cls(name, ref, cur, kinds[0] if kinds else "numeric")
-        mixed, where = (ref, "reference") if kinds[0] == "categorical" else (cur, "current data")
-        assert mixed is not None, "two kinds are of two sides"
-        strange = mixed[mixed.notna() & _numbers(mixed).isna()]
-        share = len(strange) / mixed.notna().sum()
-        kind: ColumnKind = "categorical" if where == "reference" and share > 0.5 else "numeric"
-        return cls(name, ref, cur, kind, _changed(name, mixed, strange, where))
+        if kinds[0] == "numeric":
+            return cls(name, ref, cur, "numeric")
+        held = ref[ref.notna()]
+        strange = held[np.isnan(numbers_of(held.to_numpy(dtype=object)))]
+        kind: ColumnKind = "numeric" if 2 * len(strange) <= len(held) else "categorical"
+        return cls(name, ref, cur, kind, _changed(held, strange))
 
     @property
     def whole(self) -> bool:
@@ -140,55 +143,36 @@ class _Pair:
         return any(side is not None and side.dtype.kind in "mM" for side in (self.ref, self.cur))
 
 
-def _objects(column: "pd.Series[Any]") -> "NDArray[Any]":
-    values = column.to_numpy(dtype=object)
-    missing = column.isna().to_numpy()
-    if missing.any():
-        values = values.copy()
-        values[missing] = None
-    return values
-
-
 def _kind(column: "pd.Series[Any]") -> ColumnKind:
     return kind_of(dtype_name(column.dtype))
 
 
-def _numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    import pandas as pd
-
-    return pd.to_numeric(column, errors="coerce")
-
-
-def _changed(name: str, mixed: "pd.Series[Any]", strange: "pd.Series[Any]", where: str) -> str:
-    """One sentence on a column that holds numbers on one side only."""
-    other = "current data" if where == "reference" else "reference"
+def _changed(held: "pd.Series[Any]", strange: "pd.Series[Any]") -> str:
+    """A sentence on a column that holds only numbers now."""
     if strange.empty:
-        return f"{name} holds numbers in the {other} and truth values or numbers as texts in the {where}"
+        return "it holds numbers now, and held truth values or numbers as texts in the reference"
     example = str(strange.iloc[0])[:_MOST_SHOWN]
-    values = f"{len(strange):,} of {int(mixed.notna().sum()):,} values"
-    return f"{name} holds numbers in the {other}, and in the {where} {values} are none, as {example!r}"
+    return (
+        f"it holds numbers now, and {len(strange):,} of {len(held):,} values of the reference are none, as {example!r}"
+    )
 
 
 class _Side(Mapping[str, "NDArray[Any]"]):
     """The columns of one side as arrays, made when they are asked for: a frame may be large."""
 
-    def __init__(self, pairs: Mapping[str, _Pair], *, current: bool) -> None:
-        self._pairs = {name: pair for name, pair in pairs.items() if (pair.cur if current else pair.ref) is not None}
-        self._current = current
+    def __init__(self, columns: "Mapping[str, pd.Series[Any] | None]") -> None:
+        self._columns = {name: column for name, column in columns.items() if column is not None}
 
     def __getitem__(self, name: str) -> "NDArray[Any]":
         import numpy as np
 
-        pair = self._pairs[name]
-        column = pair.cur if self._current else pair.ref
-        assert column is not None, "such pairs are left out"
-        if pair.kind == "categorical":
-            return _objects(column)
-        numbers = column if column.dtype.kind in "iuf" else _numbers(column)
-        return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        column = self._columns[name]
+        if column.dtype.kind in "iuf":
+            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return column.to_numpy(dtype=object)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._pairs)
+        return iter(self._columns)
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._columns)
