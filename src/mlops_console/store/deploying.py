@@ -201,7 +201,7 @@ def _make_way(tx: sqlite3.Connection, environment: str, number: int, actor: str)
         if row["state"] == RevisionState.LIVE:
             advance(tx, environment, row["revision"], RevisionState.RETIRED, actor, f"revision {number} took its place")
             if not row["is_same"]:  # what has drifted from another version's data says nothing of this one
-                for kind in ("drift", "performance", "data_quality"):
+                for kind in ("drift", "performance", "data_quality", "error_rate", "latency"):
                     alerts.resolve(tx, kind, environment)
         else:
             reason = f"revision {number} went live before it"

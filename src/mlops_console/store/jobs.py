@@ -201,6 +201,16 @@ def newest(db: sqlite3.Connection, action: str, subject: str, actor: str) -> Job
     return _job(row) if row else None
 
 
+def usual(db: sqlite3.Connection, action: str, subject: str, limit: int = 20) -> list[float]:
+    """Seconds that the last successes of this kind have taken."""
+    rows = db.execute(
+        "SELECT ended_at - started_at FROM jobs WHERE action = ? AND subject = ? AND state = 'succeeded' "
+        "AND started_at IS NOT NULL ORDER BY id DESC LIMIT ?",
+        (action, subject, limit),
+    )
+    return [row[0] for row in rows]
+
+
 def open_jobs(db: sqlite3.Connection) -> list[Job]:
     """The jobs that are queued or running, in the order of their turns."""
     rows = db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY priority DESC, id")

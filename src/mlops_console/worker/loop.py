@@ -18,7 +18,9 @@ from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import recover
 from mlops_console.worker import lock, wake
+from mlops_console.worker.alerting import Alerting
 from mlops_console.worker.monitor import Monitor
+from mlops_console.worker.outbox import Outbox
 from mlops_console.worker.queue import Queue
 from mlops_console.worker.servers import Servers
 from mlops_console.worker.settings import Settings
@@ -71,9 +73,12 @@ class _Life:
         self.targets = Targets(workspace)
         self.monitor = Monitor(workspace)
         self.triggers = Triggers(workspace)
+        self.alerting = Alerting(workspace)
+        self.outbox = Outbox(workspace)
         self.busy_at = time.monotonic()
 
     def live(self) -> None:
+        self.outbox.look(self.settings.config)  # what opens from now on knows where it goes
         self.queue.adopt()
         self.servers.adopt()
         seen, checked, beaten = -1, 0.0, time.monotonic()
@@ -116,6 +121,8 @@ class _Life:
         self.queue.start_queued(self.settings.slots)
         self.servers.look()
         self.targets.look()
+        self.alerting.look(self.settings.config)
+        self.outbox.look(self.settings.config)
         return self._is_over()
 
     def _end_deployments(self) -> None:
@@ -152,6 +159,7 @@ class _Life:
             return False
         self.targets.stop()
         self.servers.stop()
+        self.outbox.stop()
         with self.workspace.store.write() as tx:
             jobs.forget_worker(tx)
         return True
@@ -160,7 +168,7 @@ class _Life:
         """Whether it was idle for long enough. A job that is queued in this very moment is seen, or finds no worker."""
         now = time.monotonic()
         idle = self.queue.is_idle and self.servers.is_idle and self.targets.is_idle
-        if self.stay or self.triggers.need_worker or not idle:
+        if self.stay or self.triggers.need_worker or self.outbox.need_worker or not idle:
             self.busy_at = now
         if now - self.busy_at < self.settings.idle:
             return False

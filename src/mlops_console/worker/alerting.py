@@ -1,0 +1,85 @@
+"""Looks now and then at what no report tells of: traffic, jobs that run, the disk, and the time that has passed."""
+
+import shutil
+import time
+from collections.abc import Iterator
+
+from mlops_console.core.alert_readings import of_disk, of_running, of_traffic
+from mlops_console.core.alert_rules import Observation
+from mlops_console.core.alert_settings import Alerts
+from mlops_console.core.config import Config, seconds
+from mlops_console.core.jobs import JobState
+from mlops_console.core.traffic import Traffic
+from mlops_console.store import alerting, alerts, deployments, jobs
+from mlops_console.store.database import Connection
+from mlops_console.store.workspace import Workspace
+
+PAUSE = 2.0  # seconds between two looks
+_DISK = 30.0  # seconds between two looks at the disk
+_REFRESH = 60.0  # seconds after which the message of an alert is brought up to date
+
+
+class Alerting:
+    """What this worker has looked at. Nothing is written where nothing has changed."""
+
+    def __init__(self, workspace: Workspace, pause: float = PAUSE) -> None:
+        self._workspace = workspace
+        self._pause = pause
+        self._looked_at = float("-inf")  # on the monotonic clock, as the others
+        self._disk_at = float("-inf")
+        self._refreshed_at = time.monotonic()
+        self._seen: Config | None = None
+        self._is_new = True
+
+    def look(self, config: Config | None) -> None:
+        """Judge what is to be seen by the rules of mlops.toml."""
+        now = time.monotonic()
+        if now - self._looked_at < self._pause:
+            return
+        self._looked_at = now
+        settings = config.alerts if config else Alerts()
+        remind = seconds(settings.remind) if settings.remind else None
+        self._is_new |= config is not self._seen
+        self._seen = config
+        refresh = now - self._refreshed_at > _REFRESH
+        wall = time.time()
+        with self._workspace.store.read() as db:
+            seen = [*self._traffic(db, settings), *self._running(db, settings, wall), *self._disk(now)]
+            if not refresh:
+                seen = [found for found in seen if alerting.is_news(db, settings, found, wall)]
+            due = alerting.is_due(db, settings, wall) or alerts.is_due(db, wall, remind)
+        if refresh:
+            self._refreshed_at = now
+        if not (seen or due or self._is_new):
+            return
+        with self._workspace.store.write() as tx:
+            if self._is_new:
+                alerting.end_orphans(tx, settings)
+            for found in seen:
+                alerting.observe(tx, settings, found, wall)
+            alerting.tick(tx, settings, wall)
+            alerts.tell_due(tx, wall, remind)
+        self._is_new = False
+
+    def _traffic(self, db: Connection, settings: Alerts) -> Iterator[Observation]:
+        if not any(rule.on in ("error_rate", "latency") for rule in settings.rules):
+            return
+        for environment in deployments.environments(db):
+            total = Traffic()
+            for process in environment.processes:
+                total += Traffic.of_json(process.stats.get("recent", {}))
+            yield from of_traffic(environment.name, total)
+
+    def _running(self, db: Connection, settings: Alerts, now: float) -> Iterator[Observation]:
+        if not any(rule.on == "job_slow" for rule in settings.rules):
+            return
+        for job in jobs.open_jobs(db):
+            if job.state is JobState.RUNNING:
+                found = of_running(job, jobs.usual(db, job.action, job.subject), now)
+                if found is not None:
+                    yield found
+
+    def _disk(self, now: float) -> Iterator[Observation]:
+        if now - self._disk_at >= _DISK:
+            self._disk_at = now
+            yield of_disk(shutil.disk_usage(self._workspace.home).free)
