@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_console.core.drift import LEAST_ROWS, DriftSettings, FeatureDrift
 from mlops_console.core.models import Column
 from mlops_console.core.profiles import FeatureCounts, FeatureProfile, ReferenceProfile, WindowCounts
-from mlops_console.drift import findings, statistics
+from mlops_console.drift import evidently, findings, statistics
 from mlops_console.drift.histograms import OTHER, binned_histogram, categorical_histogram, numeric_histogram
 from mlops_console.drift.measuring import (
     measure_bins,
@@ -99,13 +99,17 @@ def _measure_numbers(
 ) -> Measured:
     ref, cur = reference.values, window.values
     n, m = len(ref), len(cur)
-    missing = _test_missing(reference.rows, n, window.rows, m)
+    missing = _test_missing(settings, reference.rows, n, window.rows, m)
     found = findings.of_types(window.infinite, window.text, window.rows)
-    if few := _too_few(n, m):
+    if few := _too_few(settings, n, m):
         return Measured(name, "numeric", n, m, missing, few, findings=tuple(found))
     found += findings.of_range(ref, cur)
     found += findings.of_constants((float(ref[0]), float(ref[-1])), (float(cur[0]), float(cur[-1])))
-    tested = measure_numbers(settings.numeric, ref, cur, demand)
+    tested = (
+        evidently.judge_numbers(ref, cur)
+        if settings.profile == "evidently"
+        else measure_numbers(settings.numeric, ref, cur, demand)
+    )
     psi = float(statistics.population_stability(*statistics.quantile_counts(ref, cur)))
     histogram = numeric_histogram(ref, cur)
     return Measured(name, "numeric", n, m, (tested, *missing), "", psi, histogram, tuple(found))
@@ -115,7 +119,7 @@ def _measure_categories(
     name: str, reference: Categories, window: Categories, settings: DriftSettings, demand: Demand
 ) -> Measured:
     labels, ref, cur = side_by_side(reference, window)
-    missing = _test_missing(reference.rows, int(ref.sum()), window.rows, int(cur.sum()))
+    missing = _test_missing(settings, reference.rows, int(ref.sum()), window.rows, int(cur.sum()))
     found = _measure_labels(name, labels, ref, cur, missing, settings, demand)
     new = dict(zip(labels[len(reference.labels) :], cur[len(reference.labels) :].tolist(), strict=True))
     return replace(found, findings=(*findings.of_new(new, int(cur.sum())), *found.findings))
@@ -137,19 +141,23 @@ def _measure_counts(
         return _absent(feature.name, feature.kind, "reference" if reference is None else "window")
     ref, cur = np.array(reference.counts, dtype=np.int64), np.array(window.counts, dtype=np.int64)
     n, m = int(ref.sum()), int(cur.sum())
-    missing = _test_missing(reference_rows, n, window_rows, m)
+    missing = _test_missing(settings, reference_rows, n, window_rows, m)
     told = findings.of_types(0, window.wrong_type, window_rows)
     if feature.kind == "categorical":
         found = _measure_labels(feature.name, (*feature.labels, OTHER), ref, cur, missing, settings, demand)
         return replace(found, findings=(*told, *findings.of_new(window.new, m), *found.findings))
-    if few := _too_few(n, m):
+    if few := _too_few(settings, n, m):
         return Measured(feature.name, "numeric", n, m, missing, few, findings=tuple(told))
     extremes = (reference.least, reference.greatest), (window.least, window.greatest)
     told += findings.of_extremes(*extremes, feature.std)
-    told += findings.of_constants(*extremes)
     ends = _ends(feature, reference, window)
     fixed = own and feature.distinct > len(ref)  # fewer values than bins: each has a bin of its own, and is a category
-    tested = measure_bins(settings.numeric, ref, cur, (ends[:-1] + ends[1:]) / 2, demand, fixed=fixed)
+    middles = (ends[:-1] + ends[1:]) / 2
+    tested = (
+        evidently.judge_bins(ref, cur, middles, feature.distinct, feature.std or 0.0, fixed=fixed)
+        if settings.profile == "evidently"
+        else measure_bins(settings.numeric, ref, cur, middles, demand, fixed=fixed)
+    )
     psi = float(statistics.population_stability(*tenths(ref, cur)))
     histogram = binned_histogram(ref, cur, ends)
     return Measured(feature.name, "numeric", n, m, (tested, *missing), "", psi, histogram, tuple(told))
@@ -165,10 +173,12 @@ def _measure_labels(
     demand: Demand,
 ) -> Measured:
     n, m = int(reference.sum()), int(window.sum())
-    if few := _too_few(n, m):
+    if few := _too_few(settings, n, m):
         return Measured(name, "categorical", n, m, missing, few)
     psi = float(statistics.population_stability(reference, window))
     histogram = categorical_histogram(labels, reference, window)
+    if settings.profile == "evidently":
+        return Measured(name, "categorical", n, m, (evidently.judge_categories(reference, window),), "", psi, histogram)
     tested = measure_categories(settings.categorical, reference, window, demand)
     pooled = len(statistics.pool_rare(reference, window)[0])
     found = tuple(findings.of_categories(labels, reference, window, pooled))
@@ -178,21 +188,27 @@ def _measure_labels(
     return Measured(name, "categorical", n, m, (tested, *missing), "", psi, histogram, found)
 
 
-def _test_missing(reference_rows: int, n: int, window_rows: int, m: int) -> tuple[Tested, ...]:
+def _test_missing(settings: DriftSettings, reference_rows: int, n: int, window_rows: int, m: int) -> tuple[Tested, ...]:
     """How many have a value, where any has none; unless there are too few rows, or no value at all on either side."""
-    if min(reference_rows, window_rows) < LEAST_ROWS or n + m in (0, reference_rows + window_rows):
+    if (
+        settings.profile == "evidently"
+        or min(reference_rows, window_rows) < LEAST_ROWS
+        or n + m in (0, reference_rows + window_rows)
+    ):
         return ()
     return (measure_missing(reference_rows - n, reference_rows, window_rows - m, window_rows),)
 
 
-def _too_few(n: int, m: int) -> str:
-    if min(n, m) >= LEAST_ROWS:
+def _too_few(settings: DriftSettings, n: int, m: int) -> str:
+    least = 1 if settings.profile == "evidently" else LEAST_ROWS
+    if min(n, m) >= least:
         return ""
     if n + m == 0:
         return "every value is missing in the window and in the reference: no verdict"
-    side, rows = ("window", m) if m < LEAST_ROWS else ("reference", n)
+    side, rows = ("window", m) if m < least else ("reference", n)
+    verb = "is" if least == 1 else "are"
     values = f"{rows} value{'' if rows == 1 else 's'}"
-    return f"{values} in the {side}, at least {LEAST_ROWS} are needed: too few rows for a verdict"
+    return f"{values} in the {side}, at least {least} {verb} needed: too few rows for a verdict"
 
 
 def _absent(name: str, kind: Any, side: str) -> Measured:

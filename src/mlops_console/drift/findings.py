@@ -44,8 +44,8 @@ def of_range(reference: "NDArray[np.float64]", current: "NDArray[np.float64]") -
 def of_extremes(
     before: tuple[float | None, float | None], after: tuple[float | None, float | None], std: float | None
 ) -> list[str]:
-    """Of counted samples, of which only the least and the greatest value are known: where one is a standard deviation
-    of the reference beyond the other."""
+    """Of counted samples, of which only the least and the greatest value are known: where they are a standard
+    deviation of the reference beyond its own; and constants."""
     (low, high), (least, greatest) = before, after
     if low is None or high is None or least is None or greatest is None or std is None:
         return []
@@ -54,7 +54,7 @@ def of_extremes(
         found.append(f"values go down to {least:g}, below {low:g}, the least of the reference")
     if greatest > high + std:
         found.append(f"values go up to {greatest:g}, above {high:g}, the greatest of the reference")
-    return found
+    return found + of_constants((low, high), (least, greatest))
 
 
 def of_constants(before: tuple[float, float], after: tuple[float, float]) -> list[str]:

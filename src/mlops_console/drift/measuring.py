@@ -37,10 +37,8 @@ def measure_numbers(test: str, reference: "Floats", current: "Floats", demand: D
     distance = abs(i / n - j / m)
     if test == "ks":
         p = nulls.kolmogorov_smirnov(i, n, j, m)
-        if n + m <= _TIED_ROWS and p > demand.least:
-            cells = _cells(reference, current)
-            if len(cells[2]) <= min(_CELLS, (n + m) // 2):  # each value is a cell then, and every other row is tied
-                p = min(p, nulls.shuffle(statistics.ks_of_counts, *cells[:2], demand))
+        if n + m <= _TIED_ROWS and p > demand.least and _are_tied(reference, current):
+            p = nulls.shuffle(statistics.ks_of_counts, *_cells(reference, current)[:2], demand)
         return Tested("ks", "values", distance, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
     before, after, positions = _cells(reference, current)
     if test == "wasserstein":
@@ -144,6 +142,13 @@ def _in_tenths(
     p = nulls.of_counts(test, regrouped, *counts, demand, cells=cells, fixed=fixed)
     demanded = partial(nulls.shift_demand, bins=len(counts[0]), n=n, m=m)
     return Tested(test, "values", float(measure(*counts)), p, distance, demanded, n, m)
+
+
+def _are_tied(reference: "Floats", current: "Floats") -> bool:
+    """Whether there are so few values that each is a cell, and half of the rows or more share theirs with another."""
+    import numpy as np
+
+    return len(np.unique(np.concatenate([reference, current]))) <= min(_CELLS, (len(reference) + len(current)) // 2)
 
 
 def _cells(reference: "Floats", current: "Floats") -> tuple["Counts", "Counts", "Floats"]:

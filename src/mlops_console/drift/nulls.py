@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Counts = NDArray[np.int64]
 
-Quadratic = Literal["chi2", "psi", "jensen_shannon", "hellinger"]
 Measure = Callable[["Counts", "Counts"], "Floats"]
 
 _EXACT_ROWS = 10_000  # of a side, up to which the Kolmogorov-Smirnov p-value is exact, as in scipy
@@ -79,7 +78,7 @@ def difference_of_shares(a: int, n: int, b: int, m: int) -> float:
 
 
 def of_counts(
-    test: Quadratic,
+    test: str,
     measure: Measure,
     reference: "Counts",
     current: "Counts",
@@ -91,6 +90,7 @@ def of_counts(
     """The p-value of a statistic of counts that is a chi-squared one in large samples.
 
     Args:
+        test: chi2, psi, jensen_shannon or hellinger.
         measure: the statistic, of `cells` where they are given.
         reference: rows of each bin, shape (k,).
         cells: what is shuffled, where the bins are made of finer ones.
@@ -209,7 +209,7 @@ def share_demand(p: float, share: float, n: int, m: int) -> float:
     return min(1.0, math.sqrt(float(chdtri(1, p)) * share * (1 - share) * (1 / n + 1 / m)))
 
 
-def _as_chi_squared(test: Quadratic, statistic: float, n: int, m: int) -> float:
+def _as_chi_squared(test: str, statistic: float, n: int, m: int) -> float:
     """For small differences, the divergences are Pearson's statistic but for a factor."""
     if test == "chi2":
         return statistic

@@ -113,7 +113,7 @@ def jensen_shannon(reference: "Counts", current: "Counts") -> "Floats":
     p, q = _shares(reference, current)
     middle = (p + q) / 2
     divergence = (rel_entr(p, middle) + rel_entr(q, middle)).sum(axis=-1) / 2
-    return np.sqrt(np.maximum(divergence, 0))
+    return np.asarray(np.sqrt(np.maximum(divergence, 0)))
 
 
 def hellinger(reference: "Counts", current: "Counts") -> "Floats":
@@ -121,7 +121,7 @@ def hellinger(reference: "Counts", current: "Counts") -> "Floats":
     import numpy as np
 
     p, q = _shares(reference, current)
-    return np.sqrt(((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=-1) / 2)
+    return np.asarray(np.sqrt(((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=-1) / 2))
 
 
 def total_variation(reference: "Counts", current: "Counts") -> "Floats":

@@ -121,15 +121,15 @@ def sigmas(distance: float) -> float:
 
 
 def _judge(tested: Tested, believed: bool, demanded: float, settings: DriftSettings) -> _Judged:
+    spread = math.sqrt(1 / tested.n + 1 / tested.m) / 2
     critical = tested.demand(demanded)
+    if tested.alarms is not None:
+        return _Judged(tested, tested.alarms, tested.alarms, critical, min(1.0, critical + _POWER * spread))
     if (tested.effect >= critical) != believed:  # what is demanded of effects in general is not so of this one
         nearer = math.log(2 / demanded) / math.log(2 / max(tested.p_value, 1e-300))
         critical = min(1.0, tested.effect * math.sqrt(nearer))
     threshold = max(critical, settings.least_effect)
-    spread = math.sqrt(1 / tested.n + 1 / tested.m) / 2
     drifted = believed and tested.effect >= settings.least_effect
-    if tested.alarms is not None:
-        drifted = tested.alarms
     return _Judged(tested, believed, drifted, threshold, min(1.0, threshold + _POWER * spread))
 
 
