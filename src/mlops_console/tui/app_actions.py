@@ -107,6 +107,21 @@ class ActingApp(TellingApp, inherit_bindings=False):
 
         self._flow(delivery_flows.unfreeze(self, self.main.view.selection, argument))
 
+    def action_acknowledge(self, argument: str = "") -> None:
+        from mlops_console.tui import alert_flows
+
+        self._flow(alert_flows.acknowledge(self, self.main.view.selection, argument))
+
+    def action_silence(self, argument: str = "") -> None:
+        from mlops_console.tui import alert_flows
+
+        self._flow(alert_flows.silence(self, self.main.view.selection, argument))
+
+    def action_resolve(self) -> None:
+        from mlops_console.tui import alert_flows
+
+        self._flow(alert_flows.resolve(self, self.main.view.selection))
+
     def action_stop(self, argument: str = "") -> None:
         from mlops_console.tui import flows
 

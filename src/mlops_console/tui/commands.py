@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 VIEWS = ("overview", "runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")  # with a number and a tab
-ASIDE = ("datasets", "triggers", "sweeps")  # views without: no more tabs fit into 80 columns; `:name` opens them
+ASIDE = (
+    "datasets",
+    "triggers",
+    "sweeps",
+    "alerts",
+)  # views without: no more tabs fit into 80 columns; `:name` opens them
+_SORTED = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", "datasets", "triggers", "sweeps")
 LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", *ASIDE)
 CHARTS = ("runs",)  # the views with a chart that can be zoomed
 LOGS = ("runs", "pipelines", "jobs")  # the views with a log
@@ -61,12 +67,19 @@ COMMANDS: tuple[Command, ...] = (
     _view("", "datasets", "Every dataset version: what has changed, its profile, who reads it, what it should hold"),
     _view("", "triggers", "What starts pipelines by itself: on a schedule, a change, after another one, on drift"),
     _view("", "sweeps", "Every sweep: how its trials went, what they tried, and what comes of the best"),
+    _view(9, "alerts", "What wants a person, who has taken it up, and who was told; the ones to look at first on top"),
     Command("train", "Train", "t", "app.train", "Train a pipeline, with params of your choice", acts=True,
-            footer=("overview", "runs", "pipelines", "models", "sweeps"), argument="[PIPELINE]"),
+            footer=("overview", "runs", "pipelines", "models", "sweeps", "drift", "alerts"), argument="[PIPELINE]"),
     Command("deploy", "Deploy", "d", "app.deploy", "Deploy a model version to an environment", acts=True,
             footer=("overview", "runs", "models", "deployments", "sweeps"), argument="[MODEL_REF] [ENVIRONMENT]"),
     Command("rollback", "Rollback", "r", "app.rollback", "Go back to what an environment served before", acts=True,
-            footer=("overview", "models", "deployments", "drift"), argument="[ENVIRONMENT]"),
+            footer=("overview", "models", "deployments", "drift", "alerts"), argument="[ENVIRONMENT]"),
+    Command("silence", "Silence", "s", "app.silence", "Tell nobody of the like of the selected alert for a while",
+            scope=("alerts",), acts=True, footer=("alerts",), argument="[SPAN]"),
+    Command("acknowledge", "Acknowledge", "a", "app.acknowledge", "Take up the selected alert, with a note",
+            scope=("alerts",), acts=True, footer=("alerts",), argument="[NOTE]"),
+    Command("resolve", "Resolve", "R", "app.resolve", "End the selected alert by hand: one that is left over",
+            scope=("alerts",), acts=True),
     Command("approve", "Approve", "A", "app.approve", "Approve what waits for it in the environment", scope=_DELIVERY,
             acts=True, footer=("deployments",), argument="[ENVIRONMENT] [REVISION]"),
     Command("promote", "Promote", "p", "app.promote", "Give the canary its next share now, the shadow all",
@@ -102,8 +115,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("filter", "Filter", "slash", "filter", "Show only the rows that match", scope=LISTS,
             footer=LISTS, argument="[EXPRESSION]"),
     Command("sort", "Sort", "s", "sort", "Choose the column to sort by",
-            scope=LISTS, footer=("runs",), argument="[COLUMN]"),
-    Command("reverse", "Reverse", "S", "reverse", "Turn the order round", scope=LISTS),
+            scope=_SORTED, footer=("runs",), argument="[COLUMN]"),
+    Command("reverse", "Reverse", "S", "reverse", "Turn the order round", scope=_SORTED),
     Command("columns", "Columns", "C", "columns", "Choose the columns, their order and their widths",
             scope=("runs",), footer=("runs",)),
     Command("views", "Views", "V", "views", "Show, keep or delete a named view: filter, order, columns, groups",

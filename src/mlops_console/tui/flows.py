@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.plans import Plan
-from mlops_console.core.text import age, safe_line
+from mlops_console.core.text import age, clock, safe_line
 from mlops_console.tui import themes
 from mlops_console.tui.screens.dialogs.picker import Choice, Picker
 from mlops_console.tui.screens.dialogs.plan import PlanDialog
@@ -63,10 +63,19 @@ async def act(
 
 
 async def train(app: "ActingApp", selection: Selection, argument: str = "") -> None:
-    """The selected pipeline, else "train", else one to choose: edit its params, train."""
+    """The selected pipeline, else "train", else one to choose: edit its params, train.
+
+    Where an environment is to be retrained, its pipeline on the rows that are proposed for it.
+    """
     from mlops_console.tui.params import read_form
     from mlops_console.tui.screens.dialogs.form import Form
 
+    if selection.retrain and not argument:
+        name = selection.retrain
+        await act(
+            app, f"Retrain what is live in {name}", "train", await asyncio.to_thread(_retraining, app.workspace, name)
+        )
+        return
     config = await asyncio.to_thread(app.workspace.config)
     names = list(config.pipelines)
     pipeline = argument or selection.pipeline or (_DEFAULT_PIPELINE if _DEFAULT_PIPELINE in names else None)
@@ -210,6 +219,12 @@ def _execute(workspace: "Workspace", name: str, request: Mapping[str, Any]) -> "
     return client.execute(workspace, name, dict(request))
 
 
+def _retraining(workspace: "Workspace", environment: str) -> dict[str, Any]:
+    from mlops_console.actions.retrain import retraining_of
+
+    return retraining_of(workspace, environment)
+
+
 def _must_be_typed(workspace: "Workspace", environment: str) -> bool:
     try:
         settings = workspace.config().environments.get(environment)
@@ -286,6 +301,14 @@ def _told_of_thaw(_: "Execution", result: Mapping[str, Any]) -> str:
     return f"Unfrozen: d deploys to {result['environment']} again."
 
 
+def _told_of_acknowledgement(_: "Execution", result: Mapping[str, Any]) -> str:
+    return f"Acknowledged: {result['rule']} of {result['subject']} stays open until it is right again."
+
+
+def _told_of_silence(_: "Execution", result: Mapping[str, Any]) -> str:
+    return f"Silenced: nobody is told of {result['rule']} of {result['subject']} until {clock(result['until'])[:16]}."
+
+
 # What comes next, where the result says more than that it was done.
 _TOLD: Mapping[str, Callable[["Execution", Mapping[str, Any]], str]] = {
     "approve": _told_of_approval,
@@ -293,4 +316,6 @@ _TOLD: Mapping[str, Callable[["Execution", Mapping[str, Any]], str]] = {
     "abort": _told_of_end,
     "freeze": _told_of_freeze,
     "unfreeze": _told_of_thaw,
+    "acknowledge": _told_of_acknowledgement,
+    "silence": _told_of_silence,
 }

@@ -64,6 +64,12 @@ _STATES = {
         # alerts
         State("⚠", "warning", "warn"),
         State("✗", "critical", "bad"),
+        State("●", "open", "warn"),
+        State("◐", "acknowledged", "run"),
+        State("○", "silenced", "muted"),
+        State("✓", "resolved", "ok"),
+        State("✓", "sent", "ok"),
+        State("✗", "given up", "bad"),
     )
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlops_console.core.alerts import Alert
 from mlops_console.core.deployments import Revision
 
 
@@ -13,7 +14,7 @@ class Selection:
 
     `reference` is what `y` copies, `command` the shell command that `Y` copies. `params` are those that `t` trains
     the pipeline with, without asking; `no_model` says why `d` has nothing to deploy. `revision` is what `r` goes back
-    to; `chosen` the selected one, whatever its state.
+    to; `chosen` the selected one, whatever its state; `retrain` the environment for whose sake `t` trains.
     """
 
     reference: str = ""
@@ -28,6 +29,8 @@ class Selection:
     job_id: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     no_model: str = ""
+    retrain: str | None = None
+    alert: Alert | None = None
 
 
 NOTHING = Selection()

@@ -16,6 +16,7 @@ _VIEWS = {
     "datasets": ("datasets.view", "DatasetsView"),
     "triggers": ("triggers.view", "TriggersView"),
     "sweeps": ("sweeps.view", "SweepsView"),
+    "alerts": ("alerts.view", "AlertsView"),
 }
 
 

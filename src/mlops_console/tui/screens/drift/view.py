@@ -89,6 +89,7 @@ class DriftView(ListView):
         self._environment = ""
         self._report: int | None = None  # None: always the newest
         self._read_once = False
+        self._wanted = ""  # a feature that another view has sent us to
 
     def compose(self) -> ComposeResult:
         yield self.banner
@@ -129,6 +130,8 @@ class DriftView(ListView):
         self._environment = event.state.environment
         self.banner.repaint()
         self.show_rows(tables.feature_rows(event.state.report))
+        if self._wanted and self.grid.select(self._wanted):
+            self._wanted = ""
         self.show_detail()
         self.place_changed()
 
@@ -218,9 +221,13 @@ class DriftView(ListView):
         self._choose(self._environment, None if newest and newest.id == report else report)
 
     async def go_to(self, where: Mapping[str, Any]) -> None:
+        """An environment; with a feature, or a tab of the details, in it."""
         environment = str(where.get("environment") or "")
+        self._wanted = str(where.get("feature") or "")
         if environment:
             self._choose(environment)
+        if where.get("pane"):
+            await self.open_detail(str(where["pane"]))
 
     # Details
 
@@ -279,6 +286,7 @@ class DriftView(ListView):
             reference=self.feature.name if self.feature else "",
             command=f"mlops-console drift show {name}",
             environment=name,
+            retrain=name if self._state.live else None,
         )
 
     @property

@@ -1,0 +1,48 @@
+"""What the alerts view reads, in a thread."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from mlops_console.core.alerts import Alert, Delivery
+
+if TYPE_CHECKING:
+    from mlops_console.store.workspace import Workspace
+
+_ALERTS = 500
+
+
+@dataclass
+class AlertsLoaded(Message, bubble=False):
+    """What is or was open: the ones to look at first on top."""
+
+    alerts: tuple[Alert, ...]
+
+
+@dataclass
+class DeliveriesLoaded(Message, bubble=False):
+    """Whom an alert was told to, in the order of the messages."""
+
+    alert: int
+    deliveries: tuple[Delivery, ...]
+
+
+def read_alerts(workspace: "Workspace") -> AlertsLoaded:
+    from mlops_console.store import alerts
+
+    with workspace.store.read() as db:
+        return AlertsLoaded(tuple(sorted(alerts.recent(db, _ALERTS), key=_urgency)))
+
+
+def _urgency(alert: Alert) -> tuple[int, bool]:
+    """What nobody has taken up yet comes first; of that, what is critical."""
+    states = ("open", "acknowledged", "silenced", "resolved")
+    return states.index(alert.state), alert.severity != "critical" and alert.resolved_at is None
+
+
+def read_deliveries(workspace: "Workspace", alert: int) -> DeliveriesLoaded:
+    from mlops_console.store import outbox
+
+    with workspace.store.read() as db:
+        return DeliveriesLoaded(alert, tuple(outbox.of_alert(db, alert)))
