@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mlops_console.core.deployments import Environment
@@ -15,6 +15,9 @@ from mlops_console.store import deployments
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.worker import client
 from tests.support import free_port
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def copy_project(source: Path, target: Path) -> Workspace:
@@ -53,6 +56,25 @@ def live(workspace: Workspace, name: str) -> tuple[str, str]:
     connection.close()
     assert answer.status == 200
     return answer.headers["X-Model"], answer.headers["X-Revision"]
+
+
+def answer_and_tell(workspace: Workspace, name: str, frame: "pd.DataFrame", target: str, batch: int = 100) -> None:
+    """Have rows answered, `batch` in each request, and tell at once what was true of each: the column `target`."""
+    connection = http.client.HTTPConnection(urlsplit(environment(workspace, name).url).netloc, timeout=30)
+
+    def post(path: str, body: object) -> str:
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        content = answer.read()
+        assert answer.status in (200, 202), content
+        return answer.headers["X-Request-Id"]
+
+    for start in range(0, len(frame), batch):
+        part = frame[start : start + batch]
+        inputs = part.drop(columns=target)
+        body = {"columns": list(inputs), "data": inputs.to_numpy().tolist()}
+        post("/feedback", {"id": post("/invocations", {"dataframe_split": body}), "labels": part[target].tolist()})
+    connection.close()
 
 
 def predict(workspace: Workspace, name: str, rows: Iterable[Mapping[str, Any]], batch: int = 50) -> list[Any]:

@@ -1,115 +1,191 @@
-"""Real traffic over HTTP; the features that have shifted, and only those, are reported."""
+"""Real traffic over HTTP that moves: from the alarm to a new version that is live, without a person up to staging."""
 
-import csv
-import importlib.util
+import importlib
+import logging
+import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from typing import Literal
 
+import pandas as pd
 import pytest
-from scipy.stats import ks_2samp
 
-from mlops_console.core.drift import DriftReport
-from mlops_console.store import alerts, drift
+from mlops_console.core.deployments import Revision, RevisionState
+from mlops_console.core.drift import DriftReport, DriftVerdict
+from mlops_console.core.jobs import JobState
+from mlops_console.core.performance import Figure
+from mlops_console.store import alerts, deployments, drift, jobs, runs, triggers
 from mlops_console.store.predictions import PredictionLog
-from mlops_console.store.shipped import shipped
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
-from tests.e2e.projects import copy_project, do, predict
+from tests.e2e.projects import answer_and_tell, copy_project, do, live
 from tests.support import wait_for
 
+logger = logging.getLogger(__name__)
+
 HERE = Path(__file__).parent
-ELEC = HERE.parents[1].parent / "shared" / "data" / "elec.csv"
-MARKET_CHANGES = 17_500  # row; a little after vicprice, vicdemand and transfer start to move
+DATA = Path(os.environ.get("MLOPS_TEST_DATA") or HERE.parents[1].parent / "shared" / "data")
+TRIGGER = "train-on-drift"
+MARKET = ("vicprice", "vicdemand", "transfer")
+MARKET_MOVES = 17_424  # the first row in which they are not what they always were
+WINDOW = 2_000  # rows, as mlops.toml has it
+STEP = 500  # rows between two looks
 
 
 @pytest.fixture
-def fraud(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = copy_project(shipped("sample_projects") / "fraud_detection", tmp_path / "fraud_detection")
+def moving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    workspace = copy_project(HERE / "moving", tmp_path / "moving")
+    monkeypatch.syspath_prepend(str(workspace.root))
     yield workspace
     client.stop_worker(workspace)
 
 
 @pytest.fixture
 def electricity(tmp_path: Path) -> Iterator[Workspace]:
-    if not ELEC.exists():
-        pytest.skip(f"{ELEC.name} is not beside this checkout: the real data are not part of the project")
+    if not (DATA / "elec.csv").exists():
+        pytest.skip(
+            "there is no elec.csv in the folder that MLOPS_TEST_DATA names: real data are no part of the project"
+        )
     workspace = copy_project(HERE / "elec", tmp_path / "elec")
-    shutil.copy(ELEC, workspace.root)
+    shutil.copy(DATA / "elec.csv", workspace.root)
     yield workspace
     client.stop_worker(workspace)
 
 
-def check(workspace: Workspace, environment: str, rows: int) -> DriftReport:
-    """Wait until all rows are in the prediction log, then compare them."""
-    log = PredictionLog(workspace.predictions_path)
-    wait_for(lambda: log.count(environment, 0, 1e12) >= rows, 20, f"{rows} logged rows")
-    job = do(workspace, "check_drift", environment=environment, window="1h")
+class Served:
+    """Production, its traffic and what is seen of it."""
+
+    def __init__(self, workspace: Workspace, target: str) -> None:
+        self.workspace = workspace
+        self.target = target
+        self.rows = 0
+
+    def answer(self, frame: pd.DataFrame) -> DriftReport:
+        """The report after these rows, all of them answered, labelled, logged and counted."""
+        self.rows += len(frame)
+        answer_and_tell(self.workspace, "production", frame, self.target)
+        log = PredictionLog(self.workspace.predictions_path)
+        wait_for(lambda: log.count("production", 0, 1e12) >= self.rows, 20, f"{self.rows} logged rows")
+        wait_for(lambda: self._counted() >= self.rows, 20, f"{self.rows} counted rows")
+        job = do(self.workspace, "check_drift", environment="production")
+        with self.workspace.store.read() as db:
+            return drift.report(db, int(job.result["report"]))
+
+    def _counted(self) -> int:
+        with self.workspace.store.read() as db:
+            found = db.execute("SELECT coalesce(sum(rows), 0) FROM live_slots WHERE environment = 'production'")
+            return int(found.fetchone()[0])
+
+    def alarms(self) -> list[str]:
+        with self.workspace.store.read() as db:
+            return [alert.message for alert in alerts.open_alerts(db) if alert.kind == "drift"]
+
+
+def retrained(workspace: Workspace) -> Revision:
+    """What of the trigger's own doing is live in staging, when it is; it has fired once."""
+
+    def staged() -> Revision | None:
+        with workspace.store.read() as db:
+            for job in jobs.open_jobs(db):
+                assert job.state is not JobState.FAILED
+            return next((r for r in deployments.revisions(db, "staging") if r.actor == f"trigger:{TRIGGER}"), None)
+
+    revision = wait_for(
+        lambda: (r := staged()) and r.state is RevisionState.LIVE and r, 60, "the version of the trigger"
+    )
     with workspace.store.read() as db:
-        return drift.report(db, int(job.result["report"]))
-
-
-def load(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A script of a project as a module, with its neighbours in reach as when it is run."""
-    monkeypatch.syspath_prepend(str(path.parent))
-    for name in [
-        name for name, module in sys.modules.items() if str(path.parent.name) in str(getattr(module, "__file__", ""))
-    ]:
-        monkeypatch.delitem(sys.modules, name)
-    spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+        (job,) = triggers.jobs_of(db, TRIGGER)
+        assert job.state is JobState.SUCCEEDED
+        run = runs.of_job(db, job.id)
+        assert run is not None
+        assert str(run.params["mlops.served"]).startswith("production:")
+    return revision
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(240)
-@pytest.mark.long  # the demo of tests/e2e/test_shell.py does as much in less
-def test_fraud_detection(fraud: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    do(fraud, "train", pipeline="train", params={"fit.rounds": 12})
-    do(fraud, "deploy", model_ref="fraud:1", environment="staging")
-    replay = load(fraud.root / "replay.py", monkeypatch)
+@pytest.mark.timeout(120)
+def test_from_drift_to_a_new_version(moving: Workspace) -> None:
+    customers = importlib.import_module("fit").customers
+    do(moving, "train", pipeline="train")
+    do(moving, "deploy", model_ref="buyers:1", environment="production")
+    served = Served(moving, "label")
+    assert served.answer(customers(300, seed=2)).verdict is DriftVerdict.STABLE
 
-    predict(fraud, "staging", replay.rows(1500, seed=3, shifted=False))
-    before = check(fraud, "staging", 1500)
-    assert before.drifted_features == ()
-    assert not before.drifted
+    moved = served.answer(customers(300, seed=3, moved=2.0))  # one window
+    assert moved.drifted_features[0] == "amount"
+    assert served.alarms()
 
-    do(fraud, "deploy", model_ref="fraud:1", environment="production")
-    predict(fraud, "production", replay.rows(1500, seed=4, shifted=True))
-    after = check(fraud, "production", 1500)
-    assert set(after.drifted_features) == set(replay.SHIFTED)
-    assert all(f.n > 1000 and f.m == 1500 and f.psi is not None and f.verdict for f in after.features)
-    with fraud.store.read() as db:
-        assert [(alert.kind, alert.subject) for alert in alerts.open_alerts(db)] == [("drift", "production")]
+    assert retrained(moving).model_ref == "buyers:2"
+    assert live(moving, "production")[0] == "buyers:1"  # it goes no further by itself
+    do(moving, "deploy", model_ref="buyers:2", environment="production", reason="staging is fine")
+    assert live(moving, "production")[0] == "buyers:2"
+    assert served.answer(customers(300, seed=4, moved=2.0)).verdict is DriftVerdict.STABLE
+    assert not served.alarms()
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.long  # real data
 def test_electricity(electricity: Workspace) -> None:
-    with (electricity.root / "elec.csv").open() as file:
-        rows = [{name: float(value) for name, value in row.items() if name != "class"} for row in csv.DictReader(file)]
+    """The market of New South Wales in the order in which it was; at row 17,424 Victoria begins to matter."""
+    rows = pd.read_csv(electricity.root / "elec.csv")
     do(electricity, "train", pipeline="train")
+    do(electricity, "deploy", model_ref="price:1", environment="staging")
     do(electricity, "deploy", model_ref="price:1", environment="production")
+    served = Served(electricity, "class")
 
-    predict(electricity, "production", rows[1:17_000:10])  # rows between those that it has learned
-    before = check(electricity, "production", 1700)
-    assert before.drifted_features == ()
+    def go_on(until: int) -> DriftReport:
+        report = served.answer(rows[served.rows : until])
+        logger.info(_told(served.rows, report))
+        return report
 
-    do(electricity, "deploy", model_ref="price:1", environment="production", reason="a new revision, a new window")
-    late = rows[MARKET_CHANGES : MARKET_CHANGES + 2000]
-    predict(electricity, "production", late)
-    after = check(electricity, "production", 3700)
-    moved = {
-        name
-        for name in rows[0]
-        if ks_2samp([row[name] for row in rows[:17_000]], [row[name] for row in late]).statistic > 0.1
+    before = [go_on(until) for until in range(STEP, 17_001, STEP)]
+    assert not [report.id for report in before if set(MARKET) & set(report.drifted_features)]
+    assert not served.alarms()
+
+    moved = before[-1]
+    while not set(MARKET) <= set(moved.drifted_features):
+        assert served.rows < MARKET_MOVES + WINDOW
+        moved = go_on(min(served.rows + STEP, MARKET_MOVES + WINDOW))
+    assert served.rows > MARKET_MOVES
+    assert served.alarms()
+
+    after = [go_on(served.rows + STEP) for _ in range(8)]  # while it is trained again
+    usual = [_accuracy(report, "realised").value for report in before if report.rows >= WINDOW]
+    assert _accuracy(after[-1], "realised").high < sum(usual) / len(usual) - 0.05
+    assert {_accuracy(report, "estimated").metric for report in (*before[3:], *after)} == {
+        "accuracy"
+    }  # on the same chart
+
+    revision = retrained(electricity)
+    with electricity.store.read() as db:
+        gates = deployments.gate_results(db, "staging", revision.revision)
+    assert revision.model_ref == "price:2"
+    assert [gate.passed for gate in gates] == [True]
+    logger.info(
+        "%s is live in staging: %s: %s; %s", revision.model_ref, gates[0].gate, gates[0].figure, revision.reason
+    )
+    assert live(electricity, "production")[0] == "price:1"
+    do(electricity, "deploy", model_ref="price:2", environment="production", reason="it knows Victoria")
+    assert live(electricity, "production")[0] == "price:2"
+    for _ in range(4):
+        go_on(served.rows + STEP)
+
+
+def _accuracy(report: DriftReport, kind: Literal["estimated", "realised"]) -> Figure:
+    assert report.performance is not None
+    found = report.performance.figure(kind, "accuracy")
+    assert found is not None, (kind, report.performance)
+    return found
+
+
+def _told(rows: int, report: DriftReport) -> str:
+    found = {
+        kind: report.performance and report.performance.figure(kind, "accuracy") for kind in ("estimated", "realised")
     }
-    assert set(after.drifted_features) == moved
-    assert {"vicprice", "vicdemand", "transfer"} <= moved
-    assert "period" not in moved
+    figures = ", ".join(f"{kind} {figure.value:.3f}" for kind, figure in found.items() if figure)
+    moved = ", ".join(
+        f"{f.name} {f.effect:.2f} {f.unit}" for f in report.features if f.drifted and f.effect is not None
+    )
+    return f"after {rows:,} rows: {report.rows:,} in the window; accuracy {figures or '–'}; drifted: {moved or '–'}"
