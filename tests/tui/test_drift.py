@@ -10,11 +10,11 @@ import pytest
 from mlops_console.core.drift import FeatureDrift
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
+from mlops_console.tui.drift_words import moved, told
 from mlops_console.tui.screens.drift.reading import DriftState, read_drift
 from mlops_console.tui.screens.drift.rows import feature_rows, p_text, report_source, slice_source
 from mlops_console.tui.screens.drift.telling import banner, report_facts, verdict
 from mlops_console.tui.screens.drift.trends import count_trend, effect_trend, performance_trend
-from mlops_console.tui.screens.drift.words import moved, told
 from mlops_console.tui.screens.overview.cards import card_rows
 from mlops_console.tui.screens.overview.reading import read_overview
 from mlops_console.tui.widgets.chart_paint import plain

@@ -9,9 +9,9 @@ from rich.cells import cell_len
 
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.store.workspace import Workspace
+from mlops_console.tui.drift_words import named
 from mlops_console.tui.screens.drift.heat import HeatData, heat_rows, shade
 from mlops_console.tui.screens.drift.rows import key_of
-from mlops_console.tui.screens.drift.words import named
 from mlops_console.tui.widgets.chart_paint import plain
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.seed import add_report, make_report, seed

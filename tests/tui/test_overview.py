@@ -46,8 +46,7 @@ class TestRows:
             "✓ ready",
             "– req/s",
             "p50 – p95 – err –",
-            "▲ drifted",
-            "3 of 8",
+            "▲ drifted amount 2.40 σ",
             "Needs you 2",
             "✗ critical  job train",
             "Running 2",
@@ -300,3 +299,49 @@ class TestView:
     async def test_an_empty_workspace(self, workspace: Workspace) -> None:
         async with console(workspace, "overview") as pilot:
             await until(pilot, "No run yet.")
+
+
+class TestAlerts:
+    def test_what_was_taken_up_comes_last_and_says_so(self, workspace: Workspace) -> None:
+        seed(workspace)
+        with workspace.store.write() as tx:
+            alerts.acknowledge(tx, 2, "ana", "")
+        lines = plain(overview_rows(overview(workspace), "production", time.time(), 100, 30)).splitlines()
+        told = [line for line in lines if line.startswith(("  ⚠", "  ✗ crit"))]
+        assert "drift production" in told[0]
+        assert "job train  ◐ acknowledged" in told[1]
+
+    def test_a_wide_card_has_the_sentence_of_the_report(self, workspace: Workspace) -> None:
+        seed(workspace, reports=1)
+        text = plain(overview_rows(overview(workspace), "production", time.time(), 300, 50))
+        assert "✓ stable None of 8 features differs beyond chance" in text
+
+    async def test_the_cursor_goes_down_to_the_alerts_and_enter_opens_one(self, workspace: Workspace) -> None:
+        seed(workspace)
+        async with console(workspace, "overview", (100, 30)) as pilot:
+            await until(pilot, "job train")
+            await pilot.press("j")
+            assert "▌ ✗ critical  job train" in await until(pilot, "enter open")
+            await pilot.press("j")
+            await until(pilot, "▌ ⚠ warning  drift production")
+            selection = pilot.app.main.view.selection  # type: ignore[attr-defined]
+            assert (selection.environment, selection.alert.kind) == ("production", "drift")
+            await pilot.press("a", *"mine", "enter")
+            await until(pilot, "do it")
+            await pilot.press("y")
+            await until(pilot, "drift production  ◐ acknowledged")
+            await pilot.press("enter")
+            await until(pilot, "▸ Alerts")
+            await until(pilot, "taken up")
+
+    async def test_an_alert_that_is_over_leaves_the_cursor_on_the_environment(self, workspace: Workspace) -> None:
+        seed(workspace)
+        async with console(workspace, "overview", (100, 30)) as pilot:
+            await until(pilot, "job train")
+            await pilot.press("j")
+            await until(pilot, "enter open")
+            with workspace.store.write() as tx:
+                alerts.resolve(tx, "job", "train")
+            await until(pilot, "Needs you 1")
+            selection = pilot.app.main.view.selection  # type: ignore[attr-defined]
+            assert (selection.environment, selection.alert) == ("production", None)

@@ -34,3 +34,15 @@ class Selection:
 
 
 NOTHING = Selection()
+
+
+def of_alert(alert: Alert) -> Selection:
+    """What the commands do where an alert is selected: they are about its environment, or its job."""
+    return Selection(
+        reference=str(alert.id),
+        command="mlops-console alert list --all",
+        environment=alert.environment or None,
+        retrain=alert.environment or None,
+        alert=alert,
+        job_id=alert.detail.get("job"),
+    )

@@ -116,7 +116,8 @@ class Header(Reader):
         parts.append((3, line((worker.glyph, worker.style), " worker", jobs)))
         if status.alerts:
             count = len(status.alerts)
-            parts.append((2, styled(f"{glyphs.ALERT} {count} alert{'s' * (count != 1)}", "warn")))
+            style = "warn" if any(alert.state == "open" for alert in status.alerts) else "muted"
+            parts.append((2, styled(f"{glyphs.ALERT} {count} alert{'s' * (count != 1)}", style)))
         environment = status.environment
         shown = environment and (environment.live or environment.candidate)
         if environment and shown:

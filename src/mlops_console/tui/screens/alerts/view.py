@@ -8,7 +8,7 @@ from mlops_console.core.alerts import Alert, Delivery
 from mlops_console.tui.screens.alerts import rows as tell
 from mlops_console.tui.screens.alerts.reading import AlertsLoaded, DeliveriesLoaded, read_alerts, read_deliveries
 from mlops_console.tui.screens.list_view import ListView
-from mlops_console.tui.selection import NOTHING, Selection
+from mlops_console.tui.selection import NOTHING, Selection, of_alert
 from mlops_console.tui.widgets.detail import DetailPane, Pane
 from mlops_console.tui.widgets.facts import Facts
 from mlops_console.tui.widgets.rows import Column, Row
@@ -114,15 +114,4 @@ class AlertsView(ListView):
 
     @property
     def selection(self) -> Selection:
-        alert = self._selected
-        if alert is None:
-            return NOTHING
-        environment = alert.environment or None
-        return Selection(
-            reference=str(alert.id),
-            command="mlops-console alert list --all",
-            environment=environment,
-            retrain=environment,
-            alert=alert,
-            job_id=alert.detail.get("job"),
-        )
+        return of_alert(self._selected) if self._selected else NOTHING

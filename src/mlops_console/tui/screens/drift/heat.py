@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from mlops_console.core.deployments import Revision
 from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift
 from mlops_console.core.text import clock
+from mlops_console.tui.drift_words import moved, named, told
 from mlops_console.tui.screens.drift.rows import key_of
 from mlops_console.tui.screens.drift.trends import revision_glyph
-from mlops_console.tui.screens.drift.words import moved, named, told
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, message_rows, row_of
 from mlops_console.tui.widgets.chart_scale import time_labels
 

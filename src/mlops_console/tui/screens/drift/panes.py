@@ -9,10 +9,10 @@ from textual.widgets import Static
 from mlops_console.core.drift import FeatureDrift
 from mlops_console.core.text import safe_line
 from mlops_console.tui import glyphs
+from mlops_console.tui.drift_words import named, told
 from mlops_console.tui.paint import line
 from mlops_console.tui.screens.drift import trends
 from mlops_console.tui.screens.drift.reading import DriftState
-from mlops_console.tui.screens.drift.words import named, told
 from mlops_console.tui.widgets.histogram import DistributionChart
 from mlops_console.tui.widgets.line_chart import LineChart
 

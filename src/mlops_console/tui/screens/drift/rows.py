@@ -7,7 +7,7 @@ from mlops_console.core.drift import DriftReport, FeatureDrift, SliceDrift
 from mlops_console.core.performance import Figure, SlicePerformance
 from mlops_console.core.text import age, clock, number, safe_line
 from mlops_console.tui import glyphs
-from mlops_console.tui.screens.drift.words import moved, named, told
+from mlops_console.tui.drift_words import moved, named, told
 from mlops_console.tui.widgets.rows import Cell, Column, ListSource, Row
 
 COLUMNS = (

@@ -5,11 +5,11 @@ import textwrap
 from mlops_console.core.drift import DriftReport, DriftVerdict
 from mlops_console.core.text import age, clock, duration, safe_line
 from mlops_console.tui import glyphs
+from mlops_console.tui.drift_words import ROLES, moved, sentence, told
 from mlops_console.tui.glyphs import State
 from mlops_console.tui.screens.drift.reading import DriftState
 from mlops_console.tui.screens.drift.rows import AGAINST, figure_text
 from mlops_console.tui.screens.drift.trends import tested
-from mlops_console.tui.screens.drift.words import ROLES, moved, sentence, told
 from mlops_console.tui.widgets.chart_paint import Ink, fit_row
 from mlops_console.tui.widgets.chart_paint import Row as InkRow
 from mlops_console.tui.widgets.facts import Fact

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from mlops_console.core.drift import FeatureDrift
+from mlops_console.tui.drift_words import named
 from mlops_console.tui.screens.drift import rows as tables
 from mlops_console.tui.screens.drift import telling
 from mlops_console.tui.screens.drift.heat import HeatData
@@ -16,7 +17,6 @@ from mlops_console.tui.screens.drift.map import HeatMap
 from mlops_console.tui.screens.drift.panes import Distribution, Trend
 from mlops_console.tui.screens.drift.performance import PerformancePane
 from mlops_console.tui.screens.drift.reading import DriftRead, DriftState, read_drift
-from mlops_console.tui.screens.drift.words import named
 from mlops_console.tui.screens.list_view import Frame, ListView
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.chart_paint import Painted

@@ -1,10 +1,13 @@
 """One environment as a card: what is live, since when, by whom, its health, traffic and drift, and what is coming."""
 
+from rich.cells import cell_len
+
 from mlops_console.core.deployments import Environment, Revision, RevisionState
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.text import age, duration, latency, safe_line
 from mlops_console.core.traffic import Traffic
 from mlops_console.tui import glyphs
+from mlops_console.tui.drift_words import drifted, moved, sentence
 from mlops_console.tui.screens.overview.reading import TREND_MINUTES, Card
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, split_row
 from mlops_console.tui.widgets.sparkline import sparkline
@@ -45,8 +48,8 @@ def card_line(card: Card, selected: bool, names: int, now: float, width: int) ->
         Ink(f" {health.text} ", health.style),
     ]
     if card.report is not None:
-        drifted = glyphs.state(card.report.verdict)
-        inks.append(Ink(f" {drifted.text}", drifted.style))
+        verdict = glyphs.state(card.report.verdict)
+        inks.append(Ink(f" {verdict.text}", verdict.style))
     if card.recent is not None and card.recent.traffic.errors:
         inks.append(Ink(f"  err {errors(card.recent.traffic)}", "bad"))
     if notes:
@@ -85,7 +88,7 @@ def _live(card: Card, live: Revision, now: float, width: int) -> list[list[Ink]]
         *_notes(card, now),
         _traffic(card, width),
         _speed(card, width),
-        _drift(card.report, now),
+        _drift(card.report, now, width),
     ]
 
 
@@ -192,18 +195,27 @@ def _speed(card: Card, width: int) -> list[Ink]:
     ]  # fmt: skip
 
 
-def _drift(report: DriftReport | None, now: float) -> list[Ink]:
+def _drift(report: DriftReport | None, now: float, width: int) -> list[Ink]:
+    """The verdict, and as much as there is room for: the sentence of the report, what has moved, the worst of it."""
     if report is None:
         return [Ink("– drift not checked yet  ", "muted"), Ink("6", "accent"), Ink(" look", "muted")]
-    names = report.drifted_features
     state = glyphs.state(report.verdict)
-    when = Ink(f"  {age(report.created_at, now)}", "muted")
-    if why := report.untested_because:
-        return [Ink(state.text, state.style), Ink(f" {why}"), when]
-    if not names:
-        return [Ink(state.text, state.style), Ink(f" {len(report.features)} features"), when]
-    some = f" {len(names)} of {len(report.features)}: {', '.join(map(safe_line, names))}"
-    return [Ink(state.text, state.style), when, Ink(some)]
+    ends = [Ink(state.text, state.style), Ink(f"  {age(report.created_at, now)}", "muted")]
+    room = width - sum(cell_len(ink.text) for ink in ends) - 1
+    said = next((text for text in _sayings(report) if cell_len(text) <= room), _sayings(report)[-1])
+    return [ends[0], Ink(f" {fit(said, min(room, cell_len(said)))}"), ends[1]]
+
+
+def _sayings(report: DriftReport) -> list[str]:
+    """The longest first."""
+    found = drifted(report)
+    if report.untested_because:
+        return [report.untested_because]
+    if not found:
+        return [sentence(report), f"{len(report.features)} features"]
+    names = [f"{safe_line(feature.name, 40)} {moved(feature.effect, feature.unit)}".rstrip(" –") for feature in found]
+    every = f"{len(found)} of {len(report.features)}: {', '.join(names)}"
+    return [sentence(report), every, f"{names[0]}, {len(found) - 1} more", names[0]]
 
 
 def _nothing_live(card: Card, has_models: bool, now: float) -> list[list[Ink]]:

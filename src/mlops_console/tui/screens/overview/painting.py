@@ -33,11 +33,17 @@ _CHART = 8  # lines that a chart is worth drawing in
 _INDENT = Ink("  ")
 _ALERT_KEYS = {
     "drift": (("6", "look"), ("t", "train"), ("r", "rollback")),
+    "performance": (("6", "look"), ("t", "train"), ("r", "rollback")),
+    "data_quality": (("6", "look"),),
     "server": (("5", "look"), ("r", "rollback")),
+    "error_rate": (("5", "look"), ("r", "rollback")),
+    "latency": (("5", "look"), ("r", "rollback")),
     "deploy": (("5", "look"), ("d", "deploy")),
     "job": (("7", "look"),),
+    "job_slow": (("7", "look"),),
     "approval": (("5", "look"), ("A", "approve"), ("X", "abort")),
 }
+_SELECTED_KEYS = (("enter", "open"), ("s", "silence"), ("a", "acknowledge"))
 
 
 def overview_rows(overview: Overview, selected: str, now: float, width: int, height: int) -> tuple[Row, ...]:
@@ -212,28 +218,39 @@ def _needs(overview: Overview, now: float, width: int, room: int) -> list[Row]:
     rows = [heading("Needs you", str(len(found)) if found else "", width)]
     if not found:
         return [*rows, fit_row([_INDENT, Ink("✓ nothing", "ok")], width)]
-    keys = [_alert_keys(alert, overview.read_only) for alert in found]
-    told = [_alert_rows(*pair, now, width, 2) for pair in zip(found, keys, strict=True)]
+    told = [_alert_rows(alert, overview, now, width, 2) for alert in found]
     if sum(map(len, told)) > room - 1:
-        told = [_alert_rows(*pair, now, width, 1) for pair in zip(found, keys, strict=True)]
+        told = [_alert_rows(alert, overview, now, width, 1) for alert in found]
     fitting = len(found) if 2 * len(found) < room else max((room - 2) // 2, 1)
-    rows += [row for alert_rows in told[:fitting] for row in alert_rows]
+    at = next((n for n, alert in enumerate(found) if overview.alert and alert.id == overview.alert), 0)
+    first = max(at - fitting + 1, 0)
+    rows += [row for alert_rows in told[first : first + fitting] for row in alert_rows]
     if len(found) > fitting:
-        rows.append(fit_row([_INDENT, Ink(f"+ {len(found) - fitting} more", "muted")], width))
+        more = [Ink(f"+ {len(found) - fitting} more  ", "muted"), *_key("9", "alerts")]
+        rows.append(fit_row([_INDENT, *more], width))
     return rows
 
 
-def _alert_keys(alert: Alert, read_only: bool) -> list[Ink]:
+def _alert_keys(alert: Alert, overview: Overview) -> list[Ink]:
     """The keys to press next: read-only, only those that look."""
-    keys = _ALERT_KEYS.get(alert.kind, ())
-    return [ink for key, word in keys if key.isdigit() or not read_only for ink in _key(key, word)]
+    selected = overview.alert and alert.id == overview.alert
+    keys = _SELECTED_KEYS if selected else _ALERT_KEYS.get(alert.kind, ())
+    looks = ("enter", *map(str, range(10)))
+    return [ink for key, word in keys if key in looks or not overview.read_only for ink in _key(key, word)]
 
 
-def _alert_rows(alert: Alert, keys: list[Ink], now: float, width: int, most: int) -> list[Row]:
+def _alert_rows(alert: Alert, overview: Overview, now: float, width: int, most: int) -> list[Row]:
     """What and when, with the keys to press next; below it the message, in at most `most` lines."""
-    state = glyphs.state(alert.severity)
+    state = glyphs.state(alert.state)
     when = age(alert.created_at, now) if alert.created_at else ""
-    what = [_INDENT, _told(state), Ink(f"  {safe_line(alert.kind)} "), Ink(safe_line(alert.subject), "strong")]
+    what = [
+        Ink("▌ ", "accent") if overview.alert and alert.id == overview.alert else _INDENT,
+        _told(glyphs.state(alert.severity)),
+        Ink(f"  {safe_line(alert.kind)} "),
+        Ink(safe_line(alert.subject), "strong"),
+        *([Ink(f"  {state.text}", state.style)] if alert.state != "open" else []),
+    ]
+    keys = _alert_keys(alert, overview) if alert.state == "open" or alert.id == overview.alert else []
     lines = textwrap.wrap(safe_line(alert.message, 1000), max(width - 4, 8)) or [""]
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]

@@ -92,6 +92,7 @@ class Overview:
     config_problem: str = ""  # what is wrong with mlops.toml
     read_only: bool = False
     dora: "Dora | None" = None  # of the selected environment
+    alert: int = 0  # the selected one, if one is
 
 
 @dataclass
@@ -125,7 +126,7 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
         overview = Overview(
             config.project.name if config else workspace.root.name,
             read_cards(db, config, traffic),
-            tuple(alerts.open_alerts(db)),
+            tuple(sorted(alerts.open_alerts(db), key=lambda alert: alert.state != "open")),
             tuple(jobs.open_jobs(db)),
             page.runs,
             page.total,

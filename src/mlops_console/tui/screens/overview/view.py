@@ -10,13 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 
+from mlops_console.core.alerts import Alert
 from mlops_console.core.errors import MlopsError
 from mlops_console.core.text import safe_line
 from mlops_console.tui import commands
-from mlops_console.tui.screens.overview.painting import overview_rows
+from mlops_console.tui.screens.overview.painting import needs, overview_rows
 from mlops_console.tui.screens.overview.reading import Card, DoraRead, Overview, OverviewRead, read_dora, read_overview
 from mlops_console.tui.screens.view import View
-from mlops_console.tui.selection import NOTHING, Selection
+from mlops_console.tui.selection import NOTHING, Selection, of_alert
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, message_rows, told_rows
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Board(Painted, can_focus=True):
         """Another environment is selected."""
 
     class Opened(Message):
-        """Somebody wants to go into the selected environment."""
+        """Somebody wants to go into the selected environment or alert."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,12 +46,16 @@ class Board(Painted, can_focus=True):
         self._trouble = ""  # why it could not be read yet
         self.dora: dict[str, Dora] = {}
         self.selected = ""
+        self._alert = 0  # the selected alert, where the cursor is on one
 
     def show(self, overview: Overview) -> None:
         self.overview = overview
         names = self.names
         if self.selected not in names:
             self.selected = "production" if "production" in names else names[0] if names else ""
+            self.post_message(self.Moved())
+        if self._alert and self.alert is None:
+            self._alert = 0
             self.post_message(self.Moved())
         self.repaint()
 
@@ -67,12 +72,19 @@ class Board(Painted, can_focus=True):
     def names(self) -> list[str]:
         return [card.environment.name for card in self.overview.cards] if self.overview else []
 
+    @property
+    def alert(self) -> Alert | None:
+        """The alert that the cursor is on."""
+        alerts = self.overview.alerts if self.overview else ()
+        return next((alert for alert in alerts if self._alert and alert.id == self._alert), None)
+
     def rows(self, width: int, height: int) -> tuple[Row, ...]:
         if self.overview is None and self._trouble:
             return told_rows(self._trouble, width, height)
         if self.overview is None:
             return message_rows("Reading…", width, height)
-        overview = replace(self.overview, read_only=self.console.read_only, dora=self.dora.get(self.selected))
+        dora = self.dora.get(self.selected)
+        overview = replace(self.overview, read_only=self.console.read_only, dora=dora, alert=self._alert)
         inner = overview_rows(overview, self.selected, time.time(), max(width - 2, 0), height)
         return tuple(_padded(row) for row in inner) if inner else message_rows("", width, height)
 
@@ -85,15 +97,33 @@ class Board(Painted, can_focus=True):
 
     def move_to(self, index: int) -> None:
         if names := self.names:
-            self.selected = names[index]
+            self.selected, self._alert = names[index], 0
+            self.post_message(self.Moved())
+            self.repaint()
+
+    def _step(self, by: int) -> None:
+        """Up or down through the environments and then the alerts."""
+        alerts = [alert.id for alert in needs(self.overview) if alert.id] if self.overview else []
+        names = self.names
+        count = len(names) + len(alerts)
+        if not count:
+            return
+        at = names.index(self.selected) if self.selected in names else 0
+        if self._alert in alerts:
+            at = len(names) + alerts.index(self._alert)
+        at = (at + by) % count
+        if at < len(names):
+            self.move_to(at)
+        else:
+            self._alert = alerts[at - len(names)]
             self.post_message(self.Moved())
             self.repaint()
 
     def action_cursor_down(self) -> None:
-        self.move(1)
+        self._step(1)
 
     def action_cursor_up(self) -> None:
-        self.move(-1)
+        self._step(-1)
 
     def action_columns_right(self) -> None:
         self.move(1)
@@ -185,7 +215,10 @@ class OverviewView(View):
 
     async def on_board_opened(self, event: Board.Opened) -> None:
         event.stop()
-        await self.app.action_show_view("deployments", {"environment": self.board.selected})  # type: ignore[attr-defined]
+        if self.board.alert is not None:
+            await self.console.action_show_view("alerts", {"alert": self.board.alert.id})
+        else:
+            await self.console.action_show_view("deployments", {"environment": self.board.selected})
 
     def action_next_environment(self) -> None:
         self.board.move(1)
@@ -201,6 +234,8 @@ class OverviewView(View):
         overview = self.board.overview
         if overview is None:
             return NOTHING
+        if self.board.alert is not None:
+            return of_alert(self.board.alert)
         card = self._card
         job = overview.jobs[0].id if len(overview.jobs) == 1 else None
         if card is None:
