@@ -30,7 +30,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "why": ("why",),
     "archive": ("backup", "restore"),
     **{noun: (noun,) for noun in ("run", "experiment", "model", "dataset", "drift", "feedback")},
-    **{noun: (noun,) for noun in ("job", "trigger", "token", "worker", "ledger")},
+    **{noun: (noun,) for noun in ("job", "trigger", "alert", "token", "worker", "ledger")},
 }
 _PROGRAM = "mlops-console"  # whatever the process is that performs a command
 _WITH_VALUE = ("--workspace", "-w", "--theme")

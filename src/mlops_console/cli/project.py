@@ -20,6 +20,7 @@ from mlops_console.store import archive, deployments, jobs
 from mlops_console.store.identity import process_state
 from mlops_console.store.location import CONFIG
 from mlops_console.store.workspace import Workspace, find_workspace, open_workspace
+from mlops_console.worker import messages
 
 TEMPLATE = """\
 # What mlops-console knows of this project. docs/configuration.md tells of every key.
@@ -67,6 +68,10 @@ name = "{name}"
 # How live traffic is compared with the data that the live version was trained on.
 # [monitor]
 # window = "1h"
+
+# Who is told when something is wrong; 'mlops-console alert test' tries it.
+# [alerts]
+# urls = ["https://example.org/hook"]   # with the extra `alerts` also slack://…, mailto://… and more
 """
 
 
@@ -141,6 +146,7 @@ def _checks(folder: Path | None) -> Iterator[Check]:
     yield Check("store", verdict == "ok", f"integrity {verdict}", "Bring back a backup with 'mlops-console restore'.")
     yield _config(found)
     yield _disk(found)
+    yield from (Check("alerts", False, problem, "docs/alerts.md tells how.") for problem in messages.problems(found))
     yield from _processes(found)
 
 

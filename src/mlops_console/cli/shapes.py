@@ -208,6 +208,7 @@ def trigger(found: Trigger, state: TriggerState) -> dict[str, Any]:
 
 
 def alert(found: Alert) -> dict[str, Any]:
+    """One element of `alert list --json` and of `status --json`."""
     return {
         "id": found.id,
         "kind": found.kind,
@@ -215,6 +216,15 @@ def alert(found: Alert) -> dict[str, Any]:
         "severity": found.severity.value,
         "message": found.message,
         "created_at": found.created_at,
+        "rule": found.rule,
+        "environment": found.environment,
+        "state": found.state,
+        "resolved_at": found.resolved_at,
+        "acknowledged_at": found.acknowledged_at,
+        "acknowledged_by": found.acknowledged_by,
+        "note": found.note,
+        "silenced_until": found.silenced_until,
+        "detail": dict(found.detail),
     }
 
 

@@ -1,7 +1,12 @@
 """Messages of alerts: what they say, and how one reaches its destination."""
 
 import importlib.util
+import logging
 import os
+import queue
+import secrets
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +15,9 @@ from typing import Any
 from mlops_console.core.alert_settings import Alerts
 from mlops_console.core.alerts import AlertEvent, Severity
 from mlops_console.core.destinations import Destination, destinations
-from mlops_console.core.errors import MlopsError
+from mlops_console.core.errors import ConfigError, MlopsError
 from mlops_console.core.text import safe_line, safe_text
+from mlops_console.store.workspace import Workspace
 from mlops_console.worker import webhook
 
 TIMEOUT = 10.0  # seconds that a receiver may take
@@ -67,6 +73,62 @@ def unreachable(alerts: Alerts) -> list[str]:
     return [WITHOUT_APPRISE.format(found.name) for found in destinations(alerts.urls) if not found.is_webhook]
 
 
+def problems(workspace: Workspace) -> list[str]:
+    """What keeps alerts from their destinations as things are, a sentence each."""
+    try:
+        config = workspace.config()
+    except ConfigError:  # which is told where it matters
+        return []
+    found = unreachable(config.alerts)
+    try:
+        _secret(workspace.root, config.alerts)
+    except MlopsError as error:
+        found.append(str(error))
+    return found
+
+
+def send_test(post: Post, patience: float = 1.5 * TIMEOUT) -> list[tuple[Destination, str]]:
+    """Send a test message to all destinations at once: each with why it did not take it, or ""."""
+    body = {
+        "event": "test",
+        "alert": 0,
+        "rule": "test",
+        "kind": "test",
+        "subject": "test",
+        "severity": Severity.WARNING.value,
+        "message": "This is a test: nothing is wrong.",
+        "environment": "",
+        "opened_at": time.time(),
+        "resolved_at": None,
+    }
+    results: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+
+    def test(to: Destination) -> None:
+        results.put((to.key, attempt(post, to, secrets.token_hex(16), body)))
+
+    for to in post.destinations:
+        threading.Thread(target=test, args=(to,), daemon=True).start()
+    told: dict[str, str] = {}
+    end = time.monotonic() + patience
+    while len(told) < len(post.destinations):
+        try:
+            told.update([results.get(timeout=max(end - time.monotonic(), 0))])
+        except queue.Empty:
+            break
+    return [(to, told.get(to.key, f"There was no answer within {patience:g} s.")) for to in post.destinations]
+
+
+def attempt(post: Post, to: Destination, key: str, body: Mapping[str, Any], timeout: float = TIMEOUT) -> str:
+    """`send`, with why it failed as its answer, or ""."""
+    try:
+        send(post, to, key, body, timeout)
+    except MlopsError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - a library's fault may hold up no other message
+        return f"It failed: {type(error).__name__}."
+    return ""
+
+
 def send(post: Post, to: Destination, key: str, body: Mapping[str, Any], timeout: float = TIMEOUT) -> None:
     """Deliver one message.
 
@@ -94,6 +156,7 @@ def _send_by_apprise(to: Destination, document: Mapping[str, Any]) -> None:
         import apprise
     except ImportError:
         raise MlopsError(WITHOUT_APPRISE.format(to.name)) from None
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it tells of URLs
     service = apprise.Apprise.instantiate(to.url, suppress_exceptions=True)
     if service is None:
         raise MlopsError(f"{to.name} is no URL that Apprise knows.", "Mend it in mlops.toml.")

@@ -22,7 +22,7 @@ from mlops_console.core.errors import MlopsError
 from mlops_console.core.text import safe_line
 from mlops_console.store import alerts, outbox
 from mlops_console.store.workspace import Workspace, open_workspace
-from mlops_console.worker.messages import TIMEOUT, Post, send
+from mlops_console.worker.messages import TIMEOUT, Post, attempt
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +83,7 @@ def _send_all(
     error = ""
     for delivery in deliveries:
         if not error:
-            try:
-                send(post, to, delivery.key, delivery.body, timeout)
-            except MlopsError as failed:
-                error = str(failed)
-            except Exception as failed:  # noqa: BLE001 - a library's fault may hold up no other message
-                error = f"It failed: {type(failed).__name__}."
+            error = attempt(post, to, delivery.key, delivery.body, timeout)
         results.put((delivery, error))
 
 
@@ -131,7 +126,6 @@ def read_post(source: TextIO) -> Post:
 
 def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it tells of URLs
     try:
         deliver(open_workspace(Path(sys.argv[1])), read_post(sys.stdin), Patience())
     except MlopsError as error:
