@@ -24,8 +24,8 @@ from mlops_console.store.workspace import Workspace
 
 
 class CheckDrift(Request):
-    """`window` is a span such as 30m or a number of rows such as 5000 rows, by default `[monitor] window` of mlops.toml;
-    `against` is what it is compared with.
+    """`window`: a span such as 30m or a number of rows such as 5000 rows, by default `[monitor] window` of mlops.toml;
+    `against`: what it is compared with.
     """
 
     environment: str
@@ -47,8 +47,9 @@ def _plan(workspace: Workspace, request: CheckDrift) -> Plan:
     log = PredictionLog(workspace.predictions_path)
     span = span_of(log, live, parse_window(window), time.time())
     rows = min(log.count(request.environment, span.start, span.end), span.rows or math.inf)
-    assert version.reference is not None
-    other = _AGAINST[request.against] or f"{version.reference.dataset}:{version.reference.version}"
+    reference = version.reference
+    trained = f"{reference.dataset}:{reference.version}" if reference else "its held-out predictions"
+    other = _AGAINST[request.against] or trained
     return Plan(
         "check_drift",
         request.environment,

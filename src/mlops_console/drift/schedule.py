@@ -5,7 +5,7 @@ import math
 from mlops_console.core.config import Config, seconds
 from mlops_console.core.deployments import Environment, Revision, ServerHealth
 from mlops_console.core.drift import LEAST_ROWS
-from mlops_console.core.models import ModelRef
+from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.windows import Window, parse_window
 from mlops_console.store import deployments, drift, jobs, models
 from mlops_console.store.database import Connection
@@ -45,10 +45,14 @@ def _is_due(
     checked = start
     if last and last[0].revision == live.revision:
         checked = min(last[0].created_at, now)  # a clock that went back does not end the checks
-    if now - checked < every or models.get(db, ModelRef(live.model, live.version)).reference is None:
+    if now - checked < every or not _has_reference(models.get(db, ModelRef(live.model, live.version))):
         return False
     least = max(LEAST_ROWS, math.ceil((window.rows or 0) / _SHARE))
     return log.count(environment.name, max(start, checked), now) >= least
+
+
+def _has_reference(version: ModelVersion) -> bool:
+    return version.reference is not None or version.profile is not None
 
 
 def _start(live: Revision, window: Window, now: float) -> float:

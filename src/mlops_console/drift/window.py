@@ -1,23 +1,26 @@
-"""Windows of live data, as columns."""
+"""Windows of live data: from when to when they are, and what was answered in them."""
 
-import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.deployments import Revision
-from mlops_console.core.models import Column
+from mlops_console.core.models import ModelVersion
+from mlops_console.core.profiles import ReferenceProfile, WindowCounts
 from mlops_console.core.windows import Window
-from mlops_console.drift.labels import numbers_of
+from mlops_console.drift.live_rows import LiveRows, read_live_rows
+from mlops_console.drift.profiles import PREDICTION, probability_names
+from mlops_console.drift.slots import covers, read_between, read_slots
+from mlops_console.drift.windows import add_all, count_window
+from mlops_console.store import deployments
 from mlops_console.store.predictions import PredictionLog
+from mlops_console.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_ROWS = 100_000  # of a window that are compared; of a larger one, an even sample over its time
-
-logger = logging.getLogger(__name__)
+_WEEK = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Span:
 
 def span_of(log: PredictionLog, live: Revision, window: Window, now: float) -> Span:
     """The newest traffic up to `now`, not from before the revision went live."""
-    began = min(live.live_at or live.created_at, now)  # a clock that went back must not turn the window round
+    began = began_at(live, now)
     if window.rows is None:
         assert window.seconds is not None, "a window is of either"
         return Span(max(now - window.seconds, began), now)
@@ -40,34 +43,142 @@ def span_of(log: PredictionLog, live: Revision, window: Window, now: float) -> S
     return Span(start, now, window.rows)
 
 
-def read_window(
-    log: PredictionLog, environment: str, revision: int | None, columns: Sequence[Column], span: Span
-) -> tuple[dict[str, "NDArray[Any]"], int]:
-    """The rows that a revision, or any one, has answered in a span.
+def began_at(live: Revision, now: float) -> float:
+    """When a revision went live. A clock that went back must not put that after `now`."""
+    return min(live.live_at or live.created_at, now)
 
-    Returns:
-        For each column an array of shape (rows,), float64 with NaN or object with None for missing; and how many rows.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """A window, counted.
+
+    Attributes:
+        total: rows that were answered in it; about that, where an even sample of them was counted.
+        rows: those of the prediction log, where the window was counted from it.
+        revisions: who has answered.
     """
-    total = log.count(environment, span.start, span.end)
-    step = max(1, math.ceil(total / MOST_ROWS))
-    values: dict[str, list[Any]] = {column.name: [] for column in columns}
-    rows = 0
-    for row in log.stream(environment, span.start, span.end, step):
-        if revision is None or row.revision == revision:
-            rows += 1
-            for name, found in values.items():
-                found.append(row.inputs.get(name))
-    if log.damaged:
-        logger.warning("%d requests in the prediction log are damaged: they are not compared.", log.damaged)
-    if span.rows is not None:
-        rows = min(rows, math.ceil(span.rows / step))
-        values = {name: found[len(found) - rows :] for name, found in values.items()}
-    return {c.name: _to_array(values[c.name], numeric=c.kind == "numeric") for c in columns}, rows
+
+    counts: WindowCounts
+    span: Span
+    total: int
+    rows: LiveRows | None = None
+    revisions: tuple[Revision, ...] = ()
 
 
-def _to_array(values: list[Any], *, numeric: bool) -> "NDArray[Any]":
-    import numpy as np
+@dataclass(frozen=True, slots=True, eq=False)
+class Traffic:
+    """What an environment has answered, in the bins of one version's profile: as its servers have counted it, and where
+    they have not, from the prediction log.
 
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return numbers_of(array) if numeric else array
+    Attributes:
+        live: the revision that serves.
+        version: of that revision.
+        most: rows of the prediction log that are read; of more, an even sample.
+        private: columns that the log never has.
+    """
+
+    workspace: Workspace
+    log: PredictionLog
+    live: Revision
+    version: ModelVersion
+    profile: ReferenceProfile
+    most: int
+    private: frozenset[str]
+
+    def newest(self, window: Window, now: float) -> Counted:
+        """The newest window up to `now` of the live revision."""
+        span = span_of(self.log, self.live, window, now)
+        with self.workspace.store.read() as db:
+            if covers(db, self.log, self.live.environment, self.live.revision, span.start):
+                found = read_slots(db, self.live.environment, self.live.revision, self.profile, window, now)
+                if found is not None:
+                    start = max(found.start, began_at(self.live, now))
+                    return Counted(found.counts, Span(start, now, span.rows), found.counts.rows, None, (self.live,))
+        return self._from_log(self.live, span)
+
+    def before(self, current: Counted, window: Window, *, week: bool) -> Counted | None:
+        """The window before one, or that of a week before: of the live revision if it was live all the time, else of
+        whoever was; None where nothing was answered then."""
+        span = self._span_before(current.span, window, week=week)
+        revisions = [self.live]
+        if (self.live.live_at or self.live.created_at) > span.start:
+            with self.workspace.store.read() as db:
+                known = deployments.revisions(db, self.live.environment)
+            revisions = [r for r in known if _was_live(r, span)]
+        counted = [self._between(revision, span) for revision in revisions]
+        parts = [part for part in counted if part.counts.rows]
+        total = add_all(part.counts for part in parts)
+        if total is None:
+            return None
+        answered = tuple(revision for part in parts for revision in part.revisions)
+        return Counted(total, span, sum(part.total for part in parts), None, answered)
+
+    def rows_of(self, revision: Revision, span: Span) -> LiveRows:
+        """The rows themselves, as far as the prediction log has them; see `step`."""
+        signature, step = self.version.signature, self.step(span)
+        number = revision.revision
+        rows = read_live_rows(self.log, revision.environment, number, signature, span.start, span.end, self.most)
+        return rows if span.rows is None else _newest(rows, math.ceil(span.rows / step))
+
+    def step(self, span: Span) -> int:
+        """Of so many rows of the prediction log one is read: 1 unless they are too many."""
+        return max(1, math.ceil(self.log.count(self.live.environment, span.start, span.end) / self.most))
+
+    def public(self, rows: LiveRows) -> "dict[str, NDArray[Any]]":
+        """The inputs that the log has."""
+        return {name: values for name, values in rows.inputs.items() if name not in self.private}
+
+    def is_of_version(self, revision: Revision) -> bool:
+        return (revision.model, revision.version) == (self.version.model, self.version.version)
+
+    def _span_before(self, current: Span, window: Window, *, week: bool) -> Span:
+        end = current.end - _WEEK if week else current.start
+        if window.seconds is not None:
+            return Span(end - window.seconds, end)
+        assert window.rows is not None, "a window is of either"
+        first = self.log.start_of_newest(self.live.environment, None, window.rows, end)
+        return Span(end if first is None else math.nextafter(first, -math.inf), end, window.rows)
+
+    def _between(self, revision: Revision, span: Span) -> Counted:
+        """Of another version only the inputs, which alone mean the same."""
+        if not self.is_of_version(revision):
+            return self._from_log(revision, span)
+        with self.workspace.store.read() as db:
+            if covers(db, self.log, revision.environment, revision.revision, span.start):
+                found = read_between(db, revision.environment, revision.revision, self.profile, span.start, span.end)
+                if found is not None:
+                    return Counted(found.counts, span, found.counts.rows, None, (revision,))
+        return self._from_log(revision, span)
+
+    def _from_log(self, revision: Revision, span: Span) -> Counted:
+        rows = self.rows_of(revision, span)
+        predictions = dict(self._predictions(rows)) if self.is_of_version(revision) else {}
+        counts = count_window(self.profile, self.public(rows), predictions)
+        return Counted(counts, span, rows.rows * self.step(span), rows, (revision,))
+
+    def _predictions(self, rows: LiveRows) -> "Iterator[tuple[str, NDArray[Any]]]":
+        """As `profiles.prediction_columns` has them of held-out rows."""
+        yield PREDICTION, rows.predictions
+        if rows.probabilities is not None:
+            for position, name in probability_names(self.version.signature.classes):
+                yield name, rows.probabilities[:, position]
+
+
+def _was_live(revision: Revision, span: Span) -> bool:
+    if revision.live_at is None or revision.live_at >= span.end:
+        return False
+    return revision.ended_at is None or revision.ended_at > span.start
+
+
+def _newest(rows: LiveRows, count: int) -> LiveRows:
+    if rows.rows <= count:
+        return rows
+    chances = rows.probabilities
+    return replace(
+        rows,
+        inputs={name: values[-count:] for name, values in rows.inputs.items()},
+        predictions=rows.predictions[-count:],
+        probabilities=None if chances is None else chances[-count:],
+        labels=rows.labels[-count:],
+        delays=rows.delays[-count:],
+    )

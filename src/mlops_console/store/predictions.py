@@ -194,15 +194,16 @@ class PredictionLog:
             or 0
         )
 
-    def start_of_newest(self, environment: str, revision: int, rows: int, end: float) -> float | None:
-        """When the newest `rows` rows of a revision that were answered up to `end` begin: no later than the oldest of
-        their requests, which is whole. None without any.
+    def start_of_newest(self, environment: str, revision: int | None, rows: int, end: float) -> float | None:
+        """When the newest `rows` rows of a revision, or of all, that were answered up to `end` begin: no later than the
+        oldest of their requests, which is whole. None without any.
         """
         at: float | None = None
         with self._reading() as db:
             for at, count in _rows(
                 db,
-                "SELECT at, rows FROM requests WHERE environment = ? AND revision = ? AND at <= ? ORDER BY at DESC",
+                "SELECT at, rows FROM requests WHERE environment = ?1 AND (?2 IS NULL OR revision = ?2) AND at <= ?3 "
+                "ORDER BY at DESC",
                 (environment, revision, end),
             ):
                 rows -= count
