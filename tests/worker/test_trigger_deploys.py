@@ -1,6 +1,9 @@
 """From drift to staging without a person: what a trigger has trained is deployed once, whatever is killed when, and
 never past a gate or an approval."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -106,17 +109,9 @@ def loop(project: Project) -> Iterator[Loop]:
     client.stop_worker(project.workspace)
 
 
-def test_what_it_has_trained_goes_to_staging_as_itself(loop: Loop) -> None:
-    job = loop.drift()
-    assert (job.state, job.result["deploys"]) == (JobState.SUCCEEDED, "fraud:2")
-    deployment = loop.deployed(job)
-    assert (deployment.state, deployment.actor, deployment.subject) == (JobState.SUCCEEDED, "trigger:again", "staging")
-    (revision,) = loop.revisions()
-    assert (revision.model_ref, revision.state, revision.actor) == ("fraud:2", RevisionState.LIVE, "trigger:again")
-    assert revision.reason == f"Drift report 1 turned production to drifted. Trained by job {job.id}."
-
-
-def test_a_killed_worker_neither_loses_nor_doubles_it(loop: Loop) -> None:
+def test_a_killed_worker_neither_loses_nor_doubles_what_goes_to_staging(
+    loop: Loop,
+) -> None:
     (loop.project.root / "wait").touch()
     client.start_worker(loop.workspace)
     begun(loop.workspace, "again")
@@ -132,10 +127,13 @@ def test_a_killed_worker_neither_loses_nor_doubles_it(loop: Loop) -> None:
     client.start_worker(loop.workspace)
     kill(loop.project)  # with the deployment queued, or on its way
     client.start_worker(loop.workspace)
-    assert loop.deployed(job).state is JobState.SUCCEEDED
+    deployment = loop.deployed(job)
+    assert (deployment.state, deployment.actor) == (JobState.SUCCEEDED, "trigger:again")
     with loop.workspace.store.read() as db:
         assert [found.action for found in jobs.listing(db)] == ["deploy", "train"]
-    assert [revision.model_ref for revision in loop.revisions()] == ["fraud:2"]
+    (revision,) = loop.revisions()
+    assert (revision.model_ref, revision.state, revision.actor) == ("fraud:2", RevisionState.LIVE, "trigger:again")
+    assert revision.reason == f"Drift report 1 turned production to drifted; trained by job {job.id}"
 
 
 def test_never_past_an_approval(loop: Loop) -> None:
@@ -176,6 +174,29 @@ def test_no_version_or_several_is_one_sentence(loop: Loop, names: tuple[str, ...
     assert told in (job.error or "")
     assert loop.project.run(job_id).status is RunStatus.SUCCEEDED  # the training is none the worse for it
     assert (loop.follower(job), loop.revisions()) == (None, [])
+
+
+def test_who_waits_for_a_training_waits_for_its_deployment(loop: Loop) -> None:
+    loop.configure(auc=0.5)
+    command = [
+        sys.executable,
+        "-m",
+        "mlops_console",
+        "train",
+        "--deploy",
+        "staging",
+        "--reason",
+        "try",
+        "--wait",
+        "--json",
+    ]
+    done = subprocess.run(command, cwd=loop.project.root, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 3, done.stderr  # as of a deployment that a gate refuses
+    document = json.loads(done.stdout)
+    assert (document["state"], document["deploys"]) == ("succeeded", "fraud:2")
+    assert (document["deployment"]["state"], document["deployment"]["subject"]) == ("refused", "staging")
+    assert document["deployment"]["request"]["reason"] == f"try; trained by job {document['job']}"
+    assert "auc >= 0.8" in done.stderr
 
 
 def test_a_stopped_deployment_and_one_under_way_say_nothing(workspace: Workspace) -> None:

@@ -180,7 +180,7 @@ def _deploy(tx: Connection, workspace: Workspace, request: Train, job: Job, resu
     """The deployment is queued with the success, so that no death of a process loses or doubles it."""
     if request.deploy is None:
         return
-    reason = f"{request.reason} Trained by job {job.id}.".strip()
+    reason = f"{request.reason.rstrip('.')}; trained by job {job.id}" if request.reason else f"trained by job {job.id}"
     asked = {"model_ref": result["deploys"], "environment": request.deploy, "reason": reason}
     actions.queue(tx, workspace, "deploy", asked, request.deploy, job.actor, Turn(key=jobs.follower_key(job.id)))
 
