@@ -275,3 +275,29 @@ async def test_an_empty_store_says_how_to_get_there(workspace: Workspace) -> Non
     async with console(workspace, "drift") as pilot:
         text = await until(pilot, "No drift report yet")
         assert "Press v" in text
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("html", "<!doctype html>"), ("md", "# "), ("json", "{")])
+async def test_the_report_that_is_looked_at_can_be_exported(workspace: Workspace, ending: str, begins: str) -> None:
+    seed(workspace, reports=2)
+    async with console(workspace, "drift", (120, 30)) as pilot:
+        await until(pilot, "█ now")
+        await pilot.press("E")
+        await until(pilot, "drift-production-2.html")
+        await pilot.press(*["backspace"] * 4, *ending, "enter")
+        await until(pilot, f"drift-production-2.{ending}.")
+        text = (workspace.root / f"drift-production-2.{ending}").read_text()
+        assert text.lower().startswith(begins)
+        await pilot.press("E", *["backspace"] * 4, *ending, "enter")
+        await until(pilot, "is there already")
+
+
+async def test_an_export_says_what_it_can_not_do(workspace: Workspace) -> None:
+    async with console(workspace, "drift") as pilot:
+        await until(pilot, "No drift report yet")
+        await pilot.press("E")
+        await until(pilot, "There is no report to export yet")
+        seed(workspace, reports=1)
+        await until(pilot, "█ now")
+        await pilot.press("colon", *"export x.pdf", "enter")
+        await until(pilot, "is no format")

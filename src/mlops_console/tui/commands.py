@@ -102,6 +102,8 @@ COMMANDS: tuple[Command, ...] = (
             scope=("overview", "deployments", "drift"), footer=("deployments", "drift")),
     Command("map", "Map", "m", "map", "Show how far each feature has moved in each report as a map, or the table again",
             scope=("drift",), footer=("drift",)),
+    Command("export", "Export", "E", "export", "Write the report to a file: one HTML page, Markdown or JSON",
+            scope=("drift",), footer=("drift",), argument="[FILE]"),
     Command("why", "Why", "w", "app.why", "Why this is live: its gates, approvals, version, run, params, code and data",
             scope=_DELIVERY, footer=("deployments",), argument="[ENVIRONMENT] [REVISION]"),
     Command("logs", "Logs", "l", "app.logs", "Show the log of what is selected",

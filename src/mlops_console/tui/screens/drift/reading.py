@@ -1,18 +1,24 @@
 """What the drift view shows, read from the store."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from textual.message import Message
 
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.drift import DriftReport
-from mlops_console.core.errors import ConfigError
+from mlops_console.core.errors import ConfigError, UsageError
+from mlops_console.core.text import safe_line
+from mlops_console.tui.writing import Taken, Written, write
 
 if TYPE_CHECKING:
+    from mlops_console.drift.export import Form
     from mlops_console.store.workspace import Workspace
 
+FORMS = ("html", "md", "json")
 _REPORTS = 200
+_EARLIER = 40  # reports that the charts of an exported one show
 _REVISIONS = 50
 
 
@@ -76,3 +82,23 @@ def read_drift(workspace: "Workspace", environment: str, report_id: int | None) 
         wanted = next((report for report in reports if report.id == report_id), state.newest)
         whole = drift.report(db, wanted.id) if wanted else None
     return DriftRead(replace(state, report=whole))
+
+
+def write_report(workspace: "Workspace", report_id: int, path: Path) -> Written | Taken:
+    """A report with all that it says in a file; the ending of its name decides in which form.
+
+    Raises:
+        UsageError: the ending is none of `FORMS`.
+        StoreError: the store can't be read, or the file can't be written.
+    """
+    from mlops_console.drift.export import render
+    from mlops_console.store import drift
+
+    form = path.suffix.removeprefix(".").lower()
+    if form not in FORMS:
+        raise UsageError(f"{safe_line(path.name, 100)} is no format.", "Let the name end in .html, .md or .json.")
+    with workspace.store.read() as db:
+        report = drift.report(db, report_id)
+        past = drift.reports(db, report.environment, limit=_REPORTS)
+    earlier = [older for older in past if older.id < report.id and older.against == report.against]
+    return write(path, render(report, cast("Form", form), earlier[:_EARLIER][::-1]))

@@ -9,14 +9,16 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from mlops_console.core.drift import FeatureDrift
+from mlops_console.tui import writing
 from mlops_console.tui.drift_words import named
+from mlops_console.tui.screens.dialogs.prompt import Prompt
 from mlops_console.tui.screens.drift import rows as tables
 from mlops_console.tui.screens.drift import telling
 from mlops_console.tui.screens.drift.heat import HeatData
 from mlops_console.tui.screens.drift.map import HeatMap
 from mlops_console.tui.screens.drift.panes import Distribution, Trend
 from mlops_console.tui.screens.drift.performance import PerformancePane
-from mlops_console.tui.screens.drift.reading import DriftRead, DriftState, read_drift
+from mlops_console.tui.screens.drift.reading import DriftRead, DriftState, read_drift, write_report
 from mlops_console.tui.screens.list_view import Frame, ListView
 from mlops_console.tui.selection import NOTHING, Selection
 from mlops_console.tui.widgets.chart_paint import Painted
@@ -265,6 +267,33 @@ class DriftView(ListView):
 
     def action_previous_metric(self) -> None:
         self.action_next_metric(-1)
+
+    def action_export(self, name: str = "") -> None:
+        """Write the report that is looked at into a file; without a name, ask for one."""
+        report = self._state.report
+        if report is None:
+            self.console.tell("There is no report to export yet; v checks the drift now.", "warning")
+        elif name:
+            self._export(name)
+        else:
+            told = "The ending decides: .html, .md or .json. Without a folder it goes to the workspace."
+            usual = f"drift-{report.environment}-{report.id}.html"
+            self.app.push_screen(Prompt(f"Export report {report.id}", told, usual), self._export)
+
+    def _export(self, name: str | None) -> None:
+        report = self._state.report
+        if report is not None and name and name.strip():
+            path = writing.place_of(self.console.workspace, name)
+            self.read("export", lambda workspace: write_report(workspace, report.id, path))
+
+    def on_taken(self, event: writing.Taken) -> None:
+        def replace() -> None:
+            self.read("export", lambda _: writing.write(event.path, event.text, replace=True))
+
+        writing.ask_to_replace(self.app, event, replace)
+
+    def on_written(self, event: writing.Written) -> None:
+        self.console.tell(f"The report is in {event.path}.")
 
     async def on_grid_opened(self, event: Grid.Opened) -> None:
         """A report of the list becomes the one that is looked at; the newest one follows what comes."""

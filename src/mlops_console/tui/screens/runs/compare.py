@@ -1,7 +1,6 @@
 """Marked runs side by side: a table, their curves, parallel coordinates, and which params count."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,11 +14,10 @@ from mlops_console.core.jobs import Job
 from mlops_console.core.text import safe_line
 from mlops_console.data.importance import LEAST
 from mlops_console.tracking.diff_stat import DiffStat
-from mlops_console.tui import commands
+from mlops_console.tui import commands, writing
 from mlops_console.tui.messages import ReadFailed
 from mlops_console.tui.reader import Reader
 from mlops_console.tui.screens.dialogs.dialog import Dialog
-from mlops_console.tui.screens.dialogs.picker import Choice, Picker
 from mlops_console.tui.screens.dialogs.prompt import Prompt
 from mlops_console.tui.screens.runs.comparing import reading
 from mlops_console.tui.screens.runs.comparing.chart import ChartPane
@@ -241,8 +239,7 @@ class Comparing(Reader):
     def _write(self, name: str | None) -> None:
         if not name or not name.strip():
             return
-        given = Path(name.strip())
-        path = self.console.workspace.root / (given.expanduser() if given.parts[:1] == ("~",) else given)
+        path = writing.place_of(self.console.workspace, name)
         form = _FORMATS.get(path.suffix.lower())
         if form is None:
             self.console.tell_error(
@@ -250,16 +247,13 @@ class Comparing(Reader):
             )
             return
         text = form(self._compared.comparison)
-        self.read("write", lambda _: reading.write(path, text))
+        self.read("write", lambda _: writing.write(path, text))
 
-    def on_taken(self, event: reading.Taken) -> None:
-        choices = [Choice("", "Leave it as it is"), Choice("replace", "Replace it")]
+    def on_taken(self, event: writing.Taken) -> None:
+        def replace() -> None:
+            self.read("write", lambda _: writing.write(event.path, event.text, replace=True))
 
-        def chosen(choice: str | None) -> None:
-            if choice:
-                self.read("write", lambda _: reading.write(event.path, event.text, replace=True))
+        writing.ask_to_replace(self.app, event, replace)
 
-        self.app.push_screen(Picker(f"{safe_line(event.path.name, 100)} is there already", choices), chosen)
-
-    def on_written(self, event: reading.Written) -> None:
+    def on_written(self, event: writing.Written) -> None:
         self.console.tell(f"The comparison is in {event.path}.")

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from mlops_console.core.comparison import Comparison, Goal, compare
-from mlops_console.core.errors import ConfigError, StoreError
+from mlops_console.core.errors import ConfigError
 from mlops_console.core.jobs import Job
 from mlops_console.core.runs import Curve, Run
 from mlops_console.tracking.diff_stat import DiffStat, between
@@ -56,19 +55,6 @@ class ImportanceFound(Message, bubble=False):
     job: Job | None
 
 
-@dataclass
-class Written(Message, bubble=False):
-    path: Path
-
-
-@dataclass
-class Taken(Message, bubble=False):
-    """A file of this name is there already: the text was not written."""
-
-    path: Path
-    text: str
-
-
 def read_comparison(workspace: "Workspace", run_ids: tuple[str, ...]) -> RunsCompared:
     """Of more than `MOST` runs the newest."""
     from mlops_console.store import datasets, runs
@@ -114,21 +100,3 @@ def find_importance(workspace: "Workspace", metric: str, run_ids: Sequence[str])
             if job.action == "importance" and job.request == asked:
                 return ImportanceFound(metric, job)
     return ImportanceFound(metric, None)
-
-
-def write(path: Path, text: str, replace: bool = False) -> Written | Taken:
-    """Write a file, and only if there is none yet unless it is to `replace` one.
-
-    Raises:
-        StoreError: it can't be written.
-    """
-    try:
-        with path.open("w" if replace else "x", encoding="utf-8", errors="surrogatepass", newline="") as file:
-            file.write(text)
-    except FileExistsError:
-        return Taken(path, text)
-    except ValueError:
-        raise StoreError("That is no name of a file.", "Choose another name.") from None
-    except OSError as error:
-        raise StoreError(f"{path} can't be written: {error.strerror}.", "Choose another place.") from None
-    return Written(path)
