@@ -32,18 +32,23 @@ class Categories:
 def numbers_of(values: "NDArray[Any]") -> Numbers:
     """A numeric column. Texts that hold a number count as that number; what is not finite has no value."""
     import numpy as np
-    import pandas as pd
 
-    text = 0
-    if values.dtype.kind in "fiub":
-        numbers = values.astype(np.float64, copy=False)
-    else:
-        column = pd.Series(values, dtype=object)
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        text = int(np.count_nonzero(np.isnan(numbers) & column.notna().to_numpy()))
+    numbers, text = floats_of(values)
     finite = np.isfinite(numbers)
     infinite = len(numbers) - int(np.count_nonzero(finite)) - int(np.count_nonzero(np.isnan(numbers)))
     return Numbers(len(numbers), np.sort(numbers[finite]), infinite, text)
+
+
+def floats_of(values: "NDArray[Any]") -> "tuple[NDArray[np.float64], int]":
+    """A numeric column as float64, NaN for what is no number; and how many rows hold that without being missing."""
+    import numpy as np
+    import pandas as pd
+
+    if values.dtype.kind in "fiub":
+        return values.astype(np.float64, copy=False), 0
+    column = pd.Series(values, dtype=object)
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers, int(np.count_nonzero(np.isnan(numbers) & column.notna().to_numpy()))
 
 
 def categories_of(values: "NDArray[Any]") -> Categories:

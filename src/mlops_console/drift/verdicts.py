@@ -181,6 +181,8 @@ def _sentence(name: str, judged: _Judged, settings: DriftSettings) -> str:
     rows = f"{tested.m:,} row{'' if tested.m == 1 else 's'}"
     if tested.rule:
         return f"{name} has {'' if judged.drifted else 'not '}drifted by Evidently's rule: {tested.rule}; {rows}"
+    if tested.subject == "columns":
+        return f"{name}: {_apart(judged, settings)}; {rows}; an AUC of {_auc(judged.smallest)} would have been seen"
     seen = f"{rows}; a shift of {_size(judged.smallest, tested.unit)} would have been seen"
     if not judged.drifted and not judged.believed:
         return f"{name} has not moved; {seen}"
@@ -190,9 +192,20 @@ def _sentence(name: str, judged: _Judged, settings: DriftSettings) -> str:
         return f"{name} has moved by {size}{less}; {seen}"
     if tested.subject == "categories":
         return f"{name}: {size} of its rows are in other categories{less}; {seen}"
-    if tested.subject == "missing":
-        return f"{name}: {_missing(tested)}; {seen}"
-    return f"{name} have moved by {size}{less}; {seen}"
+    return f"{name}: {_missing(tested)}; {seen}"
+
+
+def _apart(judged: _Judged, settings: DriftSettings) -> str:
+    auc = f"with an AUC of {judged.tested.statistic:.2f}"
+    if judged.drifted:
+        return f"a classifier tells rows of the window from those of the reference, {auc}"
+    if judged.believed:
+        return f"a classifier tells rows of the window, {auc}, less than the {_auc(settings.least_effect)} that count"
+    return f"no classifier tells rows of the window from those of the reference ({auc})"
+
+
+def _auc(effect: float) -> str:
+    return f"{(1 + effect) / 2:.2f}"
 
 
 def _missing(tested: Tested) -> str:
