@@ -69,6 +69,17 @@ def read_between(
     return found
 
 
+def rows_so_far(
+    db: sqlite3.Connection, environment: str, revisions: Iterable[int], window: "Window | None", now: float
+) -> dict[int, int]:
+    """How many rows the newest window of each revision has, without reading what was counted of them."""
+    if window is None:
+        return {}
+    start = 0.0 if window.seconds is None else now - window.seconds
+    found = {revision: live_slots.count(db, environment, revision, start, now) for revision in revisions}
+    return {revision: min(rows, window.rows or rows) for revision, rows in found.items()}
+
+
 def covers(db: sqlite3.Connection, log: PredictionLog, environment: str, revision: int, start: float) -> bool:
     """Whether the slots tell of all that was answered since `start`: the servers counted by then, or nothing is logged
     from before the first slot. Where they do not, the prediction log may."""

@@ -106,6 +106,11 @@ class LiveWindows:
         self._store = _Writer(workspace, environment)
         self._write_at = 0.0
 
+    @property
+    def window(self) -> "Window | None":
+        """What is counted at present; None before the first request. It may be asked for by any thread."""
+        return self._settings.known
+
     def put(self, answered: "Answered") -> None:
         """Queue a request; where too much waits already it is left out."""
         rows = answered.batch.rows
@@ -175,21 +180,21 @@ class _Settings:
         self._workspace = workspace
         self._profiles: dict[int, ReferenceProfile | None] = {}
         self._retry_at = 0.0
-        self._window: Window | None = None
+        self.known: Window | None = None
         self._seen: object = None  # the state of mlops.toml that the window is of
         self._look_at = 0.0
 
     def window(self) -> "Window":
         """The window that mlops.toml tells; while it is wrong, the one that it told last."""
-        if self._window is None or time.monotonic() >= self._look_at:
+        if self.known is None or time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _LOOK_EVERY
-            self._window = self._followed()
-        return self._window
+            self.known = self._followed()
+        return self.known
 
     def _followed(self) -> "Window":
         from mlops_console.core.windows import parse_window
 
-        known = self._window or parse_window(_WINDOW)
+        known = self.known or parse_window(_WINDOW)
         try:
             found = self._workspace.config_path.stat()
         except OSError:

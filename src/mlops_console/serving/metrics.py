@@ -8,17 +8,15 @@ import asyncio
 import os
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_console.core.drift import DriftReport
-from mlops_console.core.models import ModelVersion
+from mlops_console.serving.gauges import Facts
 from mlops_console.store.identity import identify
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
-    from prometheus_client.core import Metric
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _LATENCY = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -134,20 +132,15 @@ class _Tally:
         self._counts, self._sum = [0] * len(self._counts), 0.0
 
 
-def page(environment: str, served: Iterable[tuple[int, float, ModelVersion]], report: DriftReport | None) -> bytes:
-    """The text of /metrics, over all processes.
-
-    Args:
-        served: revision, share of the traffic and version of each that answers.
-        report: the newest drift report.
-    """
+def page(facts: Facts) -> bytes:
+    """The text of /metrics, over all processes."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 
     _forget_ended(Path(os.environ[_FOLDER]))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    registry.register(_Facts(environment, tuple(served), report))
+    registry.register(facts)
     return generate_latest(registry)
 
 
@@ -158,30 +151,3 @@ def _forget_ended(folder: Path) -> None:
             identify(int(file.stem.rsplit("_", 1)[1]))
         except ProcessLookupError:
             file.unlink(missing_ok=True)
-
-
-class _Facts:
-    """What is not counted but known."""
-
-    def __init__(
-        self, environment: str, served: tuple[tuple[int, float, ModelVersion], ...], report: DriftReport | None
-    ) -> None:
-        self._environment = environment
-        self._served = served
-        self._report = report
-
-    def collect(self) -> Iterator["Metric"]:
-        from prometheus_client.core import GaugeMetricFamily
-
-        labels = ("environment", "model", "version", "revision")
-        info = GaugeMetricFamily("mlops_model_share", "The share of the traffic that a version answers.", labels=labels)
-        for revision, share, version in self._served:
-            info.add_metric((self._environment, version.model, str(version.version), str(revision)), share)
-        yield info
-        if self._report is None:
-            return
-        drift = GaugeMetricFamily("mlops_drift", "Whether a column drifts, by the newest report.", labels=("feature",))
-        for feature in self._report.features:
-            drift.add_metric((feature.name,), float(feature.drifted))
-        yield drift
-        yield GaugeMetricFamily("mlops_drift_checked_seconds", "When that was checked.", value=self._report.created_at)

@@ -23,6 +23,7 @@ from mlops_console.serving import metrics
 from mlops_console.serving.application import Application
 from mlops_console.serving.engine import Engine
 from mlops_console.serving.errors import HttpError
+from mlops_console.serving.gauges import Facts
 from mlops_console.serving.http_server import HttpServer, event_loop
 from mlops_console.serving.loading import test_with_records
 from mlops_console.serving.metrics import Metrics
@@ -94,7 +95,7 @@ def serve(folder: Path, host: str, port: int, token: str = "", revision: int = 0
             Metrics(Path(scratch) / "metrics", alone=True),
             _gatekeeper(token),
             settings,
-            lambda: metrics.page(version.model, [(revision, 1.0, version)], None),
+            lambda: metrics.page(Facts(version.model, [(revision, 1.0, version)])),
             _refuse_feedback,
         )
         logger.info("%s serves on %s port %d", version.ref, host, port)

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from mlops_console.core.models import ModelVersion
 from mlops_console.serving.engine import Engine
 from mlops_console.serving.errors import NotReadyError
 
@@ -68,6 +69,16 @@ class Slot:
     routing: Routing | None = None
     aliases: Mapping[str, int] = field(default_factory=dict)
     problem: str = "the first model is being loaded"
+
+    @property
+    def served(self) -> list[tuple[int, float, ModelVersion]]:
+        """Revision, share of the traffic and version of each that answers."""
+        routing = self.routing
+        if routing is None:
+            return []
+        share = routing.share if routing.candidate is not None else 0.0
+        shares = zip(routing.all, (1 - share, share), strict=False)
+        return [(served.revision, part, served.engine.version) for served, part in shares]
 
     def now(self) -> Routing:
         """What answers now.

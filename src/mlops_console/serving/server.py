@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -12,10 +13,12 @@ from typing import Any
 from mlops_console.core.deployments import LOOPBACK, Environment, RevisionState, ServerHealth, ServerSettings
 from mlops_console.core.errors import NotFoundError, RefusedError
 from mlops_console.core.models import Signature
+from mlops_console.drift.slots import rows_so_far
 from mlops_console.serving import metrics
 from mlops_console.serving.application import Application
 from mlops_console.serving.feedback import parse_feedback
 from mlops_console.serving.follow import Follower
+from mlops_console.serving.gauges import Facts
 from mlops_console.serving.http_server import HttpServer, event_loop
 from mlops_console.serving.json_body import read_json
 from mlops_console.serving.listening import PortTakenError, bound, probe, taken
@@ -26,7 +29,7 @@ from mlops_console.serving.quick import BACKLOG
 from mlops_console.serving.routing import Slot
 from mlops_console.serving.stats import Stats
 from mlops_console.serving.tokens import Gatekeeper
-from mlops_console.store import deploying, deployments, drift, server_processes, tokens
+from mlops_console.store import alerts, deploying, deployments, drift, server_processes, tokens
 from mlops_console.store.identity import current_process
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
@@ -78,22 +81,23 @@ async def _run(workspace: Workspace, environment: Environment, number: int, list
     with workspace.store.read() as db:
         gatekeeper = Gatekeeper(tokens.tokens(db, environment.name))
     predictions = PredictionLog(workspace.predictions_path)
-    log = PredictionWriter(predictions, environment.name, settings, LiveWindows(workspace, environment.name))
+    live = LiveWindows(workspace, environment.name)
+    log = PredictionWriter(predictions, environment.name, settings, live)
     alone = all(process.slot == number for process in environment.processes)
     counters = Metrics(workspace.home / "metrics" / environment.name, alone)
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="predict")
 
     def facts() -> bytes:
+        served = slot.served
         with workspace.store.read() as db:
-            report = drift.standing(db, environment.name)
-        routing = slot.routing
-        served = []
-        if routing is not None:
-            share = routing.share if routing.candidate is not None else 0.0
-            served = [(routing.live.revision, 1 - share, routing.live.engine.version)]
-            if routing.candidate is not None:
-                served.append((routing.candidate.revision, share, routing.candidate.engine.version))
-        return metrics.page(environment.name, served, report)
+            found = Facts(
+                environment.name,
+                served,
+                drift.standing(db, environment.name),
+                alerts.open_alerts(db),
+                rows_so_far(db, environment.name, [revision for revision, *_ in served], live.window, time.time()),
+            )
+        return metrics.page(found)
 
     def feedback(signature: Signature, body: bytes) -> dict[str, Any]:
         labels = parse_feedback(signature, read_json(body))

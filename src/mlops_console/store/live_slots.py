@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_BETWEEN = "environment = ?1 AND revision = ?2 AND start < ?4 AND (start + end) / 2 >= ?3 AND (start + end) / 2 < ?4"
+
 
 class LiveSlot(NamedTuple):
     """`end`: of its last row so far, seconds since the epoch; `counts`: as `drift.windows` packs them."""
@@ -29,11 +31,18 @@ def put(tx: sqlite3.Connection, environment: str, slots: Iterable[LiveSlot]) -> 
 def between(db: sqlite3.Connection, environment: str, revision: int, start: float, end: float) -> list[LiveSlot]:
     """The slots whose middle lies between, oldest first: `start` <= middle < `end`."""
     rows = db.execute(
-        "SELECT revision, start, process, end, rows, counts FROM live_slots WHERE environment = ? AND revision = ? "
-        "AND start < ?4 AND (start + end) / 2 >= ?3 AND (start + end) / 2 < ?4 ORDER BY start, process",
+        f"SELECT revision, start, process, end, rows, counts FROM live_slots WHERE {_BETWEEN} ORDER BY start, process",
         (environment, revision, start, end),
     )
     return [LiveSlot(*row) for row in rows]
+
+
+def count(db: sqlite3.Connection, environment: str, revision: int, start: float, end: float) -> int:
+    """How many rows there are in the slots whose middle lies between."""
+    found: int = db.execute(
+        f"SELECT coalesce(sum(rows), 0) FROM live_slots WHERE {_BETWEEN}", (environment, revision, start, end)
+    ).fetchone()[0]
+    return found
 
 
 def newest(db: sqlite3.Connection, environment: str, revision: int, before: float, rows: int) -> list[LiveSlot]:
