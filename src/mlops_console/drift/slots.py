@@ -2,7 +2,6 @@
 
 import logging
 import math
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from mlops_console.core.errors import StoreError
 from mlops_console.core.profiles import ReferenceProfile, WindowCounts
 from mlops_console.drift.windows import add_all, fits, unpack_counts
 from mlops_console.store import live_slots
+from mlops_console.store.database import Connection
 from mlops_console.store.live_slots import LiveSlot
 from mlops_console.store.predictions import PredictionLog
 
@@ -44,7 +44,7 @@ def slot_start(at: float, seconds: float) -> float:
 
 
 def read_slots(
-    db: sqlite3.Connection, environment: str, revision: int, profile: ReferenceProfile, window: "Window", now: float
+    db: Connection, environment: str, revision: int, profile: ReferenceProfile, window: "Window", now: float
 ) -> LiveWindow | None:
     """The newest window of a revision before `now`, in whole slots: of time, to half a slot; of rows, at least so many
     if there are. The window before it is that before its `start`.
@@ -59,7 +59,7 @@ def read_slots(
 
 
 def read_between(
-    db: sqlite3.Connection, environment: str, revision: int, profile: ReferenceProfile, start: float, end: float
+    db: Connection, environment: str, revision: int, profile: ReferenceProfile, start: float, end: float
 ) -> LiveWindow | None:
     """What a revision has answered from `start` until before `end`, in whole slots, to half a slot; else None."""
     found = _sum(profile, live_slots.between(db, environment, revision, start, end))
@@ -70,7 +70,7 @@ def read_between(
 
 
 def rows_so_far(
-    db: sqlite3.Connection, environment: str, revisions: Iterable[int], window: "Window | None", now: float
+    db: Connection, environment: str, revisions: Iterable[int], window: "Window | None", now: float
 ) -> dict[int, int]:
     """How many rows the newest window of each revision has, without reading what was counted of them."""
     if window is None:
@@ -80,7 +80,7 @@ def rows_so_far(
     return {revision: min(rows, window.rows or rows) for revision, rows in found.items()}
 
 
-def covers(db: sqlite3.Connection, log: PredictionLog, environment: str, revision: int, start: float) -> bool:
+def covers(db: Connection, log: PredictionLog, environment: str, revision: int, start: float) -> bool:
     """Whether the slots tell of all that was answered since `start`: the servers counted by then, or nothing is logged
     from before the first slot. Where they do not, the prediction log may."""
     first = live_slots.first_start(db, environment, revision)
