@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlops_console.core.drift import Histogram
+from mlops_console.drift.statistics import quantiles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,14 +17,14 @@ _TAIL = 0.005  # share of a sample that may lie beyond the outer bins; it is cou
 
 
 def numeric_histogram(reference: "NDArray[np.float64]", current: "NDArray[np.float64]") -> Histogram:
-    """20 bins of equal width from the lower to the upper 0.5 % quantile of both; a whole number has a bin of its own
-    where there are not more than 20 of them."""
+    """Sorted samples in 20 bins of equal width from the lower to the upper 0.5 % quantile of both; a whole number has a
+    bin of its own where there are not more than 20 of them."""
     import numpy as np
 
-    tails = [np.quantile(side, (_TAIL, 1 - _TAIL)) for side in (reference, current)]
+    tails = [quantiles(side, np.array([_TAIL, 1 - _TAIL])) for side in (reference, current)]
     low, high = min(float(tail[0]) for tail in tails), max(float(tail[1]) for tail in tails)
     edges = np.linspace(low, high, BINS + 1)
-    if _are_whole(reference) and _are_whole(current) and high - low < BINS:
+    if high - low < BINS and _are_whole(reference) and _are_whole(current):
         edges = np.arange(np.floor(low) - 0.5, np.ceil(high) + 1)
     elif low == high or not np.all(np.diff(edges) > 0):
         half = max(abs(low) * 1e-3, 0.5)
@@ -55,10 +56,11 @@ def _are_whole(values: "NDArray[np.float64]") -> bool:
 
 
 def _shares(values: "NDArray[np.float64]", edges: "NDArray[np.float64]") -> tuple[float, ...]:
+    """Of sorted values; the outer bins hold what lies beyond them too."""
     import numpy as np
 
-    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), bins=edges)
-    return tuple((counts / len(values)).tolist())
+    upto = np.searchsorted(values, edges[1:-1], side="left")
+    return tuple((np.diff(upto, prepend=0, append=len(values)) / len(values)).tolist())
 
 
 def binned_histogram(

@@ -159,11 +159,22 @@ def pool_rare(reference: "Counts", current: "Counts") -> tuple["Counts", "Counts
     return pooled[0], pooled[1]
 
 
+def quantiles(values: "Floats", shares: "Floats") -> "Floats":
+    """Quantiles of a sorted sample, linear between its values, as `numpy.quantile` has them."""
+    import numpy as np
+
+    at = shares * (len(values) - 1)
+    below = np.floor(at).astype(np.int64)
+    above = np.minimum(below + 1, len(values) - 1)
+    weight = at - below
+    return np.asarray(values[below] * (1 - weight) + values[above] * weight)
+
+
 def quantile_counts(reference: "Floats", current: "Floats", bins: int = PSI_BINS) -> tuple["Counts", "Counts"]:
     """Both samples counted in bins that hold equal shares of the reference; ties make fewer bins."""
     import numpy as np
 
-    inner = np.unique(np.quantile(reference, np.arange(1, bins) / bins))
+    inner = np.unique(quantiles(reference, np.arange(1, bins) / bins))
     if reference[0] == reference[-1]:
         inner = np.array([np.nextafter(inner[0], -np.inf), inner[0]])  # below it, it, above it
     upto = [np.searchsorted(side, inner, side="right") for side in (reference, current)]
