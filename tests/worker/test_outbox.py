@@ -1,12 +1,15 @@
 """Messages of alerts, sent to a real receiver that fails at first."""
 
 import os
+import re
 import signal
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -89,6 +92,26 @@ def test_a_message_is_signed_and_arrives_once(workspace: Workspace, receiver: Re
     }
     assert message["title"] == "fraud: warning: drift production"
     assert [(d.state, d.attempts, d.error) for d in told(workspace)] == [("sent", 1, "")]
+
+
+def test_the_documented_check_takes_what_is_genuine_and_nothing_else(workspace: Workspace, receiver: Receiver) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    documented: dict[str, Any] = {}
+    exec(example, documented)  # noqa: S102 - our own page
+    deliver_to = post(workspace, receiver.url)
+    open_alert(workspace)
+    deliver(workspace, deliver_to, HASTE)
+    (body,) = receiver.bodies
+    headers = Message()
+    for name, value in receiver.headers[0].items():
+        headers[name] = value
+    is_genuine = documented["is_genuine"]
+    assert is_genuine(headers, body, SECRET)
+    assert not is_genuine(headers, body, b"guessed")
+    assert not is_genuine(headers, body + b" ", SECRET)
+    headers.replace_header("x-mlops-timestamp", str(int(time.time()) + 60))
+    assert not is_genuine(headers, body, SECRET)
 
 
 @pytest.mark.parametrize(

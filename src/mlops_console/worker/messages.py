@@ -166,6 +166,7 @@ def _send_by_apprise(to: Destination, document: Mapping[str, Any]) -> None:
         title=document["title"],
         body=safe_text(document["message"], 4000) or document["title"],
         notify_type=apprise.NotifyType.SUCCESS if is_over else kinds[document["severity"]],
+        body_format=apprise.NotifyFormat.TEXT,  # a name in it is no markup
     )
     if not told:
         raise MlopsError("Apprise could not deliver it.")
