@@ -5,10 +5,11 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_console.core.errors import StoreError
@@ -95,16 +96,31 @@ def test_more_requests_than_one_statement_takes(log: PredictionLog) -> None:
     assert len(log.models([str(number) for number in range(-5, 2_345)])) == 2_345
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), max_size=30), st.integers(1, 12))
-def test_a_sample_has_every_so_manieth_row(
+def test_a_sample_has_one_of_every_so_many_rows(
     tmp_path_factory: pytest.TempPathFactory, sizes: Sequence[int], step: int
 ) -> None:
     log = PredictionLog(tmp_path_factory.mktemp("log") / "predictions.db")
     log.append("production", [request("", at, rows) for at, rows in enumerate(sizes, 1)])
     log.append("staging", [request("", 1.5, 7)])
-    every = [row for rows in sizes for row in range(rows)]
-    assert xs(log.stream("production", *ALWAYS, step)) == every[::step]
+    first = list(accumulate(sizes, initial=0))
+    chosen = [
+        first[int(found.request.at) - 1] + row
+        for found in log.answered("production", 1, *ALWAYS, step)
+        for row in found.wanted
+    ]
+    blocks = [row // step for row in chosen]
+    assert chosen == sorted(chosen)
+    assert blocks == sorted(set(blocks))
+    assert sum(sizes) // step <= len(blocks) <= -(-sum(sizes) // step)
     log.close()
+
+
+def test_a_sample_of_traffic_that_alternates_has_both_kinds(log: PredictionLog) -> None:
+    log.append("production", [request(str(at), at) for at in range(1, 10_001)])
+    odd = sum(found.request.at % 2 for found in log.answered("production", 1, *ALWAYS, 10))
+    assert odd == pytest.approx(500, abs=50)
 
 
 def test_damaged_requests_are_passed_over_and_counted(log: PredictionLog) -> None:

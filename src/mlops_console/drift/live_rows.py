@@ -107,7 +107,7 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _chosen(values: Sequence[Any] | None, wanted: range) -> list[Any]:
+def _chosen(values: Sequence[Any] | None, wanted: Sequence[int]) -> list[Any]:
     """A column that is not logged has no values."""
     return [None] * len(wanted) if values is None else [values[row] for row in wanted]
 

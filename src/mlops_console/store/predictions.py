@@ -23,6 +23,8 @@ _DELETED = 1_000  # rows that one transaction deletes
 _GIVEN_BACK = 256  # pages that one statement gives back to the file system
 _SPARE = 10  # one page of so many may be free, for what comes next
 
+_GOLDEN = 2_654_435_769  # 2^32 over the golden ratio
+_BETWEEN = "FROM requests WHERE environment = ? AND at > ? AND at <= ? ORDER BY at, id"
 _COLUMNS = "request_id, at, revision, model, latency, rows, inputs, outputs"
 _OLD = "SELECT id FROM requests WHERE environment = ? AND at < ? ORDER BY at LIMIT ?"
 _OLDEST = "SELECT id FROM requests ORDER BY id LIMIT ?"
@@ -50,7 +52,7 @@ class LabelledRequest(NamedTuple):
     """A request with the labels that have come for it: by row, what was true and when that was told."""
 
     request: LoggedRequest
-    wanted: range  # the rows of it that are in the sample
+    wanted: Sequence[int]  # the rows of it that are in the sample
     labels: dict[int, tuple[Any, float]]
 
 
@@ -120,26 +122,30 @@ class PredictionLog:
                 found |= dict(_rows(db, _answering(len(part)), part))
         return found
 
-    def stream(self, environment: str, start: float, end: float, step: int = 1) -> Iterator[Prediction]:
-        """Every `step`-th row with `start` < at <= `end`, oldest first; in memory there is one request at a time."""
+    def stream(self, environment: str, start: float, end: float) -> Iterator[Prediction]:
+        """The rows with `start` < at <= `end`, oldest first; in memory there is one request at a time."""
         with self._reading() as db:
-            for key, wanted in _sampled(db, environment, start, end, step):
+            for (key,) in _rows(db, f"SELECT id {_BETWEEN}", (environment, start, end)):
                 request = self._request(db, key)
                 if request is not None:
-                    for row in wanted:
+                    for row in range(request.rows):
                         yield _prediction(request, row)
 
     def answered(
         self, environment: str, revision: int, start: float, end: float, step: int = 1
     ) -> Iterator[LabelledRequest]:
         """The requests that a revision has answered with `start` < at <= `end`, oldest first, with what of them is in
-        the sample of every `step`-th row of the environment.
+        an even sample of the environment's rows: one of each `step` in turn, wherever among them.
         """
         with self._reading() as db:
-            for key, wanted in _sampled(db, environment, start, end, step):
-                request = self._request(db, key)
-                if request is not None and request.revision == revision:
-                    yield LabelledRequest(request, wanted, self._labels(db, request.id))
+            for part in _sampled(db, environment, start, end, step):
+                assert db is not None
+                keys = list(part)
+                labels = self._labels(db, keys)
+                for key, *content in db.execute(_contents(len(keys)), (revision, *keys)):
+                    request = self._read(content)
+                    if request is not None:
+                        yield LabelledRequest(request, part[key], labels.get(key, {}))
 
     def newest(self, environment: str, limit: int, revision: int | None = None) -> list[LoggedRequest]:
         """The newest requests, of one revision or of all, newest first."""
@@ -198,7 +204,7 @@ class PredictionLog:
         """When the newest `rows` rows of a revision, or of all, that were answered up to `end` begin: no later than the
         oldest of their requests, which is whole. None without any.
         """
-        at: float | None = None
+        oldest: float | None = None
         with self._reading() as db:
             for at, count in _rows(
                 db,
@@ -206,10 +212,11 @@ class PredictionLog:
                 "ORDER BY at DESC",
                 (environment, revision, end),
             ):
+                oldest = at
                 rows -= count
                 if rows <= 0:
                     break
-        return at
+        return oldest
 
     def first_at(self, environment: str) -> float | None:
         """When the first row of an environment was answered; None without any."""
@@ -236,20 +243,22 @@ class PredictionLog:
     def _request(self, db: sqlite3.Connection | None, key: int) -> LoggedRequest | None:
         """A whole request; None if it is damaged."""
         assert db is not None
-        row = db.execute(f"SELECT {_COLUMNS} FROM requests WHERE id = ?", (key,)).fetchone()
-        request_id, at, revision, model, latency, rows, inputs, outputs = row
+        return self._read(db.execute(f"SELECT {_COLUMNS} FROM requests WHERE id = ?", (key,)).fetchone())
+
+    def _read(self, content: Sequence[Any]) -> LoggedRequest | None:
+        request_id, at, revision, model, latency, rows, inputs, outputs = content
         columns, answers = _lists(inputs, rows), _lists(outputs, rows)
         if columns is None or answers is None:
             self.damaged += 1
             return None
         return LoggedRequest(request_id, at, revision, model, latency, rows, columns, answers)
 
-    def _labels(self, db: sqlite3.Connection | None, request_id: str) -> dict[int, tuple[Any, float]]:
-        """The labels of a request by row; those that are damaged are not there."""
-        found: dict[int, tuple[Any, float]] = {}
-        for row, label, at in _rows(db, "SELECT row, label, at FROM labels WHERE request_id = ?", (request_id,)):
+    def _labels(self, db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, dict[int, tuple[Any, float]]]:
+        """The labels of requests by request and row; those that are damaged are not there."""
+        found: dict[int, dict[int, tuple[Any, float]]] = {}
+        for key, row, label, at in db.execute(_labels_of(len(keys)), keys):
             try:
-                found[row] = json.loads(label), at
+                found.setdefault(key, {})[row] = json.loads(label), at
             except ValueError:
                 self.damaged += 1
         return found
@@ -289,18 +298,36 @@ def _rows(db: sqlite3.Connection | None, query: str, values: Sequence[object]) -
 
 def _sampled(
     db: sqlite3.Connection | None, environment: str, start: float, end: float, step: int
-) -> Iterator[tuple[int, range]]:
-    """The keys of the requests that have one of every `step`-th row, oldest first, with which of their rows it is."""
-    passed = 0  # rows
-    for key, rows in _rows(
-        db,
-        "SELECT id, rows FROM requests WHERE environment = ? AND at > ? AND at <= ? ORDER BY at",
-        (environment, start, end),
-    ):
-        wanted = range(-passed % step, rows, step)
+) -> Iterator[dict[int, list[int]]]:
+    """The requests that have a row of the sample, oldest first, with which of their rows are in it; some thousand rows
+    at a time."""
+    part: dict[int, list[int]] = {}
+    passed = size = 0  # rows
+    for key, rows in _rows(db, f"SELECT id, rows {_BETWEEN}", (environment, start, end)):
+        wanted = list(range(rows)) if step == 1 else _chosen(passed, rows, step)
         passed += rows
         if wanted:
-            yield key, wanted
+            part[key] = wanted
+            size += rows
+        if size >= _AT_ONCE:
+            yield part
+            part, size = {}, 0
+    if part:
+        yield part
+
+
+def _chosen(first: int, rows: int, step: int) -> list[int]:
+    """Which of a request's rows are in the sample, of which the first one is row `first` of all.
+
+    Of every `step` rows one is, at a place that moves by the golden ratio: always the same one would be misled by
+    traffic that alternates.
+    """
+    found = []
+    for block in range(first // step, (first + rows - 1) // step + 1):
+        row = block * step + ((block * _GOLDEN % 2**32) * step >> 32) - first
+        if 0 <= row < rows:
+            found.append(row)
+    return found
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -331,6 +358,23 @@ def _counting(ids: int) -> str:
         f"SELECT count(*) FROM (VALUES {', '.join(['(?)'] * ids)}) AS given "
         "WHERE EXISTS (SELECT 1 FROM requests WHERE request_id = given.column1)"
     )
+
+
+@functools.lru_cache(32)
+def _contents(ids: int) -> str:
+    return f"SELECT id, {_COLUMNS} FROM requests WHERE revision = ? AND id IN ({_marks(ids)}) ORDER BY at, id"
+
+
+@functools.lru_cache(32)
+def _labels_of(ids: int) -> str:
+    return (
+        "SELECT r.id, l.row, l.label, l.at FROM requests r JOIN labels l USING (request_id) "
+        f"WHERE r.id IN ({_marks(ids)})"
+    )
+
+
+def _marks(count: int) -> str:
+    return ", ".join(["?"] * count)
 
 
 def _answering(ids: int) -> str:
