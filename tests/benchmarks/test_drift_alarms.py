@@ -70,4 +70,4 @@ def test_the_tables_have_a_dash_for_what_was_not_simulated_and_replace_the_ones_
     assert text.endswith("after\n")
     assert "Of 1 cells of ours, 1 keep the level" in text
     assert "| normal | 50 | " in text
-    assert "| 50 % | 100 % | 100 % | 10 % | 65 % | 100 % | 100 % | 0.00 % |" in text
+    assert "| 50 % | 100 % | 100 % | 10.00 % | 65 % | 100 % | 100 % | 0.00 % |" in text
