@@ -25,6 +25,7 @@ FIRST_STEPS = {
     "drift": "No drift report yet",
     "jobs": "No job",
     "ledger": "0 entries checked",
+    "alerts": "No alert, now or before",
 }
 PLAN = Plan(
     action="deploy",

@@ -130,7 +130,7 @@ class Painted(Widget):
     Painted > .chart--warn { color: $warn; }
     Painted > .chart--bad { color: $bad; }
     Painted > .chart--axis { color: $line; }
-    Painted > .chart--band { color: $line; }
+    Painted > .chart--band { color: $muted; }
     Painted > .chart--threshold { color: $warn; }
     Painted > .chart--mark { color: $mark; }
     Painted > .chart--reference { color: $series-2; }

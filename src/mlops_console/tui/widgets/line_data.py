@@ -39,12 +39,14 @@ class Band:
 
     Attributes:
         xs: in their order, with what is low and what is high there.
+        is_limit: what is high is a limit, drawn as a line.
     """
 
     label: str
     xs: Sequence[float]
     lows: Sequence[float]
     highs: Sequence[float]
+    is_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

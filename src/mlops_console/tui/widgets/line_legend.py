@@ -79,7 +79,9 @@ def _entries(data: LineData, lines: Sequence[Line]) -> list[_Entry]:
             figure = number(line.figure) if data.figures else ""
             found.append(_Entry(marker, safe_line(series.label), figure, series_role(index)))
     found.extend(_Entry("╌", safe_line(limit.label), "", "threshold") for limit in data.thresholds if limit.label)
-    found.extend(_Entry("·", safe_line(band.label), "", "band") for band in data.bands if band.label)
+    for band in data.bands:
+        glyph, role = ("╌", "threshold") if band.is_limit else ("·", "band")
+        found += [_Entry(glyph, safe_line(band.label), "", role)] if band.label else []
     left_out = sum(line.left_out for line in lines)
     if left_out:
         least = "" if all(series.exact for series in data.series) else "at least "

@@ -51,6 +51,8 @@ class Plot:
             for y in range(self._frame.row(highs[x]) // 4, self._frame.row(lows[x]) // 4 + 1):
                 if (x + y) % 2 == 0:
                     self._put(x, y, "·", "band")
+            if band.is_limit:
+                self._put(x, self._frame.row(highs[x]) // 4, "╌", "threshold")
 
     def _course(self, xs: Sequence[float], ys: Sequence[float]) -> dict[int, float]:
         """What a line is in each column of cells that it passes."""

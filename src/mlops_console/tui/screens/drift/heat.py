@@ -30,10 +30,10 @@ STABLE = Shade("·", "ok", "stable")
 NEAR = Shade("░", "ok", "near")
 DRIFTED = Shade("▒", "warn", "drifted")
 TWICE = Shade("▓", "warn", "2 ×")
-FOURFOLD = Shade("█", "bad", "4 × its threshold")
+FOURFOLD = Shade("█", "bad", "4 × the threshold")
 UNTESTED = Shade("?", "muted", "untested")
 MISSING = Shade(" ", "text", "")
-SHADES = (STABLE, NEAR, DRIFTED, TWICE, FOURFOLD, UNTESTED)
+SHADES = (UNTESTED, STABLE, NEAR, DRIFTED, TWICE, FOURFOLD)
 
 
 def shade(feature: FeatureDrift | None) -> Shade:
@@ -178,10 +178,15 @@ def _feature_row(
         found = shade(features.get(key))
         under = selected and report.id == data.cursor
         text = found.glyph * sheet.wide if found.glyph in "░▒▓█" else fit(found.glyph, sheet.wide, "center")
-        if under and sheet.wide == 3:
-            text = f"[{found.glyph}]"
-        inks.append(Ink(text, "overlap" if under else found.role))
+        inks += _under_cursor(found, sheet.wide) if under else [Ink(text, found.role)]
     return fit_row(inks, width)
+
+
+def _under_cursor(found: Shade, wide: int) -> list[Ink]:
+    """The cell in brackets, as far as they have room."""
+    if wide == 1:
+        return [Ink(found.glyph, "overlap")]
+    return [Ink("[", "accent"), Ink(found.glyph, found.role), *([Ink("]", "accent")] if wide > 2 else [])]
 
 
 def _axis(data: HeatData, sheet: Sheet, width: int) -> Row:

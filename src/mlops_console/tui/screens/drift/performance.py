@@ -8,7 +8,7 @@ from mlops_console.tui.screens.drift.trends import metrics, performance_trend
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, fit_row, told_rows
 from mlops_console.tui.widgets.line_chart import line_chart_rows
 
-_SPELLED = 11  # lines from which there is room for the figures with their intervals
+_SPELLED = 12  # lines from which there is room for the figures with their intervals
 _NOT_KNOWN = (
     "What the model is worth here is not known yet. Without labels it is estimated from held-out rows: "
     "run.log_model(..., held_out=(X, y)). With labels it is reckoned as they come: POST them to /feedback."
@@ -76,7 +76,8 @@ def _head(newest: Performance, metric: str, count: int, width: int) -> list[Row]
     return [
         fit_row([Ink(metric or "Performance", "strong"), *trained, *more], width),
         fit_row(_figure("o estimated", "series-1", newest.figure("estimated", metric), newest.not_estimated), width),
-        fit_row(_figure("x realised ", "series-2", realised, _labels(newest)), width),
+        fit_row(_figure("x realised ", "series-2", realised), width),
+        fit_row([Ink(_labels(newest), "muted")], width),
     ]
 
 
@@ -88,7 +89,7 @@ def _labels(newest: Performance) -> str:
     return f"labels of {newest.share_labelled:.0%} of {newest.rows:,} rows{late}"
 
 
-def _figure(title: str, role: str, figure: Figure | None, note: str) -> list[Ink]:
+def _figure(title: str, role: str, figure: Figure | None, note: str = "") -> list[Ink]:
     said = figure_text(figure) if figure else "–"
     return [
         Ink(f"{title}  ", role),

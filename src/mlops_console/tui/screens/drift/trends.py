@@ -48,7 +48,7 @@ def effect_trend(
     limits = [math.nan if one.threshold is None else one.threshold * scale for _, one in found]
     return LineData(
         (Series(feature.name, xs, [math.nan if one.effect is None else one.effect * scale for _, one in found]),),
-        bands=(Band("no drift", xs, [0.0] * len(xs), limits),),
+        bands=(Band("the threshold: no drift below it", xs, [0.0] * len(xs), limits, is_limit=True),),
         include=(0.0,),
         marks=revision_marks(revisions, [report for report, _ in found]),
         x_axis="time",

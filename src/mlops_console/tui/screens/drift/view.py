@@ -37,11 +37,7 @@ _WIDE = 140  # columns from which the verdict has room in one line
 class Banner(Painted):
     """The verdict over the list."""
 
-    DEFAULT_CSS = """
-    Banner { height: 3; width: 1fr; padding: 0 1; }
-    DriftView.-short Banner { height: 2; }
-    DriftView.-wide Banner { height: 2; }
-    """
+    DEFAULT_CSS = "Banner { height: 3; width: 1fr; padding: 0 1; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,6 +60,8 @@ class DriftView(ListView):
         '   With every = "15m" in [monitor] of mlops.toml that happens by itself.',
     )
     DEFAULT_CSS = """
+    DriftView.-short Banner { height: 2; }
+    DriftView.-wide Banner { height: 2; }
     DriftView .drift--left { width: 1fr; }
     DriftView .drift--map { display: none; }
     DriftView.-both .drift--map { display: block; }
