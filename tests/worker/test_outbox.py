@@ -351,6 +351,24 @@ def test_the_worker_sends_by_a_process_of_its_own_and_stays_until_it_has(
     assert "127.0.0.1" not in stored
 
 
+def test_a_messenger_that_can_not_even_begin_is_not_started_over_and_over(
+    workspace: Workspace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = parse_config(f"[project]\nname = 'fraud'\n[alerts]\nurls = ['{receiver.url}']")
+    box = Outbox(workspace, module="mlops_console.worker.no_such_module")
+    box.look(config)
+    open_alert(workspace)
+    monkeypatch.setattr("mlops_console.worker.outbox._PAUSE", 0)
+    box.look(config)
+    wait_for(lambda: box.look(config) or "no_such_module" in capfd.readouterr().err, what="the end of the messenger")
+    box.look(config)
+    box.look(config)
+    box.stop()
+    assert capfd.readouterr().err == ""
+    assert box.need_worker
+    assert told(workspace)[0].attempts == 0
+
+
 @given(st.integers(1, 200), st.floats(0, 1), st.floats(-1e6, 1e6))
 def test_pauses_grow_and_end(attempts: int, chance: float, age: float) -> None:
     delivery = Delivery(1, "k", 1, AlertEvent.OPENED, "d", {}, 1e9, attempts=attempts)

@@ -1,5 +1,6 @@
 """What rules look at, read from reports, traffic, jobs and the disk: figures with their sentences."""
 
+import math
 from collections.abc import Sequence
 from statistics import median
 from typing import Literal
@@ -60,7 +61,7 @@ def _losses(report: DriftReport, performance: Performance) -> dict[str, Reading]
         for kind in _KINDS:
             figure = performance.figure(kind, metric)
             loss = None if figure is None else _loss(figure, reference)
-            if figure is not None and loss is not None:
+            if figure is not None and loss is not None and math.isfinite(loss):
                 told = (
                     f"{metric} in {report.environment} is {kind} at {number(figure.value)} "
                     f"({number(figure.low)} to {number(figure.high)}), in training it was {number(reference)}: "

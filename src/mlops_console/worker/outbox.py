@@ -18,6 +18,7 @@ from mlops_console.worker.processes import command
 log = logging.getLogger(__name__)
 
 _PAUSE = 1.0  # seconds between two looks
+_TROUBLE = 30.0  # seconds until another messenger is started after one that failed
 _END = 2.0  # seconds for a messenger to end when the worker does
 _PATIENCE = 90.0  # seconds that a messenger may take; it ends by itself long before
 
@@ -46,6 +47,8 @@ class Outbox:
                 if now - self._began > _PATIENCE:
                     self._messenger.kill()
                 return
+            if self._messenger.returncode != 0:  # what keeps it from working will do so in a second, too
+                self._looked_at = now + _TROUBLE
             self._messenger = None
         if config is None or now - self._looked_at < _PAUSE:
             return
