@@ -76,8 +76,8 @@ def counted(classes: int) -> range:
 
 
 def replicas(chances: "NDArray[np.float64]", true: "NDArray[np.int64]", count: int, seed: int) -> Iterator[Calibration]:
-    """What isotonic calibration would have been on other held-out rows: on `count` samples of them (bootstrap). The
-    first one is on the rows as they are."""
+    """Isotonic calibration on these rows, and what it would have been on others: on `count` samples of them (the
+    bootstrap)."""
     import numpy as np
 
     rows, classes = chances.shape

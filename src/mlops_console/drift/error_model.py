@@ -122,7 +122,7 @@ def _learn(
 
     def model_of(kept: "NDArray[np.bool_]") -> "Callable[[NDArray[np.float64]], NDArray[np.float64]]":
         model = HistGradientBoostingRegressor(
-            max_iter=50, max_leaf_nodes=8, min_samples_leaf=30, max_bins=_MOST_CATEGORIES + 1,
+            max_iter=30, learning_rate=0.15, max_leaf_nodes=8, min_samples_leaf=30, max_bins=_MOST_CATEGORIES + 1,
             categorical_features=categorical, early_stopping=False, random_state=_SEED,
         ).fit(features[kept], errors[kept])  # fmt: skip
         return lambda asked: np.maximum(model.predict(asked), 0.0) if len(asked) else np.empty(0)

@@ -5,7 +5,8 @@ expected table of answers and truths, and the figures are those of that table (N
 "Confidence-based Performance Estimation"). It holds while the probabilities keep their meaning: it sees a window of
 harder rows, and does not see that the same rows now have other labels (concept drift).
 
-Classes are counted as in `realised`, and a figure is left out where less than one row is expected that it is about.
+Classes are counted as in `realised`, and a figure is left out where less than one row is expected that it is about, or
+less than 30 held-out rows were (of two classes).
 """
 
 import math
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops_console.core.drift import LEAST_ROWS
 from mlops_console.core.performance import Figure
 from mlops_console.drift.calibration import calibrate, counted, replicas
 from mlops_console.drift.intervals import of_share
@@ -44,7 +46,8 @@ class ConfidenceEstimator:
         assert held_out.chances is not None, "only rows with probabilities are held out for this"
         self._live = live
         self._calibration = calibrate(held_out.chances, held_out.true)
-        self._own, *self._others = replicas(held_out.chances, held_out.true, _REPLICAS, _SEED)
+        self._left_out = _too_rare(held_out)
+        self._replicas = tuple(replicas(held_out.chances, held_out.true, _REPLICAS, _SEED))
 
     def figures(self, chosen: "NDArray[np.bool_]") -> tuple[Figure, ...]:
         """In the order accuracy, precision, recall, F1, ROC AUC; () where none of the rows has probabilities."""
@@ -60,24 +63,45 @@ class ConfidenceEstimator:
         chosen: "NDArray[np.bool_]",
         expected: "Callable[[NDArray[np.float64], Outcomes], Mapping[str, _Expected]]",
     ) -> tuple[Figure, ...]:
+        import numpy as np
+
         found = self._live.of(chosen & self._live.is_scored)
         if not found.rows:
             return ()
         assert found.chances is not None
         chances = self._calibration(found.chances)
         looked_at = _spread(found.rows, max(1, _LOOKED_AT // len(found.classes)))
-        moves = self._moves(found.chances[looked_at]) * (found.rows / len(looked_at))
+        moves = np.stack([replica(found.chances[looked_at]) - chances[looked_at] for replica in self._replicas])
+        moves *= found.rows / len(looked_at)
         return tuple(
-            of_share(metric, e.value, math.sqrt(e.label_variance(chances) + e.shift(moves, looked_at)))
+            _figure(metric, e.value, e.label_variance(chances), e.changes(moves, looked_at))
             for metric, e in expected(chances, found).items()
+            if metric not in self._left_out
         )
 
-    def _moves(self, raw: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """By how much each probability would be another one, shape (replicas, rows, classes)."""
-        import numpy as np
 
-        here = self._own(raw)
-        return np.stack([other(raw) - here for other in self._others])
+def _too_rare(held_out: Outcomes) -> set[str]:
+    """Of two classes, the figures that are about less than 30 of the held-out rows: an interval of them would be too
+    narrow."""
+    if len(held_out.classes) != 2:
+        return set()
+    called, positive = int((held_out.predicted == 1).sum()), int((held_out.true == 1).sum())
+    about = {
+        "precision": called,
+        "recall": positive,
+        "f1": min(called, positive),
+        "roc_auc": min(positive, held_out.rows - positive),
+    }
+    return {metric for metric, rows in about.items() if rows < LEAST_ROWS}
+
+
+def _figure(metric: str, value: float, variance: float, changes: "NDArray[np.float64]") -> Figure:
+    """The interval is that of isotonic calibration, less its bias (which separates the classes better than they are):
+    as much as its replicas are beyond it, it is beyond the truth (the basic bootstrap: Davison and Hinkley, Bootstrap
+    Methods and their Application, 1997, 5.2)."""
+    own, others = float(changes[0]), changes[1:]
+    bias = float(others.mean()) - own
+    return of_share(metric, value, math.sqrt(variance + float(others.var()) + bias**2), value + own - bias)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,14 +123,15 @@ class _Expected:
             means += products
         return max(0.0, squares - float((means**2).sum()))
 
-    def shift(self, moves: "NDArray[np.float64]", looked_at: "NDArray[np.intp]") -> float:
-        """The mean square of what other calibrations would change, whose probabilities move by `moves`."""
+    def changes(self, moves: "NDArray[np.float64]", looked_at: "NDArray[np.intp]") -> "NDArray[np.float64]":
+        """By how much the figure would be another one with other calibrations, whose probabilities are others by
+        `moves`, shape (calibrations, looked at, classes)."""
         import numpy as np
 
         changes = np.zeros(len(moves))
         for code, slope in self.slopes.items():
             changes += moves[:, :, code] @ slope[looked_at]
-        return float((changes**2).mean())
+        return changes
 
 
 def _expected(chances: "NDArray[np.float64]", found: Outcomes) -> dict[str, _Expected]:

@@ -11,12 +11,15 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     """Of a share of `count` independent rows: Wilson, JASA 22 (1927), 209."""
     centre = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
     half = Z / (1 + Z * Z / count) * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))  # rounded: 1 is in that of 1
 
 
-def of_share(metric: str, value: float, deviation: float) -> Figure:
-    """A figure between 0 and 1 whose error is normal with this standard deviation."""
-    return Figure(metric, value, max(0.0, value - Z * deviation), min(1.0, value + Z * deviation))
+def of_share(metric: str, value: float, deviation: float, centre: float | None = None) -> Figure:
+    """A figure between 0 and 1 whose error is normal with this standard deviation, around `centre` if that is not the
+    value itself. The value is always in its interval."""
+    middle = value if centre is None else centre
+    low, high = max(0.0, middle - Z * deviation), min(1.0, middle + Z * deviation)
+    return Figure(metric, value, min(low, value), max(high, value))
 
 
 def of_magnitude(metric: str, value: float, deviation: float) -> Figure:

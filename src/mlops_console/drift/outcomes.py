@@ -68,7 +68,8 @@ class Outcomes:
 
 def of_live(signature: Signature, rows: LiveRows) -> Outcomes:
     """The outcomes of live rows."""
-    return _outcomes(signature, rows.predictions, rows.labels, rows.probabilities)
+    chances = rows.probabilities if signature.probabilities else None
+    return _outcomes(signature, rows.predictions, rows.labels, chances)
 
 
 def of_held_out(signature: Signature, held_out: HeldOut) -> Outcomes:
