@@ -4,6 +4,7 @@ never past a gate or an approval."""
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,17 +12,23 @@ import pytest
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.errors import UsageError
 from mlops_console.core.jobs import Job, JobState, Turn
+from mlops_console.core.models import ModelRef
+from mlops_console.core.predictions import Label, Prediction
 from mlops_console.core.runs import RunStatus
 from mlops_console.core.triggers import TriggerState
-from mlops_console.store import alerts, deployments, jobs, triggers
+from mlops_console.store import alerts, deploying, deployments, jobs, models, triggers
+from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+from mlops_console.worker import triggers as triggers_module
 from mlops_console.worker.settle import Outcome, settle
 from mlops_console.worker.triggers import Triggers
+from tests.answered import log_rows
+from tests.delivery.helpers import add_live
 from tests.serving.helpers import add_constant
 from tests.support import free_port, wait_for
 from tests.worker.project import Project
-from tests.worker.test_triggers import begun, fired, kill, report
+from tests.worker.test_triggers import begun, entries, fired, kill, report, state
 
 # A version of the run, with the file of one that is there already.
 LOG = """
@@ -245,3 +252,59 @@ def test_a_look_that_comes_back_fires_no_second_time(workspace: Workspace) -> No
         Triggers(workspace).look(config)
     (job,) = fired(workspace, "again")
     assert (job.request["deploy"], loop.follower(job)) == ("staging", None)
+
+
+class TestLabelsThatComeLater:
+    @pytest.fixture
+    def seer(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Triggers:
+        """A trigger whose pipeline reads served rows; production has answered 200, without a label yet."""
+        monkeypatch.setattr(triggers_module, "_LABELS", 0.0)
+        loop = Loop(Project(workspace))
+        config = workspace.config_path.read_text().replace('deps = ["fit.py"]', 'deps = ["fit.py"]\nserved = true')
+        workspace.config_path.write_text(config)
+        with workspace.store.write() as tx:
+            deploying.ensure_environment(tx, "production", "fraud", "127.0.0.1", 8199)
+            add_live(tx, "production", models.get(tx, ModelRef("fraud", 1)))
+        rows = (Prediction(time.time() - 0.5, 1, {"x": 1.0}, {"predict": 0}) for _ in range(200))
+        log_rows(loop.workspace, "production", rows)
+        self.config = workspace.config()
+        seer = Triggers(workspace)
+        seer.look(self.config)
+        report(workspace, True)
+        self.look(seer)
+        return seer
+
+    def look(self, seer: Triggers) -> None:
+        for _ in range(2):
+            seer.look(self.config)
+
+    def news(self, workspace: Workspace) -> None:
+        """Something is written into the store, as by a server under traffic."""
+        with workspace.store.write() as tx:
+            jobs.finish(tx, jobs.enqueue(tx, "stop_run", "x", {}, "ann"), JobState.SUCCEEDED)
+
+    def test_it_waits_for_them(self, workspace: Workspace, seer: Triggers) -> None:
+        assert fired(workspace, "again") == []
+        assert state(workspace, "again").last_note.endswith("It waits for labels.")
+        PredictionLog(workspace.predictions_path).add_labels(Label(f"r{i}", 0, 1) for i in range(99))
+        self.news(workspace)
+        self.look(seer)
+        assert fired(workspace, "again") == []
+        PredictionLog(workspace.predictions_path).add_labels([Label("r99", 0, 1)])
+        report(workspace, True)
+        self.look(seer)
+        (job,) = fired(workspace, "again")
+        assert (job.request["served"], job.turn.key) == ("production", "trigger:again:report-1")
+        self.news(workspace)
+        self.look(seer)
+        assert len(fired(workspace, "again")) == 1
+        assert [entry.outcome for entry in entries(workspace, "again")] == ["waiting"]  # told once
+
+    def test_a_drift_that_is_over_is_not_trained_for(self, workspace: Workspace, seer: Triggers) -> None:
+        report(workspace, False)
+        self.look(seer)
+        assert "the drift was over before enough of its rows had labels" in state(workspace, "again").last_note
+        PredictionLog(workspace.predictions_path).add_labels(Label(f"r{i}", 0, 1) for i in range(200))
+        report(workspace, True)
+        self.look(seer)
+        assert [job.turn.key for job in fired(workspace, "again")] == ["trigger:again:report-3"]

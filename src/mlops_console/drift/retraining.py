@@ -59,6 +59,16 @@ def propose(workspace: Workspace, environment: str, now: float) -> RetrainingWin
     return _window(log, environment, report.window_start, now, told)
 
 
+def goes_on(workspace: Workspace, environment: str) -> bool:
+    """Whether what is live in an environment has drifted, as far as its newest reports say.
+
+    Raises:
+        NotFoundError: nothing is live there.
+    """
+    with workspace.store.read() as db:
+        return drift.began(db, environment, live_revision(db, environment).revision) is not None
+
+
 def window(workspace: Workspace, environment: str, start: float, end: float) -> RetrainingWindow:
     """A window that somebody has named.
 

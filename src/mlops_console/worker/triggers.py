@@ -8,17 +8,20 @@ from mlops_console.actions.base import ensure_writable
 from mlops_console.actions.fire_trigger import fire
 from mlops_console.core.alerts import Severity
 from mlops_console.core.config import Config
-from mlops_console.core.errors import ConfigError, RefusedError, UsageError
+from mlops_console.core.errors import ConfigError, NotFoundError, RefusedError, UsageError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.text import clock
 from mlops_console.core.triggers import Trigger, TriggerState, basis, missed, next_firing
+from mlops_console.drift.retraining import goes_on, propose
 from mlops_console.pipelines.matrix import expanded
 from mlops_console.store import alerts, jobs, ledger, triggers
 from mlops_console.store.database import Connection
+from mlops_console.store.triggers import Event
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.watch import Watch
 
 _LATE = 60.0  # seconds after which a firing was missed also where a worker was there: the machine slept
+_LABELS = 10.0  # seconds between two looks whether the labels have come that a retraining needs
 _ACTION = "fire_trigger"  # what the ledger calls it
 
 Move = Callable[[Connection], None]
@@ -36,6 +39,7 @@ class Triggers:
         self._on: list[tuple[Trigger, TriggerState]] = []
         self._watched: tuple[Trigger, ...] = ()
         self._watch: Watch | None = None
+        self._labels_at: dict[str, float] = {}  # by trigger, on the monotonic clock
 
     @property
     def need_worker(self) -> bool:
@@ -176,6 +180,9 @@ class Triggers:
         if len(failed) >= trigger.stop_after:
             self._give_up(trigger, state, failed)
             return
+        reads_served = self._reads_served(trigger)
+        if reads_served:  # one that waits for labels answers to all turns at once
+            events = events[-1:]
         seen = str(events[0].seq if events else newest)
 
         def move(tx: Connection) -> None:
@@ -186,11 +193,37 @@ class Triggers:
             self._skip(trigger, state, move, told, {"report": events[0].seq})
         elif events:
             told = f"Drift report {events[0].ref} turned {trigger.environment} to drifted."
-            self._fire(trigger, state, f"report-{events[0].ref}", move, told)
+            if reads_served:
+                self._fire_with_labels(trigger, state, events[0], move, told)
+            else:
+                self._fire(trigger, state, f"report-{events[0].ref}", move, told)
         elif seen != state.seen:
             with self._workspace.store.write() as tx:
                 if triggers.state(tx, trigger.name) == state:
                     move(tx)
+
+    def _reads_served(self, trigger: Trigger) -> bool:
+        return self._config is not None and self._config.pipelines[trigger.do].reads_served
+
+    def _fire_with_labels(self, trigger: Trigger, state: TriggerState, event: Event, move: Move, told: str) -> None:
+        """Fire once enough of the rows have labels, which are known later than the rows, unless the drift is over."""
+        now = time.monotonic()
+        if now - self._labels_at.get(trigger.name, -_LABELS) < _LABELS:
+            return
+        self._labels_at[trigger.name] = now
+        environment = str(trigger.environment)
+        try:
+            refused = propose(self._workspace, environment, time.time()).refused
+            is_over = refused is not None and not goes_on(self._workspace, environment)
+        except NotFoundError:  # nothing is live there any more
+            refused, is_over = None, True
+        if is_over:
+            over = f"Drift report {event.ref} fired nothing: the drift was over before enough of its rows had labels."
+            self._skip(trigger, state, move, over, {"report": event.seq})
+        elif refused is None:
+            self._fire(trigger, state, f"report-{event.ref}", move, told)
+        elif state.last_note != (waits := f"{told} It waits for labels."):
+            self._tell(trigger, state, lambda tx: None, waits, "waiting", {"report": event.seq, "why": refused})
 
     # What comes of it
 
