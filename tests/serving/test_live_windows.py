@@ -70,7 +70,7 @@ def ask(url: str, rows: Sequence[dict[str, Any]], client: httpx.Client | None = 
 def counted(workspace: Workspace, revision: int = 1, window: Window = HOUR, now: float | None = None) -> LiveWindow:
     with workspace.store.read() as db:
         found = read_slots(db, "production", revision, PROFILE, window, now or time.time() + 1)
-    return found or LiveWindow(WindowCounts(0, {}), 0.0, 0.0)
+    return found or LiveWindow(WindowCounts(0, {}), 0.0, 0.0, 0)
 
 
 def wait_for_rows(workspace: Workspace, rows: int) -> WindowCounts:
@@ -139,7 +139,7 @@ def answered(
 ) -> Answered:
     rows = len(amount)
     columns = {"amount": list(amount), "count": [3] * rows, "country": list(country or ["NO"] * rows)}
-    outputs = {"predict": np.zeros(rows, dtype=np.int64), "predict_proba": np.full((rows, 2), 0.5, dtype=np.float32)}
+    outputs: dict[str, Any] = {"predict": np.zeros(rows, dtype=np.int64), "predict_proba": np.full((rows, 2), 0.5)}
     return Answered(at, f"r-{next(numbers)}", revision, f"fraud:{revision}", 0.001, Batch(rows, columns), outputs)
 
 
@@ -246,11 +246,25 @@ def test_what_waits_is_bounded_and_what_is_left_out_is_told(
 ) -> None:
     monkeypatch.setattr(live_windows, "MOST_ROWS", 10)
     with caplog.at_level(logging.WARNING):
-        put(live, *(answered() for _ in range(15)))
-        put(live, answered(amount=[1.5] * 4))
+        put(live, *(answered() for _ in range(15)), answered(amount=[1.5] * 4))
         live.close()
-    assert counted(workspace, now=NOON + 60).counts.rows == 15
-    assert [record.message for record in caplog.records] == ["4 live rows are not counted: too many waited."]
+    found = counted(workspace, now=NOON + 60)
+    assert (found.counts.rows, found.answered) == (11, 19)
+    assert [record.message for record in caplog.records] == ["8 live rows are not counted: too many waited."]
+
+
+def test_of_too_many_rows_a_sample_is_counted_but_all_are_numbered(
+    workspace: Workspace, live: LiveWindows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_windows, "_SHORTEST_LOOK", 0.0)
+    monkeypatch.setattr(live_windows, "MOST_RATE", 100)
+    for _ in range(40):
+        put(live, *(answered() for _ in range(200)))
+    live.close()
+    found = counted(workspace, now=NOON + 60)
+    assert found.answered == 8_000
+    assert 200 <= found.counts.rows < 4_000
+    assert found.counts.features["amount"].counts.count(found.counts.rows) == 1
 
 
 def test_a_damaged_profile_is_told_and_its_rows_are_not_counted(

@@ -25,11 +25,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LiveWindow:
-    """`start`: when the first slot begins; `end`: of the last row. Both in seconds since the epoch."""
+    """`start`: when the first slot begins; `end`: of the last row. Both in seconds since the epoch.
+
+    `answered`: how many rows there were. It is more than the rows of `counts` where a server has counted a sample of
+    them only, as it answered more than it could count.
+    """
 
     counts: WindowCounts
     start: float
     end: float
+    answered: int
 
 
 def slot_seconds(window: "Window") -> float:
@@ -89,10 +94,10 @@ def covers(db: Connection, log: PredictionLog, environment: str, revision: int, 
     return log.count(environment, start, math.inf if first is None else first) == 0
 
 
-def _sum(profile: ReferenceProfile, slots: Iterable[LiveSlot]) -> LiveWindow | None:
+def _sum(profile: ReferenceProfile, kept: Iterable[LiveSlot]) -> LiveWindow | None:
     """The slots together; what is damaged, or counted in other bins, is told and left out."""
     found: list[tuple[LiveSlot, WindowCounts]] = []
-    for slot in slots:
+    for slot in kept:
         try:
             counts = unpack_counts(slot.counts)
         except StoreError as error:
@@ -105,4 +110,6 @@ def _sum(profile: ReferenceProfile, slots: Iterable[LiveSlot]) -> LiveWindow | N
     total = add_all(counts for _, counts in found)
     if total is None:
         return None
-    return LiveWindow(total, min(slot.start for slot, _ in found), max(slot.end for slot, _ in found))
+    slots = [slot for slot, _ in found]
+    start, end = min(slot.start for slot in slots), max(slot.end for slot in slots)
+    return LiveWindow(total, start, end, sum(slot.rows for slot in slots))

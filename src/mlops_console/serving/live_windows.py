@@ -4,9 +4,13 @@ The thread of the prediction log counts, many requests at once; the answering th
 Another thread writes what was counted into the store, as that may be locked for long: every two seconds, each slot in
 the place of its last state. So a process that is killed loses two seconds, and none counts anything twice: each slot of
 each process has a name that is never given again.
+
+A row takes some microseconds to be counted, which a server at full load would feel. So of more than 5,000 rows a second
+only a sample is binned, request by request by lot; how many rows there were is exact all the same.
 """
 
 import logging
+import random
 import secrets
 import time
 from collections import OrderedDict, deque
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from mlops_console.serving.prediction_log import Answered
 
 MOST_ROWS = 100_000  # that may wait to be counted; beyond it rows are left out, and that is told
+MOST_RATE = 5_000  # rows a second that are all counted
+_SHORTEST_LOOK = 0.05  # seconds in which a rate can be seen
 _WINDOW = "1h"  # where mlops.toml has never been right
 _AT_ONCE = 1_000  # requests that are counted together
 _WRITE_EVERY = 2.0  # seconds
@@ -66,14 +72,17 @@ class _Slot:
         self.private = private
         self.process = secrets.token_hex(8)
         self.is_kept = True  # all that was counted is written, or about to be
+        self.passed = 0  # rows that were answered, and not counted
         self._counter = WindowCounter(profile, private)
         self._classes = probability_names(profile.held_out.classes) if profile.held_out is not None else []
         self._numeric = {f.name for f in profile.features if f.role == "input" and f.kind == "numeric"}
+        self._has_answers = any(feature.role == "prediction" for feature in profile.features)
 
     def count(self, requests: "Sequence[Answered]") -> None:
         is_numeric = requests[0].batch.columns.keys() == self._numeric
         inputs = _numbers(requests) if is_numeric else None
-        self._counter.add(inputs or _inputs(requests), _predictions(requests, self._classes))
+        answers = _predictions(requests, self._classes) if self._has_answers else {}
+        self._counter.add(inputs or _inputs(requests), answers)
         self.end = max(self.end, max(map(_at, requests)))
         self.is_kept = False
 
@@ -87,20 +96,23 @@ class _Slot:
 
     def packed(self) -> LiveSlot:
         counts = self._counter.counts()
-        return LiveSlot(self.revision, self.start, self.process, self.end, counts.rows, pack_counts(counts))
+        rows = counts.rows + self.passed
+        return LiveSlot(self.revision, self.start, self.process, self.end, rows, pack_counts(counts))
 
 
 class LiveWindows:
     """Takes answered requests from one thread, and counts them in another one: `count` and `close` are its."""
 
     def __init__(self, workspace: Workspace, environment: str) -> None:
-        self._environment = environment
-        self._workspace = workspace
         self._queue: deque[Answered] = deque()
-        self._put = 0  # rows; each of the two is added to by one thread only
-        self._taken = 0
-        self._left_out = 0  # rows
+        self._share = 1.0  # of the requests that are counted
+        self._put = 0  # rows that were queued: added to by the answering thread only, as are the next two
+        self._passed: dict[int, int] = {}  # rows that were not, by revision
+        self._left_out = 0  # of them, because too much waited
+        self._taken = 0  # rows that were queued and are counted, and so on for what was passed and left out
+        self._seen: dict[int, int] = {}
         self._told = 0
+        self._looked = (time.monotonic(), 0)  # when the share was settled, and how many rows there had been
         self._settings = _Settings(workspace)
         self._open: OrderedDict[int, _Slot] = OrderedDict()  # by revision, the last one that was counted in at the end
         self._store = _Writer(workspace, environment)
@@ -112,10 +124,12 @@ class LiveWindows:
         return self._settings.known
 
     def put(self, answered: "Answered") -> None:
-        """Queue a request; where too much waits already it is left out."""
-        rows = answered.batch.rows
-        if self._put - self._taken > MOST_ROWS:
-            self._left_out += rows
+        """Queue a request; where there are too many, only some."""
+        rows, revision = answered.batch.rows, answered.revision
+        is_full = self._put - self._taken > MOST_ROWS
+        if is_full or (self._share < 1 and random.random() >= self._share):
+            self._passed[revision] = self._passed.get(revision, 0) + rows
+            self._left_out += rows if is_full else 0
             return
         self._put += rows
         self._queue.append(answered)
@@ -130,9 +144,13 @@ class LiveWindows:
         while waiting:
             part = [self._queue.popleft() for _ in range(min(waiting, _AT_ONCE))]
             waiting -= len(part)
-            for revision in set(map(_revision, part)):
-                self._count(revision, [answered for answered in part if answered.revision == revision], private)
+            revisions = set(map(_revision, part))
+            for revision in revisions:
+                is_all = len(revisions) == 1
+                mine = part if is_all else [answered for answered in part if answered.revision == revision]
+                self._count(revision, mine, private)
             self._taken += sum(map(_rows, part))
+        self._take_passed()
         if time.monotonic() >= self._write_at:
             self._write_at = time.monotonic() + _WRITE_EVERY
             self._write()
@@ -158,6 +176,21 @@ class LiveWindows:
         while len(self._open) > _OPEN:
             self._keep(self._open.popitem(last=False)[1])
 
+    def _take_passed(self) -> None:
+        """Add what was not counted to the rows of the open slots, and settle how much of what comes next is."""
+        passed = dict(self._passed)
+        for revision, slot in self._open.items():
+            new = passed.get(revision, 0) - self._seen.get(revision, 0)
+            if new:
+                self._seen[revision] = passed[revision]
+                slot.passed += new
+                slot.is_kept = False
+        rows, now = self._put + sum(passed.values()), time.monotonic()
+        before, rows_before = self._looked
+        if now - before >= _SHORTEST_LOOK:
+            self._looked = now, rows
+            self._share = min(1.0, MOST_RATE * (now - before) / max(1, rows - rows_before))
+
     def _keep(self, slot: _Slot | None) -> None:
         """Have what a slot has counted so far written."""
         if slot is not None and not slot.is_kept:
@@ -166,8 +199,8 @@ class LiveWindows:
 
     def _write(self) -> None:
         if self._left_out > self._told:
-            logger.warning("%d live rows are not counted: too many waited.", self._left_out - self._told)
-            self._told = self._left_out
+            left_out, self._told = self._left_out - self._told, self._left_out
+            logger.warning("%d live rows are not counted: too many waited.", left_out)
         for slot in self._open.values():
             self._keep(slot)
         self._store.write(self._settings.window)
@@ -329,7 +362,7 @@ def _predictions(requests: "Sequence[Answered]", classes: Sequence[tuple[int, st
     import numpy as np
 
     outputs = [answered.outputs for answered in requests]
-    found = {PREDICTION: np.concatenate([output["predict"] for output in outputs])}
+    found = {PREDICTION: np.concatenate([output["predict"] for output in outputs]).ravel()}
     if classes and "predict_proba" in outputs[0]:
         probabilities = np.concatenate([output["predict_proba"] for output in outputs])
         found |= {name: probabilities[:, position] for position, name in classes}
