@@ -6,11 +6,12 @@ import typer
 
 from mlops_console.cli import drift_files, progress
 from mlops_console.cli.acting import error_of
+from mlops_console.cli.drift_report import show_features, show_performance, show_slices
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
-from mlops_console.cli.output import show, show_json, show_table
-from mlops_console.core import text
+from mlops_console.cli.output import show, show_json
 from mlops_console.core.drift import Against, DriftReport, DriftVerdict
 from mlops_console.core.errors import NotFoundError
+from mlops_console.drift.export import wording
 from mlops_console.drift.export.document import document
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
@@ -79,27 +80,15 @@ def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:
     show(f"{head}  {_verdict(found)}")
     if found.verdict is DriftVerdict.UNTESTED and standing and standing.verdict is not DriftVerdict.UNTESTED:
         show(f"  the last report that could be tested is {standing.id}: {_verdict(standing)}")
-    show_table(
-        ("FEATURE", "VERDICT", "PSI", "P", "STATISTIC", "TEST", "N", "M"),
-        [
-            (
-                f.name,
-                f"{_GLYPHS[f.outcome]} {f.outcome}",
-                text.number(f.psi),
-                _probability(f.p_value),
-                text.number(f.statistic),
-                f.test,
-                f"{f.n:,}",
-                f"{f.m:,}",
-            )
-            for f in sorted(found.features, key=lambda f: (not f.drifted, -(f.psi or 0.0)))
-        ],
-        right=("N", "M", "STATISTIC", "P", "PSI"),
-    )
-
-
-def _probability(p_value: float | None) -> str:
-    return "<1e-9" if p_value is not None and p_value < 1e-9 else text.number(p_value)
+    if found.against != "reference":
+        show(f"  compared with {wording.AGAINST[found.against]}")
+    for note in found.notes:
+        show(f"  {note}")
+    show_features(found.features, _GLYPHS)
+    if found.performance is not None:
+        show_performance(found.performance)
+    if found.slices:
+        show_slices(found)
 
 
 def _verdict(found: DriftReport) -> str:

@@ -6,8 +6,9 @@ from typing import Annotated, cast
 
 import typer
 
+from mlops_console.cli.drift_report import show_features
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
-from mlops_console.cli.output import show, show_json, show_table
+from mlops_console.cli.output import show, show_json
 from mlops_console.cli.whole_file import write_whole
 from mlops_console.core.drift import DriftReport, Profile
 from mlops_console.core.errors import NotFoundError, UsageError
@@ -110,24 +111,5 @@ def _tell(report: DriftReport) -> None:
     show(f"{wording.GLYPHS[report.verdict]} {wording.headline(report)}")
     for note in report.notes:
         show(f"  {note}")
-    if not report.features:
-        return
-    show_table(
-        ("COLUMN", "VERDICT", "MOVED BY", "DRIFTED FROM", "VISIBLE FROM", "P", "TEST", "REF ROWS", "ROWS"),
-        [
-            (
-                f.name,
-                f"{wording.GLYPHS[f.outcome]} {f.outcome}",
-                wording.effect(f.effect, f),
-                wording.effect(f.threshold, f),
-                wording.effect(f.smallest_shift, f),
-                wording.probability(f.p_value),
-                f.test or "–",
-                f"{f.n:,}",
-                f"{f.m:,}",
-            )
-            for f in report.features
-        ],
-        right=("MOVED BY", "DRIFTED FROM", "VISIBLE FROM", "P", "REF ROWS", "ROWS"),
-        below=[[f.verdict, *f.findings] for f in report.features],
-    )
+    if report.features:
+        show_features(report.features, wording.GLYPHS)

@@ -10,7 +10,7 @@ from mlops_console.core.config import Monitor
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.drift import Against, DriftReport, DriftSettings, FeatureDrift, SliceDrift
 from mlops_console.core.errors import NotFoundError, UsageError
-from mlops_console.core.models import Column, ModelRef, ModelVersion, Signature
+from mlops_console.core.models import ModelRef, ModelVersion, Signature
 from mlops_console.core.performance import Performance
 from mlops_console.core.profiles import FeatureCounts, WindowCounts
 from mlops_console.core.slices import Slice, parse_slice
@@ -31,9 +31,9 @@ from mlops_console.store.workspace import Workspace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_EXTRA = 0.25  # of the level, for a test beside those of the features
+_EXTRA = 0.25  # of the level, for the test of the error, beside those of the features
 _LATE = 60.0  # seconds that a row may be from after the end of a window: it was answered while the window was read
-_SAMPLED = 10_000  # rows of the log that all columns are compared in at once
+_SAMPLED = 2_000  # rows of the log that are read to compare all columns at once, where nothing else needs them
 
 
 def live_version(workspace: Workspace, environment: str) -> tuple[Revision, ModelVersion]:
@@ -154,12 +154,12 @@ class _Beside:
 
     def found(self) -> _Found:
         features = self._features()
-        aside = replace(self._settings, level=self._settings.level * _EXTRA)
         if self._labelled:
+            aside = replace(self._settings, level=self._settings.level * _EXTRA)
             error = error_drift(self._signature, self._held_out, self._rows, aside)
             features = features if error is None else (*features, error)
-        if self._settings.profile == "calibrated" and not any(feature.drifted for feature in features):
-            together = compare_together(self._reference, self._inputs, self._columns, aside)
+        if not any(feature.drifted for feature in features):
+            together = compare_together(self._reference, self._inputs, self._signature.inputs, self._settings)
             features = features if together is None else (*features, together)
         return _Found(features, self._traffic.profile.rows, self._performance(), self._parts(), tuple(self._notes()))
 
@@ -187,11 +187,6 @@ class _Beside:
             yield from remarks(self._signature, self._rows)
             if self._current.rows is None and self._traffic.step(self._current.span) > 1:
                 yield f"Performance is that of an even sample of {self._rows.rows:,} rows."
-
-    @property
-    def _columns(self) -> list[Column]:
-        """Those that both sides have."""
-        return [c for c in self._signature.inputs if c.name in self._reference and c.name in self._inputs]
 
     @property
     def _inputs(self) -> "Mapping[str, NDArray[Any]]":

@@ -1,0 +1,63 @@
+"""`drift show` and `drift check` as their users run them."""
+
+import time
+
+import pytest
+
+from mlops_console.core.config import Monitor
+from mlops_console.core.windows import Window
+from mlops_console.drift.report import make_report
+from mlops_console.store import drift
+from mlops_console.store.workspace import Workspace
+from tests.cli.test_commands import console, document, fails
+from tests.drift.helpers import add_classifier, answer, make_live, rows
+
+
+@pytest.fixture
+def reported(workspace: Workspace) -> Workspace:
+    """Report 1 is of a window in which amount has moved and half of the answers were wrong; 2 of the window before."""
+    live = make_live(workspace, add_classifier(workspace, rows(2_000, seed=1)))
+    answer(workspace, rows(400, seed=2, shift=1), live.revision, right=0.5)
+    monitor, now = Monitor(slices=("country",)), time.time()
+    with workspace.store.write() as tx:
+        drift.add_report(tx, make_report(workspace, "production", Window(seconds=3600), monitor, now))
+        drift.add_report(tx, make_report(workspace, "production", Window(rows=300), monitor, now, "previous"))
+    return workspace
+
+
+def test_a_report_is_shown_with_all_that_it_says(reported: Workspace) -> None:
+    shown = console("drift", "show", "production", "--report", "1", cwd=reported.root).stdout
+    lines = shown.splitlines()
+    assert lines[0] == "production  fraud:1  report 1  400 rows  ⚠ drifted: amount, error"
+    (amount,) = [line for line in lines if line.startswith("amount")]
+    assert "⚠ drifted" in amount
+    assert "σ" in amount
+    assert "      amount has moved by" in shown
+    assert "a shift of" in shown
+    (accuracy,) = [line for line in lines if line.startswith("accuracy")]
+    assert accuracy.split()[1] == "0.900"
+    assert "Labels have come for 400 of 400 rows" in shown
+    assert "country = NO" in shown
+
+
+def test_what_it_was_compared_with_is_told_with_the_notes(reported: Workspace) -> None:
+    lines = console("drift", "show", "production", cwd=reported.root).stdout.splitlines()
+    assert "– too few reference rows (0 of at least 30)" in lines[0]
+    assert "the last report that could be tested is 1" in lines[1]
+    assert lines[2:4] == ["  compared with the window before", "  Nothing was answered in the window before it."]
+
+
+def test_the_document_has_it_all(reported: Workspace) -> None:
+    found = document("drift", "show", "production", "--report", "1", cwd=reported.root)
+    assert (found["against"], found["least_effect"], found["notes"]) == ("reference", 0.1, [])
+    assert {"effect", "threshold", "smallest_shift", "unit", "importance", "findings", "role"} < set(
+        found["features"][0]
+    )
+    assert found["performance"]["labelled"] == 400
+    assert {part["slice"] for part in found["slices"]} == {"country = NO", "country = SE", "country = DK"}
+
+
+def test_a_window_that_is_none_is_refused(reported: Workspace) -> None:
+    told = "'soon' is neither a time span such as 30m or 1h nor a number of rows such as 5000 rows"
+    fails("drift", "check", "production", "--window", "soon", cwd=reported.root, status=2, told=told)
+    fails("drift", "check", "production", "--window", "0 rows", cwd=reported.root, status=2, told="a window of nothing")
