@@ -11,6 +11,7 @@ what the alarm is worth.
 """
 
 import math
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,9 @@ def judge_numbers(reference: "Floats", current: "Floats") -> Tested:
     if len(reference) <= _LARGE:
         return _by_p_value(measure_numbers("ks", reference, current, Demand(1, 1)), inclusive=True)
     found = measure_numbers("wasserstein", reference, current, _DEMAND)
-    return _by_wasserstein(found, float(np.std(reference)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        std = float(np.std(reference))
+    return _by_wasserstein(found, std if math.isfinite(std) else sys.float_info.max)
 
 
 def judge_bins(

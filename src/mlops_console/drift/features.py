@@ -152,7 +152,7 @@ def _measure_counts(
     told += findings.of_extremes(*extremes, feature.std)
     ends = _ends(feature, reference, window)
     fixed = own and feature.distinct > len(ref)  # fewer values than bins: each has a bin of its own, and is a category
-    middles = (ends[:-1] + ends[1:]) / 2
+    middles = ends[:-1] / 2 + ends[1:] / 2
     tested = (
         evidently.judge_bins(ref, cur, middles, feature.distinct, feature.std or 0.0, fixed=fixed)
         if settings.profile == "evidently"

@@ -23,7 +23,7 @@ def numeric_histogram(reference: "NDArray[np.float64]", current: "NDArray[np.flo
 
     tails = [quantiles(side, np.array([_TAIL, 1 - _TAIL])) for side in (reference, current)]
     low, high = min(float(tail[0]) for tail in tails), max(float(tail[1]) for tail in tails)
-    edges = np.linspace(low, high, BINS + 1)
+    edges = 2 * np.linspace(low / 2, high / 2, BINS + 1)  # half of it: the range may be beyond what a float can hold
     if high - low < BINS and _are_whole(reference) and _are_whole(current):
         edges = np.arange(np.floor(low) - 0.5, np.ceil(high) + 1)
     elif low == high or not np.all(np.diff(edges) > 0):

@@ -1,5 +1,7 @@
 """One column of raw rows, as the statistics take it."""
 
+import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +10,9 @@ from mlops_console.drift.labels import count_labels
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+_LARGEST = int(sys.float_info.max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,11 @@ def floats_of(values: "NDArray[Any]") -> "tuple[NDArray[np.float64], int]":
     if values.dtype.kind in "fiub":
         return values.astype(np.float64, copy=False), 0
     column = pd.Series(values, dtype=object)
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError:  # whole numbers beyond any float, which are infinite
+        column = column.map(lambda value: math.inf if isinstance(value, int) and abs(value) > _LARGEST else value)
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     return numbers, int(np.count_nonzero(np.isnan(numbers) & column.notna().to_numpy()))
 
 

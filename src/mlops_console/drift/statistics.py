@@ -5,6 +5,7 @@ Samples are sorted arrays of shape (rows,) without missing values, with at least
 function here is pure.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ def wasserstein(reference: "Floats", current: "Floats") -> float:
         )
         ends = np.sort(np.minimum(ends, stop * m))
         widths = np.diff(ends, prepend=start * m)
-        total += float(widths @ np.abs(reference[(ends - 1) // m] - current[(ends - 1) // n]))
-    return total / (n * m)
+        halves = np.abs(reference[(ends - 1) // m] / 2 - current[(ends - 1) // n] / 2)  # whole ones may overflow
+        total += float(widths / (n * m) @ halves)
+    return min(2 * total, sys.float_info.max)
 
 
 def ks_of_counts(reference: "Counts", current: "Counts") -> "Floats":
@@ -91,7 +93,8 @@ def wasserstein_of_counts(reference: "Counts", current: "Counts", positions: "Fl
     import numpy as np
 
     p, q = _shares(reference, current)
-    return np.asarray(np.abs(np.cumsum(p - q, axis=-1))[..., :-1] @ np.diff(positions))
+    half = np.abs(np.cumsum(p - q, axis=-1))[..., :-1] @ np.diff(positions / 2)
+    return np.asarray(2 * np.minimum(half, sys.float_info.max / 2))
 
 
 def population_stability(reference: "Counts", current: "Counts") -> "Floats":
