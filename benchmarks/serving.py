@@ -65,7 +65,7 @@ def bench_serving() -> dict[str, float]:
             found[f"{name}, {form}: p99 ms"] = 1000 * ours.p99
             found[f"{name}, {form}: failed"] = float(ours.failed)
         found[f"{name}: p99 ms of raw"] = 1000 * raw.p99
-    return found | _measure_log() | _measure_starts()
+    return found | _measure_log() | _measure_live_windows() | _measure_starts()
 
 
 @functools.cache
@@ -83,7 +83,9 @@ def models() -> dict[str, Any]:
 
 
 @contextmanager
-def served(root: Path, estimator: Any, compiled: bool, more: str = "", workers: int = 1) -> Iterator[int]:
+def served(
+    root: Path, estimator: Any, compiled: bool, more: str = "", workers: int = 1, profiled: bool = False
+) -> Iterator[int]:
     """A workspace at `root` whose production serves a model by a worker; the port."""
     from mlops_console.store.workspace import open_workspace
     from mlops_console.worker import client
@@ -93,6 +95,8 @@ def served(root: Path, estimator: Any, compiled: bool, more: str = "", workers: 
     port = free_port()
     workspace.config_path.write_text(TOML.format(port=port, workers=workers) + more)
     version = store_version(workspace, estimator, compiled)
+    if profiled:
+        _add_profile(workspace)
     try:
         execution = client.execute(workspace, "deploy", {"model_ref": version, "environment": "production"})
         assert execution.job_id is not None
@@ -126,8 +130,30 @@ def store_version(workspace: Any, estimator: Any, compiled: bool) -> str:
     return version.ref
 
 
-def _measure_ours(estimator: Any, compiled: bool, more: str = "") -> Hammered:
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "p", estimator, compiled, more) as port:
+def _add_profile(workspace: Any) -> None:
+    """Give the version a reference profile, of its inputs and of its answers."""
+    import numpy as np
+
+    from mlops_console.core.models import Column
+    from mlops_console.core.profiles import HeldOut
+    from mlops_console.drift.profiles import make_profile, pack_profile
+
+    rng = np.random.default_rng(0)
+    columns = {f"x{column}": rng.normal(size=10_000) for column in range(COLUMNS)}
+    answers = tuple((rng.random(1_000) > 0.5).tolist())
+    chances = tuple((1 - chance, chance) for chance in rng.random(1_000).tolist())
+    held_out = HeldOut("classification", (False, True), answers, answers, chances)
+    profile = make_profile(columns, [Column(name, "float64", "numeric") for name in columns], held_out=held_out)
+    sha256 = workspace.objects.put_bytes(pack_profile(profile))
+    with workspace.store.write() as tx:
+        tx.execute("UPDATE model_versions SET profile = ?", (sha256,))
+
+
+def _measure_ours(estimator: Any, compiled: bool, more: str = "", profiled: bool = False) -> Hammered:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder) / "p", estimator, compiled, more, profiled=profiled) as port,
+    ):
         hammer(port, "/invocations", BODY, 1)
         return hammer(port, "/invocations", BODY, SECONDS)
 
@@ -165,6 +191,16 @@ def _measure_log() -> dict[str, float]:
         nothing = "[environments.production.log]\nsample = 0\n"
         without.append(_measure_ours(estimator, compiled=True, more=nothing).per_second)
     return {"prediction log: share of the throughput": 1 - statistics.mean(with_log) / statistics.mean(without)}
+
+
+def _measure_live_windows() -> dict[str, float]:
+    """What it takes of the throughput to count live windows, in turns: a version without a profile is not counted."""
+    estimator = models()["logistic regression"]
+    counted, without = [], []
+    for _ in range(3):
+        counted.append(_measure_ours(estimator, compiled=True, profiled=True).per_second)
+        without.append(_measure_ours(estimator, compiled=True).per_second)
+    return {"live windows: share of the throughput": 1 - statistics.mean(counted) / statistics.mean(without)}
 
 
 def _measure_starts() -> dict[str, float]:
