@@ -139,7 +139,7 @@ async def test_read_only_there_is_nothing_to_do(alerted: Workspace) -> None:
 
 async def test_without_an_alert_it_is_said_what_opens_one(workspace: Workspace) -> None:
     async with console(workspace, "alerts") as pilot:
-        assert "[[alerts.rules]]" in await until(pilot, "No alert, now or before")
+        assert "No alert, now or before" in await until(pilot, "[[alerts.rules]]")
         await pilot.press("a")
         await until(pilot, "No alert is selected")
 

@@ -5,6 +5,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlops_console.tui.widgets.chart_scale import position
+
 _WIDE = 1 / 3  # of the range: an outer bin from here on squeezes all others together
 _RARE = 0.05  # share of the reference that such a bin may hold and be left out of the picture
 
@@ -72,11 +74,10 @@ def _is_left_out(edges: Sequence[float], at: int, share: float) -> bool:
 
 def _spread(edges: Sequence[float], shares: Sequence[float], columns: int) -> tuple[float, ...]:
     """What each column has of the bins that it covers; a bin without width is in one column."""
-    low, width = edges[0], (edges[-1] - edges[0]) / columns
     found = [0.0] * columns
     for start, end, share in zip(edges, edges[1:], shares, strict=False):
-        left, right = (start - low) / width, (end - low) / width
-        first = max(min(int(left), columns - 1), 0)
+        left, right = (position(edge, edges[0], edges[-1]) * columns for edge in (start, end))
+        first = min(int(left), columns - 1)
         if right - left < 1e-9:
             found[first] += share
             continue

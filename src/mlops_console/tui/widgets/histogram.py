@@ -53,7 +53,8 @@ def _numeric_rows(histogram: Histogram, width: int, height: int) -> tuple[Row, .
     edges = histogram.edges
     gutter = _GUTTER if width >= _GUTTER + 12 else 0
     inner = [edge for edge in edges if math.isfinite(edge)]
-    if len(edges) == count + 1 and len(inner) > 2 and not are_even(inner):
+    ordered = len(edges) == count + 1 and all(low <= high for low, high in itertools.pairwise(edges))
+    if ordered and len(inner) > 2 and not are_even(inner):
         found = densities(edges, _shares(histogram.reference), _shares(histogram.current), width - gutter)
         if found is not None:
             return _density_rows(found, width, height, gutter)
@@ -208,7 +209,7 @@ def _are_whole(edges: Sequence[float]) -> bool:
 
 def _edge_texts(edges: list[float]) -> tuple[str, ...]:
     """Evenly spaced edges share their decimals; others are cut to three digits each."""
-    short = [float(f"{edge:.3g}") for edge in edges]
+    short = [rounded if math.isfinite(rounded := float(f"{edge:.3g}")) else edge for edge in edges]
     gaps = [b - a for a, b in itertools.pairwise(edges)]
     if gaps and max(gaps) - min(gaps) > max(gaps) * 0.01:
         return tuple(tick_labels([edge])[0] for edge in short)

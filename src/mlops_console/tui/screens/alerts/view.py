@@ -23,15 +23,20 @@ class AlertsView(ListView):
     TOPICS = frozenset({"alerts"})
     EMPTY = (
         "No alert, now or before",
-        "Drift, a fall of performance, a failed job and a full disk open one by themselves;",
-        '[[alerts.rules]] in mlops.toml asks for more, as: on = "latency", bound = "250ms".',
-        "Those who are to be told stand in urls under [alerts].",
+        "Drift, worse performance, a failed job and a full disk open one by themselves.",
+        "For more, and for who is told outside this console, in mlops.toml:",
+        "[alerts]",
+        'urls = ["slack://…"]',
+        "[[alerts.rules]]",
+        'on = "latency"',
+        'bound = "250ms"',
     )
     COLUMNS: ClassVar[Sequence[Column]] = tell.COLUMNS
     DETAIL_BELOW = True
     DEFAULT_CSS = """
     AlertsView Split.-single > .split--detail { display: block; height: 1fr; }
     AlertsView Split.-single > .split--list { height: 1fr; }
+    AlertsView.-empty Split > .split--detail { display: none; }
     """
 
     def __init__(self) -> None:
@@ -49,6 +54,7 @@ class AlertsView(ListView):
 
     def on_alerts_loaded(self, event: AlertsLoaded) -> None:
         self._alerts = {str(alert.id): alert for alert in event.alerts}
+        self.set_class(not self._alerts, "-empty")  # what teaches the first step has all the room
         self.tick()
         self._find_wanted()
         self._read_deliveries()
@@ -69,7 +75,7 @@ class AlertsView(ListView):
         super().show_source_title(count, text)
         if not (self.filter_bar.text if text is None else text):
             still = sum(alert.resolved_at is None for alert in self._alerts.values())
-            self.frame.show_title(self.list_title, still, "" if still else "nothing is open")
+            self.frame.show_title(self.list_title, still)
 
     def row_selected(self, row: Row | None) -> None:
         self._show_detail()

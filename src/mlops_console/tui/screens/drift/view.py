@@ -73,6 +73,9 @@ class DriftView(ListView):
     DriftView.-map Split.-single > .split--detail { display: none; }
     DriftView.-short Split.-single > .split--detail { display: none; }
     DriftView Split.-single.-open > .split--detail { display: block; }
+    DriftView.-empty Split > .split--detail { display: none; }
+    DriftView.-empty .drift--map { display: none; }
+    DriftView.-empty .drift--table { display: block; }
     DriftView Split.-beside > .split--list { width: 1fr; }
     DriftView Split.-beside > .split--detail { width: 1fr; }
     """
@@ -129,6 +132,7 @@ class DriftView(ListView):
         self._state = self.banner.state = event.state
         self._environment = event.state.environment
         self.banner.repaint()
+        self.set_class(event.state.report is None, "-empty")  # what teaches the first step has all the room
         self.show_rows(tables.feature_rows(event.state.report))
         if self._wanted and self.grid.select(self._wanted):
             self._wanted = ""
