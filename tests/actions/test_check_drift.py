@@ -92,9 +92,32 @@ def test_the_plan_tells_the_window_and_the_level(workspace: Workspace) -> None:
     assert actions.plan(workspace, "check_drift", {**REQUEST, "window": "5m"}).command.endswith("--window 5m")
 
 
+def test_the_plan_tells_what_it_is_compared_with(workspace: Workspace) -> None:
+    live = make_live(workspace, add_version(workspace, rows(500, seed=1)))
+    send(workspace, rows(40, seed=2), live.revision)
+    request = {**REQUEST, "window": "30 rows", "against": "last-week"}
+    plan = actions.plan(workspace, "check_drift", request)
+    assert plan.command == "mlops-console drift check production --window '30 rows' --against last-week"
+    assert plan.changes[0].after == "fraud:1 against the same window a week before"
+    assert plan.notes[0].endswith(": 30 rows.")
+
+
+def test_a_change_since_the_window_before_is_no_alarm(workspace: Workspace) -> None:
+    """It may be the way back to what it was in training."""
+    live = make_live(workspace, add_version(workspace, rows(2_000, seed=1)))
+    send(workspace, rows(400, seed=2, shift=1.5), live.revision, at=live.live_at)
+    send(workspace, rows(400, seed=3), live.revision)
+    found = check(workspace, window="400 rows", against="previous")
+    assert found["drifted_features"] == ["amount"]
+    with workspace.store.read() as db:
+        assert alerts.open_alerts(db) == []
+        assert drift.report(db, 1).against == "previous"
+    assert check(workspace, window="400 rows")["verdict"] == "stable"
+
+
 def test_wrong_requests_are_refused(workspace: Workspace) -> None:
-    for window in ("an hour", "0s"):
-        with pytest.raises(UsageError, match="window"):
-            actions.get("check_drift").check({**REQUEST, "window": window})
+    for wrong in ({"window": "an hour"}, {"window": "0s"}, {"window": "0 rows"}, {"against": "yesterday"}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            actions.get("check_drift").check({**REQUEST, **wrong})
     with pytest.raises(NotFoundError):
         actions.plan(workspace, "check_drift", REQUEST)
