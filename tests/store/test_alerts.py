@@ -11,7 +11,7 @@ from mlops_console.core.alert_settings import Alerts
 from mlops_console.core.alerts import ANY, Alert, Severity
 from mlops_console.core.config import parse_config
 from mlops_console.core.errors import NotFoundError, StoreError
-from mlops_console.store import alerting, alerts, outbox, silences
+from mlops_console.store import alerting, alerts, migrations, outbox, silences
 from mlops_console.store.workspace import Workspace
 
 TOML = """
@@ -142,6 +142,14 @@ def test_what_is_over_before_its_silence_is_never_told(heard: Workspace) -> None
     assert told(heard) == []
 
 
+def test_the_end_is_told_to_those_who_know_of_the_beginning(heard: Workspace) -> None:
+    with heard.store.write() as tx:
+        alerts.open_alert(tx, "server", "production", Severity.WARNING, "down")
+        outbox.set_destinations(tx, ["here", "new"])
+        alerts.resolve(tx, "server", "production")
+        assert [(d.destination, d.event) for d in outbox.of_alert(tx, 1)] == [("here", "opened"), ("here", "resolved")]
+
+
 def test_other_alerts_are_told_in_spite_of_a_silence(heard: Workspace) -> None:
     with heard.store.write() as tx:
         silences.add(tx, "server", "staging", time.time() + 3600, "ann", "")
@@ -190,6 +198,25 @@ def test_what_no_rule_judges_any_more_is_over(heard: Workspace) -> None:
     tick(heard, now + 61, PLAIN)
     with heard.store.read() as db:
         assert not alerting.is_due(db, PLAIN, now + 1e6)
+
+
+def test_the_alerts_of_an_older_store_are_taken_over(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    older = {number: script for number, script in migrations._scripts().items() if number <= 10}
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "_scripts", lambda: older)
+        with workspace.store.write() as tx:
+            tx.executemany(
+                "INSERT INTO alerts (kind, subject, severity, message, created_at) VALUES (?, ?, 'warning', 'x', 5)",
+                [("drift", "production"), ("job", "train train")],
+            )
+        workspace.store.close()
+    again = Workspace(workspace.root)
+    job, drift = found(again)
+    assert (job.rule, job.environment, drift.rule, drift.environment) == ("job", "", "drift", "production")
+    with again.store.read() as db:
+        assert not alerts.is_due(db, time.time(), None), "what is old is not told as new"
+    good = Observation("job_failed", "train train", {"": Reading(0.0, "")})
+    assert see(again, good, time.time(), PLAIN) == ["x"]
 
 
 def test_an_alert_from_before_there_were_rules_ends_with_the_next_good_news(heard: Workspace) -> None:

@@ -64,8 +64,7 @@ def resolve_one(tx: sqlite3.Connection, alert: Alert) -> None:
 
 def _end(tx: sqlite3.Connection, alert: Alert) -> None:
     tx.execute("UPDATE alerts SET resolved_at = ? WHERE id = ?", (time.time(), alert.id))
-    if alert.told_at is not None:  # who was told that it is open is told that it is over
-        outbox.add(tx, get(tx, alert.id), AlertEvent.RESOLVED)
+    outbox.add(tx, get(tx, alert.id), AlertEvent.RESOLVED)
     announce(tx, Topic.ALERTS, alert.subject)
 
 

@@ -24,7 +24,9 @@ def destinations(db: sqlite3.Connection) -> set[str]:
 
 
 def add(tx: sqlite3.Connection, alert: Alert, event: AlertEvent) -> None:
-    """Tell every destination, in the transaction of what is told. The one that an alert is about is not told of it."""
+    """Tell every destination, in the transaction of what is told; of the end of an alert those that know of it. The one
+    that an alert is about is not told of it.
+    """
     now = time.time()
     body = json.dumps(
         {
@@ -40,13 +42,14 @@ def add(tx: sqlite3.Connection, alert: Alert, event: AlertEvent) -> None:
             "resolved_at": alert.resolved_at,
         }
     )
+    told = {row["destination"] for row in tx.execute("SELECT destination FROM outbox WHERE alert_id = ?", (alert.id,))}
     about = alert.detail.get("destination") if alert.kind == "delivery" else None
     tx.executemany(
         "INSERT INTO outbox (key, alert_id, event, destination, body, created_at, not_before) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (secrets.token_hex(16), alert.id, event, key, body, now, now)
-            for key in sorted(destinations(tx))
+            for key in sorted(told if event is AlertEvent.RESOLVED else destinations(tx))
             if key != about
         ],
     )
