@@ -44,6 +44,20 @@ def test_the_error_of_a_regressor_is_absolute() -> None:
     assert found.drifted
 
 
+def test_an_error_that_has_become_smaller_is_said_to_have() -> None:
+    then, now = two_classes(1_000, 1), two_classes(500, 2)
+    for signature in (BINARY, PLAIN):
+        better, worse = (
+            error_drift(signature, then.held_out(signature), now.live(labels), SETTINGS)
+            for labels in (now.predicted, [1 - said for said in now.predicted])
+        )
+        assert better is not None
+        assert better.drifted
+        assert "it has become smaller" in better.findings
+        assert worse is not None
+        assert "it has become smaller" not in worse.findings
+
+
 def test_labels_of_no_class_are_the_greatest_loss() -> None:
     then, now = two_classes(1_000, 1), two_classes(100, 2)
     found = error_drift(BINARY, then.held_out(BINARY), now.live(["maybe"] * 100), SETTINGS)

@@ -23,7 +23,7 @@ def error_drift(
 
     The error is the absolute one of a regressor, the logarithmic loss of the true class of a classifier with
     probabilities, and of one without them whether its answer was right. None without held-out rows, or where less than
-    30 labels have come.
+    30 labels have come. Where it has moved down, a finding says so.
     """
     if held_out is None:
         return None
@@ -32,7 +32,13 @@ def error_drift(
         return None
     column = Column("error", str(now.dtype), "categorical" if now.dtype == object else "numeric")
     (found,) = compare({"error": then}, {"error": now}, [column], settings)
-    return replace(found, role="error")
+    better = found.drifted and _size(now) < _size(then)
+    return replace(found, role="error", findings=(*found.findings, *(["it has become smaller"] if better else [])))
+
+
+def _size(errors: "NDArray[Any]") -> float:
+    """The mean error, or the share of wrong answers."""
+    return float((errors == "wrong").mean() if errors.dtype == object else errors.mean())
 
 
 def _errors(outcomes: Outcomes) -> "NDArray[Any]":

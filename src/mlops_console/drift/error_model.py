@@ -15,7 +15,7 @@ from mlops_console.core.performance import Figure
 from mlops_console.drift.intervals import of_magnitude
 from mlops_console.drift.labels import label
 from mlops_console.drift.live_rows import to_array
-from mlops_console.drift.outcomes import Outcomes
+from mlops_console.drift.outcomes import Outcomes, some_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,8 +128,7 @@ def _learn(
         return lambda asked: np.maximum(model.predict(asked), 0.0) if len(asked) else np.empty(0)
 
     folds = np.random.default_rng(_SEED).permutation(len(errors)) % _FOLDS
-    places = np.flatnonzero(answered)
-    looked_at = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _LOOKED_AT)).round().astype(np.intp))]
+    looked_at = some_of(np.flatnonzero(answered), _LOOKED_AT)
     unseen, by_fold = np.empty(len(errors)), np.empty((_FOLDS, len(looked_at)))
     for fold in range(_FOLDS):
         model = model_of(folds != fold)

@@ -18,7 +18,7 @@ from mlops_console.core.drift import LEAST_ROWS
 from mlops_console.core.performance import Figure
 from mlops_console.drift.calibration import calibrate, counted, replicas
 from mlops_console.drift.intervals import of_share
-from mlops_console.drift.outcomes import Outcomes
+from mlops_console.drift.outcomes import Outcomes, some_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ class ConfidenceEstimator:
             return ()
         assert found.chances is not None
         chances = self._calibration(found.chances)
-        looked_at = _spread(found.rows, max(1, _LOOKED_AT // len(found.classes)))
+        looked_at = some_of(np.arange(found.rows), max(1, _LOOKED_AT // len(found.classes)))
         moves = np.stack([replica(found.chances[looked_at]) - chances[looked_at] for replica in self._replicas])
         moves *= found.rows / len(looked_at)
         return tuple(
@@ -196,10 +196,3 @@ def _roc_auc(
     area = float(positive @ below) / float(pairs)
     slope = (below[place] - above[place] - area * (negative.sum() - positive.sum())) / pairs
     return area, slope
-
-
-def _spread(rows: int, most: int) -> "NDArray[np.intp]":
-    """Places of up to `most` rows, evenly over all of them."""
-    import numpy as np
-
-    return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.intp))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNKNOWN = -1  # code of what is none of the model's classes
+_SEED = 20_240_229
 _SUM_TOLERANCE = 1e-3  # of probabilities that were written as float32, or rounded
 
 
@@ -92,6 +93,15 @@ def codes(values: Iterable[Any], classes: Sequence[Any]) -> "NDArray[np.int64]":
     known = {str(label): code for code, label in enumerate(classes)} | {c: code for code, c in enumerate(classes)}
     found = [UNKNOWN if isinstance(value, list | dict) else known.get(value, UNKNOWN) for value in values]
     return np.array(found, dtype=np.int64)
+
+
+def some_of(places: "NDArray[np.intp]", most: int) -> "NDArray[np.intp]":
+    """Up to `most` of them, each with the same chance, in their order; the same ones every time."""
+    import numpy as np
+
+    if len(places) <= most:
+        return places
+    return np.sort(np.random.default_rng(_SEED).choice(places, size=most, replace=False))
 
 
 def _outcomes(
