@@ -95,7 +95,7 @@ def test_a_window_that_somebody_has_named(live: Workspace) -> None:
     answer(live, 100, labelled=[0, 1])
     found = window(live, "production", NOON, NOON + 50)
     assert (found.rows, found.labelled) == (50, 1)  # the row at its very start is not in it
-    assert found.reason.startswith("the 1 labelled rows from 12:00 to 2026-03-03 12:00; 49 have")
+    assert found.reason.startswith("the 1 labelled row from 12:00 to 2026-03-03 12:00; 49 have")
 
 
 class TestRows:

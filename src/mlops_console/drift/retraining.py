@@ -110,8 +110,9 @@ def served_rows(workspace: Workspace, environment: str, start: float, end: float
 def _window(log: PredictionLog, environment: str, start: float, end: float, when: str) -> RetrainingWindow:
     rows, labelled = log.count(environment, start, end), log.count_labelled(environment, start, end)
     missing = rows - labelled
-    left_out = f"; {missing:,} {'has' if missing == 1 else 'have'} no label yet and {'is' if missing == 1 else 'are'}"
-    reason = f"the {labelled:,} labelled rows {when}{f'{left_out} left out' if missing else ''}"
+    have, are = ("has", "is") if missing == 1 else ("have", "are")
+    left_out = f"; {missing:,} {have} no label yet and {are} left out" if missing else ""
+    reason = f"the {labelled:,} labelled row{'' if labelled == 1 else 's'} {when}{left_out}"
     return RetrainingWindow(environment, start, end, rows, labelled, reason)
 
 
