@@ -6,11 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mlops_console.core.alert_readings import of_report
 from mlops_console.core.alert_rules import Observation, Reading
 from mlops_console.core.alert_settings import Alerts
 from mlops_console.core.alerts import ANY, Alert, Severity
 from mlops_console.core.config import parse_config
+from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import NotFoundError, StoreError
+from mlops_console.core.performance import Figure, Performance
 from mlops_console.store import alerting, alerts, migrations, outbox, silences
 from mlops_console.store.workspace import Workspace
 
@@ -97,6 +100,24 @@ def test_a_worker_that_dies_forgets_nothing(heard: Workspace) -> None:
         assert not alerting.is_news(db, RULES, rate(0.2), now + 59)
         assert alerting.is_news(db, RULES, rate(0.2), now + 60)
         assert alerting.is_news(db, RULES, rate(0.0), now + 1)
+
+
+def test_a_loss_of_performance_is_told_without_a_rule(heard: Workspace) -> None:
+    def report(low: float, high: float) -> DriftReport:
+        figure = Figure("accuracy", (low + high) / 2, low, high)
+        performance = Performance("classification", 500, 0, (figure,), reference={"accuracy": 0.9})
+        return DriftReport(3, "production", "fraud", 1, 1, rows=500, reference_rows=900, performance=performance)
+
+    def check(low: float, high: float) -> list[str]:
+        (seen,) = of_report(report(low, high))
+        return see(heard, seen, time.time(), PLAIN)
+
+    assert check(0.7, 0.86) == [], "the interval reaches near what it was"
+    assert check(0.6, 0.7) == [
+        "accuracy in production is estimated at 0.6500 (0.6000 to 0.7000), in training it was 0.9000: "
+        "worse by at least 0.2000; the bound of rule performance is 0.05."
+    ]
+    assert check(0.8, 0.9) == []
 
 
 def test_no_two_alerts_of_one_rule_and_subject_are_open(heard: Workspace) -> None:

@@ -291,11 +291,18 @@ def test_apprise_delivers_to_the_other_schemes(workspace: Workspace) -> None:
     assert [d.state for d in told(workspace)] == ["sent"]
 
 
-def test_without_apprise_one_sentence_says_so(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_apprise_one_sentence_says_so(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     settings = parse_config("[project]\nname = 'x'\n[alerts]\nurls = ['slack://T0KEN/b', 'https://a.b/c']").alerts
     (sentence,) = unreachable(settings)
+    config = parse_config("[project]\nname = 'x'\n[alerts]\nurls = ['slack://T0KEN/b']")
+    box = Outbox(workspace)
+    for _ in range(3):
+        box.look(config)
+    assert caplog.messages == [sentence]
     assert sentence.startswith("slack://… can't be told of alerts, as Apprise is not installed: pip install")
     to = post(workspace, "slack://T0KEN/b")
     open_alert(workspace)

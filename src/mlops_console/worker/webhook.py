@@ -18,8 +18,6 @@ from mlops_console._version import __version__
 from mlops_console.core.errors import MlopsError
 from mlops_console.core.text import safe_line
 
-_ANSWER = 1024  # bytes that are read of an answer
-
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
     """`sha256=…` of a message that is sent at this time."""
@@ -75,8 +73,6 @@ def _post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> 
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("POST", target, body, dict(headers))
-        answer = connection.getresponse()
-        answer.read(_ANSWER)
-        return answer.status
+        return connection.getresponse().status  # of the rest nothing is read
     finally:
         connection.close()
