@@ -109,6 +109,18 @@ async def test_an_alert_is_silenced_for_a_while(alerted: Workspace) -> None:
     assert (found.rule, found.subject, found.note) == ("drift", "production", "sales")
 
 
+async def test_a_silence_is_ended_by_the_same_key(alerted: Workspace) -> None:
+    async with console(alerted, "alerts") as pilot:
+        await until(pilot, "○ silenced")
+        await pilot.press("j", "j", "s")
+        await until(pilot, "End silence 1")
+        await until(pilot, "do it")
+        await pilot.press("y")
+        await until(pilot, "The silence is over")
+    with alerted.store.read() as db:
+        assert silences.active(db, time.time()) == []
+
+
 async def test_enter_goes_to_what_it_is_about(workspace: Workspace) -> None:
     seed(workspace)
     async with console(workspace, "alerts") as pilot:

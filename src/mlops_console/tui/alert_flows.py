@@ -1,9 +1,11 @@
 """What a person does about an alert: each is asked for, planned and done."""
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from mlops_console.core.alerts import Alert
+from mlops_console.core.alerts import Alert, Silence
 from mlops_console.core.names import seconds
 from mlops_console.tui.flows import act
 from mlops_console.tui.screens.dialogs.form import Field, Form
@@ -11,6 +13,7 @@ from mlops_console.tui.screens.dialogs.prompt import Prompt
 from mlops_console.tui.selection import Selection
 
 if TYPE_CHECKING:
+    from mlops_console.store.workspace import Workspace
     from mlops_console.tui.app_actions import ActingApp
 
 _SPAN = "2h"
@@ -29,10 +32,17 @@ async def acknowledge(app: "ActingApp", selection: Selection, argument: str = ""
 
 
 async def silence(app: "ActingApp", selection: Selection, argument: str = "") -> None:
-    """Tell nobody of the like of the selected alert for a while; `argument`: how long."""
+    """Tell nobody of the like of the selected alert for a while, or end the silence that it has; `argument`: how
+    long.
+    """
     alert = _selected(app, selection)
     if alert is None:
         return
+    if alert.silenced_until is not None and not argument:
+        found = await asyncio.to_thread(_silence_of, app.workspace, alert)
+        if found is not None:
+            await act(app, f"End silence {found.id}", "unsilence", {"silence": found.id})
+            return
     usual = {"for": argument or _SPAN, "why": "", "rule": alert.rule or alert.kind, "about": alert.subject}
     form = Form(
         f"Silence {usual['rule']} of {alert.subject}",
@@ -59,6 +69,16 @@ def _selected(app: "ActingApp", selection: Selection) -> Alert | None:
     if selection.alert is None:
         app.tell("No alert is selected; 9 shows them.", "warning")
     return selection.alert
+
+
+def _silence_of(workspace: "Workspace", alert: Alert) -> Silence | None:
+    """In a thread: the one that ends last."""
+    from mlops_console.store import silences
+
+    now = time.time()
+    with workspace.store.read() as db:
+        held = [s for s in silences.active(db, now) if s.covers(alert.rule, alert.kind, alert.subject, now)]
+    return held[-1] if held else None
 
 
 def _is_something(text: str) -> str:

@@ -309,6 +309,10 @@ def _told_of_silence(_: "Execution", result: Mapping[str, Any]) -> str:
     return f"Silenced: nobody is told of {result['rule']} of {result['subject']} until {clock(result['until'])[:16]}."
 
 
+def _told_of_unsilence(_: "Execution", result: Mapping[str, Any]) -> str:
+    return f"The silence is over: what is still wrong with {result['rule']} is told now."
+
+
 # What comes next, where the result says more than that it was done.
 _TOLD: Mapping[str, Callable[["Execution", Mapping[str, Any]], str]] = {
     "approve": _told_of_approval,
@@ -318,4 +322,5 @@ _TOLD: Mapping[str, Callable[["Execution", Mapping[str, Any]], str]] = {
     "unfreeze": _told_of_thaw,
     "acknowledge": _told_of_acknowledgement,
     "silence": _told_of_silence,
+    "unsilence": _told_of_unsilence,
 }

@@ -40,7 +40,7 @@ def of_alert(alert: Alert) -> Selection:
     """What the commands do where an alert is selected: they are about its environment, or its job."""
     return Selection(
         reference=str(alert.id),
-        command="mlops-console alert list --all",
+        command=f"mlops-console alert show {alert.id}",
         environment=alert.environment or None,
         retrain=alert.environment or None,
         alert=alert,
