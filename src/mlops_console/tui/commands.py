@@ -74,7 +74,7 @@ COMMANDS: tuple[Command, ...] = (
             footer=("overview", "runs", "models", "deployments", "sweeps"), argument="[MODEL_REF] [ENVIRONMENT]"),
     Command("rollback", "Rollback", "r", "app.rollback", "Go back to what an environment served before", acts=True,
             footer=("overview", "models", "deployments", "drift", "alerts"), argument="[ENVIRONMENT]"),
-    Command("silence", "Silence", "s", "app.silence", "Tell nobody of the like of the selected alert for a while, or again",
+    Command("silence", "Silence", "s", "app.silence", "Tell nobody of alerts like the selected one for a while, or again",
             scope=("alerts", "overview"), acts=True, footer=("alerts",), argument="[SPAN]"),
     Command("acknowledge", "Acknowledge", "a", "app.acknowledge", "Take up the selected alert, with a note",
             scope=("alerts", "overview"), acts=True, footer=("alerts",), argument="[NOTE]"),
