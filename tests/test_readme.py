@@ -14,13 +14,17 @@ X = pd.DataFrame({"amount": [1.0, 2.0, 30.0, 40.0] * 10})
 frame = X.assign(fraud=[0, 0, 1, 1] * 10)
 model = LogisticRegression().fit(X, frame.fraud)
 loss, auc = 0.1, 0.95
+reference, current = X, X + 60
 """
 
 
-def test_the_python_example_runs(tmp_path: Path) -> None:
-    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    check = "assert list(best['params.lr']) == [0.1]\nassert model.predict(X).tolist() == [0, 0, 1, 1] * 10\n"
-    program = GIVEN + example + check
+def test_the_python_examples_run(tmp_path: Path) -> None:
+    examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    check = (
+        "assert list(best['params.lr']) == [0.1]\nassert model.predict(X).tolist() == [0, 0, 1, 1] * 10\n"
+        "assert report.drifted_features == ('amount',)\n"
+    )
+    program = GIVEN + "".join(examples) + check
     subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=tmp_path, check=True, timeout=60)
 
 
