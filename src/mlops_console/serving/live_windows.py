@@ -5,8 +5,9 @@ Another thread writes what was counted into the store, as that may be locked for
 the place of its last state. So a process that is killed loses two seconds, and none counts anything twice: each slot of
 each process has a name that is never given again.
 
-A row takes some microseconds to be counted, which a server at full load would feel. So of more than 5,000 rows a second
-only a sample is binned, request by request by lot; how many rows there were is exact all the same.
+A request takes some microseconds to be counted, which a server at full load would feel. So of more than 2,000 requests
+a second, or 20,000 rows in larger ones, only a sample is binned, drawn by lot; how many rows there were is exact all
+the same.
 """
 
 import logging
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from mlops_console.serving.prediction_log import Answered
 
 MOST_ROWS = 100_000  # that may wait to be counted; beyond it rows are left out, and that is told
-MOST_RATE = 5_000  # rows a second that are all counted
+MOST_RATE = 20_000  # rows a second that are all counted
+_REQUEST = 10  # rows that it takes as long to count as a request of one
 _SHORTEST_LOOK = 0.05  # seconds in which a rate can be seen
 _WINDOW = "1h"  # where mlops.toml has never been right
 _AT_ONCE = 1_000  # requests that are counted together
@@ -92,12 +94,15 @@ class _Slot:
             return False
         if window.rows is None:
             return start == self.start
-        return self._counter.rows < window.rows / ROW_PARTS or abs(start - self.start) < _SHORTEST
+        return self._rows < window.rows / ROW_PARTS or abs(start - self.start) < _SHORTEST
 
     def packed(self) -> LiveSlot:
-        counts = self._counter.counts()
-        rows = counts.rows + self.passed
-        return LiveSlot(self.revision, self.start, self.process, self.end, rows, pack_counts(counts))
+        counts = pack_counts(self._counter.counts())
+        return LiveSlot(self.revision, self.start, self.process, self.end, self._rows, counts)
+
+    @property
+    def _rows(self) -> int:
+        return self._counter.rows + self.passed
 
 
 class LiveWindows:
@@ -106,13 +111,14 @@ class LiveWindows:
     def __init__(self, workspace: Workspace, environment: str) -> None:
         self._queue: deque[Answered] = deque()
         self._share = 1.0  # of the requests that are counted
-        self._put = 0  # rows that were queued: added to by the answering thread only, as are the next two
+        self._work = 0  # rows, or what takes as long: added to by the answering thread only, as are the next three
+        self._put = 0  # rows that were queued
         self._passed: dict[int, int] = {}  # rows that were not, by revision
         self._left_out = 0  # of them, because too much waited
         self._taken = 0  # rows that were queued and are counted, and so on for what was passed and left out
         self._seen: dict[int, int] = {}
         self._told = 0
-        self._looked = (time.monotonic(), 0)  # when the share was settled, and how many rows there had been
+        self._looked = (time.monotonic(), 0)  # when the share was settled, and how much work there had been
         self._settings = _Settings(workspace)
         self._open: OrderedDict[int, _Slot] = OrderedDict()  # by revision, the last one that was counted in at the end
         self._store = _Writer(workspace, environment)
@@ -126,6 +132,7 @@ class LiveWindows:
     def put(self, answered: "Answered") -> None:
         """Queue a request; where there are too many, only some."""
         rows, revision = answered.batch.rows, answered.revision
+        self._work += rows - 1 + _REQUEST
         is_full = self._put - self._taken > MOST_ROWS
         if is_full or (self._share < 1 and random.random() >= self._share):
             self._passed[revision] = self._passed.get(revision, 0) + rows
@@ -185,11 +192,11 @@ class LiveWindows:
                 self._seen[revision] = passed[revision]
                 slot.passed += new
                 slot.is_kept = False
-        rows, now = self._put + sum(passed.values()), time.monotonic()
-        before, rows_before = self._looked
+        work, now = self._work, time.monotonic()
+        before, work_before = self._looked
         if now - before >= _SHORTEST_LOOK:
-            self._looked = now, rows
-            self._share = min(1.0, MOST_RATE * (now - before) / max(1, rows - rows_before))
+            self._looked = now, work
+            self._share = min(1.0, MOST_RATE * (now - before) / max(1, work - work_before))
 
     def _keep(self, slot: _Slot | None) -> None:
         """Have what a slot has counted so far written."""
