@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = 5_000
 _SHUFFLED = 1_000  # rows that each input is shuffled in
-_PATIENCE = 1.0  # seconds that shuffling all inputs may take
+_PATIENCE = 2.0  # seconds that shuffling all inputs may take
 _SEED = 20_240_229
 _DIGITS = 9  # of a number that is kept
 _HINT = "Give held_out=(X_test, y_test): rows as the model takes them, and the true answer of each."
@@ -34,7 +34,7 @@ def ask(model: Any, signature: Signature, held_out: Any) -> tuple[HeldOut, Mappi
             more than 5,000 an even sample is asked.
 
     Returns:
-        The answers, and the permutation importance of each input; {} where that would take more than a second.
+        The answers, and the permutation importance of each input; {} where that would take more than two seconds.
 
     Raises:
         ModelError: there are not as many answers as rows, none at all, or such as the model can't give; or the model
@@ -47,7 +47,8 @@ def ask(model: Any, signature: Signature, held_out: Any) -> tuple[HeldOut, Mappi
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            predictions, probabilities = asked.predict(frame)
+            predictions = asked.predict(frame)
+            probabilities = asked.probabilities(frame) if signature.probabilities else None
             told = _finite(predictions, probabilities)
             frame, labels = frame.iloc[told], labels[told]
             importance = asked.importance(frame, labels)
@@ -81,27 +82,30 @@ class _Asked:
     model: Any
     signature: Signature
 
-    def predict(self, frame: "pd.DataFrame") -> "tuple[NDArray[Any], NDArray[np.float64] | None]":
-        """The answer to each row, and the probability of each class where the model has them."""
+    def predict(self, frame: "pd.DataFrame") -> "NDArray[Any]":
+        """The answer to each row."""
         import numpy as np
 
-        rows = frame if hasattr(self.model, "feature_names_in_") else frame.to_numpy()
-        predictions = np.asarray(self.model.predict(rows))
+        predictions = np.asarray(self.model.predict(self._rows(frame)))
         if predictions.shape != (len(frame),):
             raise ValueError(f"it gives an array of shape {predictions.shape}, not one answer a row")
-        if not self.signature.probabilities:
-            return predictions, None
-        return predictions, np.asarray(self.model.predict_proba(rows), dtype=np.float64)
+        return predictions
+
+    def probabilities(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
+        """Of each class, shape (rows, classes)."""
+        import numpy as np
+
+        return np.asarray(self.model.predict_proba(self._rows(frame)), dtype=np.float64)
 
     def error(self, frame: "pd.DataFrame", labels: "NDArray[Any]") -> float:
         """The mean log loss of probabilities; without them the share of wrong classes, or the mean squared error."""
         import numpy as np
 
-        predictions, probabilities = self.predict(frame)
-        if probabilities is not None:
+        if self.signature.probabilities:
             place = {name: at for at, name in enumerate(self.signature.classes)}
-            chances = probabilities[np.arange(len(labels)), [place[name] for name in labels.tolist()]]
+            chances = self.probabilities(frame)[np.arange(len(labels)), [place[name] for name in labels.tolist()]]
             return float(-np.log(np.clip(chances, 1e-6, None)).mean())
+        predictions = self.predict(frame)
         if self.signature.task == "classification":
             return float((predictions != labels).mean())
         return float(((predictions - labels) ** 2).mean())
@@ -111,19 +115,22 @@ class _Asked:
         shuffled, as a share of the sum over all inputs; {} where none counts, or it would take too long."""
         import numpy as np
 
-        begin = time.perf_counter()
         rng = np.random.default_rng(_SEED)
         chosen = rng.permutation(len(frame))[:_SHUFFLED]
         frame, labels = frame.iloc[chosen], labels[chosen]
+        begin = time.perf_counter()
         before = self.error(frame, labels)
         grown: dict[str, float] = {}
         for name in frame.columns:
             shuffled = frame.assign(**{name: frame[name].array[rng.permutation(len(frame))]})
             grown[name] = max(0.0, self.error(shuffled, labels) - before)
-            each = (time.perf_counter() - begin) / len(grown)
+            each = (time.perf_counter() - begin) / (len(grown) + 1)
             if each * len(frame.columns) > _PATIENCE:
                 return {}
         return as_shares(grown)
+
+    def _rows(self, frame: "pd.DataFrame") -> Any:
+        return frame if hasattr(self.model, "feature_names_in_") else frame.to_numpy()
 
 
 def _checked(held_out: Any, signature: Signature) -> "tuple[pd.DataFrame, NDArray[Any]]":
