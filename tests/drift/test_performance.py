@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import metrics
 
 from mlops_console.core.models import Signature
@@ -248,6 +250,34 @@ def test_labels_that_are_no_numbers_are_left_out_and_told() -> None:
     now = live([1.0] * 40, None, [2.0, "2.0", math.nan, None] * 10, {})
     assert measured(NUMBER, None, now).labelled == 10
     assert list(remarks(NUMBER, now)) == ["20 labels or answers are no finite numbers: they are not measured."]
+
+
+ODD = st.sampled_from([None, 0, 1, True, 1.0, "1", "maybe", math.nan, math.inf, -1e308, [1], {}, 10**400])
+
+
+@given(st.lists(st.tuples(ODD, ODD, st.floats(), st.floats(0, 1)), min_size=30, max_size=60))
+@settings(max_examples=15, deadline=None)
+def test_whatever_is_logged_no_figure_is_outside_of_what_it_can_be(rows: list[tuple[Any, Any, float, float]]) -> None:
+    predictions, labels, odd, share = (list(column) for column in zip(*rows, strict=True))
+    chances = np.array([[1 - p, p] if row % 2 else [p, odd[row]] for row, p in enumerate(share)])
+    now = live(predictions, chances, labels, {"x": odd})
+    found = measured(BINARY, two_classes(150, 1), now, Slice("x", 0, 1))
+    figures = [*found.estimated, *found.realised, *(part.estimated for part in found.slices)]
+    for figure in figures:
+        assert figure is None or 0 <= figure.low <= figure.value <= figure.high <= 1
+    assert all(isinstance(remark, str) for signature in (BINARY, NUMBER) for remark in remarks(signature, now))
+
+
+def test_whatever_a_regressor_answers_its_errors_are_finite() -> None:
+    odd = [0.0, 1e308, -1e308, math.inf, math.nan, 1e-308, -1e149, 2.5] * 5
+    found = measured(NUMBER, numbers(120, 1), live(odd, None, odd[::-1], {"x": odd}))
+    assert len(found.estimated) == 0  # 20 rows have an answer that can be measured
+    answered = live([1.0, 2.0] * 20, None, odd, {"x": odd})
+    found = measured(NUMBER, numbers(120, 1), answered)
+    assert found.labelled == 20
+    for figure in found.estimated:
+        assert 0 <= figure.low <= figure.value <= figure.high < math.inf
+    assert list(remarks(NUMBER, answered)) == ["20 labels or answers are no finite numbers: they are not measured."]
 
 
 def test_slices_are_measured_the_worst_first() -> None:

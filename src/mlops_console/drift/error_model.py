@@ -152,7 +152,7 @@ def _features(
     for column in columns:
         if column.kind == "numeric":
             for side, values in zip(sides, (then, now), strict=True):
-                side.append(values[column.name])
+                side.append(np.where(np.isfinite(values[column.name]), values[column.name], np.nan))
             continue
         labels = [
             [None if missing else label(v) for v, missing in zip(values.tolist(), pd.isna(values), strict=True)]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = -1  # code of what is none of the model's classes
 _SEED = 20_240_229
+_GREATEST = 1e150
 _SUM_TOLERANCE = 1e-3  # of probabilities that were written as float32, or rounded
 
 
@@ -111,11 +112,19 @@ def _outcomes(
     import pandas as pd
 
     if signature.task == "regression":
-        predicted, true = to_array(predictions, numeric=True), to_array(labels, numeric=True)
+        predicted, true = _measurable(predictions), _measurable(labels)
         return Outcomes(predicted, true, np.isfinite(predicted) & np.isfinite(true), None, ())
     labelled = ~pd.isna(to_array(labels, numeric=False))
     classes = signature.classes
     return Outcomes(codes(predictions, classes), codes(labels, classes), labelled, _checked(chances), classes)
+
+
+def _measurable(values: Iterable[Any]) -> "NDArray[np.float64]":
+    """As float64 with NaN for what is no number, or one whose square is none."""
+    import numpy as np
+
+    found = to_array(values, numeric=True)
+    return np.where(np.abs(found) < _GREATEST, found, np.nan)
 
 
 def _checked(chances: "NDArray[np.float64] | None") -> "NDArray[np.float64] | None":
