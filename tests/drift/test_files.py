@@ -49,6 +49,12 @@ def test_dicts_arrays_and_files_are_compared_alike(tmp_path: Path) -> None:
     assert mlops.drift(ref["amount"].to_numpy(), cur["amount"].to_numpy()).features[0].statistic == expected
 
 
+def test_evidentlys_rules_can_be_asked_for() -> None:
+    report = mlops.drift(rows(3_000), rows(60, seed=1), profile="evidently")
+    assert of(report, "amount").test == "wasserstein"
+    assert of(report, "country").test == "jensen_shannon"
+
+
 def test_a_column_of_one_side_gets_a_sentence_and_no_verdict() -> None:
     report = mlops.drift(rows(500).assign(old=1.0), rows(500, seed=1).assign(new="x"))
     assert not report.drifted

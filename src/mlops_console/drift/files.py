@@ -143,6 +143,17 @@ class _Pair:
         return any(side is not None and side.dtype.kind in "mM" for side in (self.ref, self.cur))
 
 
+def _objects(column: "pd.Series[Any]") -> "NDArray[Any]":
+    """The values, of which equal ones are one object: texts of their own would take ten times the room."""
+    import numpy as np
+    import pandas as pd
+
+    codes, values = pd.factorize(column)  # the missing ones have the code -1
+    known = np.full(len(values) + 1, None, dtype=object)
+    known[:-1] = values
+    return known[codes]
+
+
 def _kind(column: "pd.Series[Any]") -> ColumnKind:
     return kind_of(dtype_name(column.dtype))
 
@@ -169,7 +180,7 @@ class _Side(Mapping[str, "NDArray[Any]"]):
         column = self._columns[name]
         if column.dtype.kind in "iuf":
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return column.to_numpy(dtype=object)
+        return column.to_numpy() if column.dtype.kind == "b" or column.dtype == object else _objects(column)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
