@@ -8,6 +8,7 @@ whichever way it was got, this never alarms more often than shuffling alone.
 
 import math
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -130,7 +131,8 @@ def shuffle(measure: Measure, reference: "Counts", current: "Counts", demand: De
 
     The rows of both samples are dealt out anew (multivariate hypergeometric). It stops early where 20 shuffles reach
     the statistic, with p = 20 / B (Besag and Clifford 1991), and else when the demand could have been met twice over.
-    The same sizes are shuffled alike every time.
+    The same counts are shuffled alike every time, and others otherwise: one seed for all windows of a size would err to
+    the same side in each of them.
 
     Args:
         fixed: the bins are quantiles of the reference, whose counts are no chance then: those of the other sample are
@@ -140,7 +142,7 @@ def shuffle(measure: Measure, reference: "Counts", current: "Counts", demand: De
 
     n, m, k = int(reference.sum()), int(current.sum()), len(reference)
     observed = float(measure(reference, current)) * (1 - 1e-9)
-    rng = np.random.default_rng((n, m, k))
+    rng = np.random.default_rng((n, m, zlib.crc32(reference.tobytes()), zlib.crc32(current.tobytes())))
     most = math.ceil(2 / demand.least)
     made = reached = 0
     size = max(1, min(_ENOUGH * 10, _BATCH // k))

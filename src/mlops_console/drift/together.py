@@ -9,6 +9,7 @@ classifier two-sample tests".
 """
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,7 @@ def compare_together(
     level = settings.level / (len(shared) + 1)
     with threadpool_limits(1):  # these matrices are too small to be worth a second core, which others may need
         classifier = _fit(described)
-        auc, p = _test(classifier, of_window, level, settings.least_effect, rng)
+        auc, p = _test(classifier, of_window, level, settings.least_effect)
 
     def demand(p: float) -> float:  # Mann-Whitney's large-sample null
         from scipy.special import ndtri
@@ -149,16 +150,16 @@ def _kernel(products: "Matrix") -> "Matrix":
     return products + products**2
 
 
-def _test(
-    classifier: _Classifier, of_window: "NDArray[np.bool_]", level: float, least: float, rng: "np.random.Generator"
-) -> tuple[float, float]:
+def _test(classifier: _Classifier, of_window: "NDArray[np.bool_]", level: float, least: float) -> tuple[float, float]:
     """The cross-validated AUC, and its p-value by shuffled labels (Phipson and Smyth 2010), each fitted anew.
 
     It stops where 20 shuffles do as well (Besag and Clifford 1991); and after few, where the effect does not count.
     """
     import numpy as np
 
-    auc = float(_auc(_left_out(classifier, of_window[:, None]), of_window[:, None])[0])
+    scores = _left_out(classifier, of_window[:, None])
+    auc = float(_auc(scores, of_window[:, None])[0])
+    rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(scores).tobytes()))
     most = _BATCH if 2 * auc - 1 < least else math.ceil(1 / level)
     made = reached = 0
     while made < most:
