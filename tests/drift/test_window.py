@@ -108,6 +108,23 @@ def test_what_servers_have_counted_goes_first_where_it_is_all(workspace: Workspa
     assert traffic.newest(window, now).counts.rows == 3
 
 
+def test_the_window_before_is_known_of_slots_where_the_log_is_gone(workspace: Workspace, traffic: Traffic) -> None:
+    now = 1_000_000.0
+    counted = pack_counts(count_window(PROFILE, {"amount": [3.0] * 50, "country": ["SE"] * 50}))
+    with workspace.store.write() as tx:
+        slots = [LiveSlot(1, start, "a", start + 9, 50, counted) for start in (now - 110, now - 60, now - 10)]
+        live_slots.put(tx, "production", slots)
+    nothing = PredictionLog(workspace.root / "nothing.db")
+    traffic = replace(traffic, log=nothing, live=replace(traffic.live, live_at=now - 3_600))
+    for window in (Window(rows=50), Window(seconds=20)):
+        current = traffic.newest(window, now)
+        assert (current.counts.rows, current.span.start) == (50, now - 10)
+    before = traffic.before(traffic.newest(Window(rows=50), now), Window(rows=50), week=False)
+    assert before is not None
+    assert (before.counts.rows, before.span.start) == (50, now - 60)
+    assert traffic.before(traffic.newest(Window(seconds=20), now), Window(seconds=20), week=False) is None
+
+
 def counts(traffic: Traffic, *, week: bool) -> WindowCounts | None:
     found = traffic.before(traffic.newest(Window(seconds=2), 10), Window(seconds=2), week=week)
     return None if found is None else found.counts

@@ -11,7 +11,7 @@ from mlops_console.core.profiles import ReferenceProfile, WindowCounts
 from mlops_console.core.windows import Window
 from mlops_console.drift.live_rows import LiveRows, read_live_rows
 from mlops_console.drift.profiles import PREDICTION, probability_names
-from mlops_console.drift.slots import covers, read_between, read_slots
+from mlops_console.drift.slots import covers, read_slots
 from mlops_console.drift.windows import add_all, count_window
 from mlops_console.store import deployments
 from mlops_console.store.predictions import PredictionLog
@@ -87,26 +87,18 @@ class Traffic:
 
     def newest(self, window: Window, now: float) -> Counted:
         """The newest window up to `now` of the live revision."""
-        span = span_of(self.log, self.live, window, now)
-        with self.workspace.store.read() as db:
-            if covers(db, self.log, self.live.environment, self.live.revision, span.start):
-                found = read_slots(db, self.live.environment, self.live.revision, self.profile, window, now)
-                if found is not None:
-                    start = max(found.start, began_at(self.live, now))
-                    return Counted(found.counts, Span(start, now, span.rows), found.counts.rows, None, (self.live,))
-        return self._from_log(self.live, span)
+        return self._counted(window, span_of(self.log, self.live, window, now))
 
     def before(self, current: Counted, window: Window, *, week: bool) -> Counted | None:
         """The window before one, or that of a week before: of the live revision if it was live all the time, else of
-        whoever was; None where nothing was answered then."""
+        whoever was, as the prediction log has it; None where nothing was answered then."""
         span = self._span_before(current.span, window, week=week)
-        revisions = [self.live]
-        if (self.live.live_at or self.live.created_at) > span.start:
-            with self.workspace.store.read() as db:
-                known = deployments.revisions(db, self.live.environment)
-            revisions = [r for r in known if _was_live(r, span)]
-        counted = [self._between(revision, span) for revision in revisions]
-        parts = [part for part in counted if part.counts.rows]
+        if (self.live.live_at or self.live.created_at) <= span.start:
+            found = self._counted(window, span)
+            return found if found.counts.rows else None
+        with self.workspace.store.read() as db:
+            revisions = [r for r in deployments.revisions(db, self.live.environment) if _was_live(r, span)]
+        parts = [part for part in (self._from_log(revision, span) for revision in revisions) if part.counts.rows]
         total = add_all(part.counts for part in parts)
         if total is None:
             return None
@@ -139,18 +131,19 @@ class Traffic:
         first = self.log.start_of_newest(self.live.environment, None, window.rows, end)
         return Span(end if first is None else math.nextafter(first, -math.inf), end, window.rows)
 
-    def _between(self, revision: Revision, span: Span) -> Counted:
-        """Of another version only the inputs, which alone mean the same."""
-        if not self.is_of_version(revision):
-            return self._from_log(revision, span)
+    def _counted(self, window: Window, span: Span) -> Counted:
+        """What the live revision has answered in a span that is such a window."""
+        environment, revision = self.live.environment, self.live.revision
         with self.workspace.store.read() as db:
-            if covers(db, self.log, revision.environment, revision.revision, span.start):
-                found = read_between(db, revision.environment, revision.revision, self.profile, span.start, span.end)
+            if covers(db, self.log, environment, revision, span.start):
+                found = read_slots(db, environment, revision, self.profile, window, span.end)
                 if found is not None:
-                    return Counted(found.counts, span, found.counts.rows, None, (revision,))
-        return self._from_log(revision, span)
+                    start = max(found.start, began_at(self.live, span.end))
+                    return Counted(found.counts, replace(span, start=start), found.counts.rows, None, (self.live,))
+        return self._from_log(self.live, span)
 
     def _from_log(self, revision: Revision, span: Span) -> Counted:
+        """Of another version only the inputs, which alone mean the same."""
         rows = self.rows_of(revision, span)
         predictions = dict(self._predictions(rows)) if self.is_of_version(revision) else {}
         counts = count_window(self.profile, self.public(rows), predictions)
