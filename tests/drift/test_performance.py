@@ -194,6 +194,12 @@ def test_a_ranking_without_a_fault_is_not_certain() -> None:
             "The model gives no probabilities to estimate its performance from.",
         ),
         (
+            Signature(BINARY.inputs, "classification", tuple(range(51)), probabilities=True),
+            None,
+            live([1] * 50, np.full((50, 51), 1 / 51), [None] * 50, {}),
+            "The model has 51 classes; those of up to 50 are estimated.",
+        ),
+        (
             NUMBER,
             numbers(50, 1),
             numbers(50, 2).live(),

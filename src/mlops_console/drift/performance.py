@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_HELD_OUT = 100  # rows that an estimate is learnt from
+MOST_CLASSES = 50  # each of which is calibrated by itself, a hundred times
 
 
 class Estimator(Protocol):
@@ -84,6 +85,8 @@ def _why_not_estimated(signature: Signature, then: Outcomes | None, live: Outcom
         return "No row was answered in the window."
     if classifies and not signature.probabilities:
         return "The model gives no probabilities to estimate its performance from."
+    if len(signature.classes) > MOST_CLASSES:
+        return f"The model has {len(signature.classes):,} classes; those of up to {MOST_CLASSES} are estimated."
     if then is None:
         return "The model was stored without held-out rows to estimate its performance from."
     usable = then.of(then.is_usable)
