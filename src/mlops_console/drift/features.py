@@ -72,10 +72,7 @@ def compare_counts(
     measured = []
     for feature in profile.features:
         reference = _own_counts(feature) if before is None else before.features.get(feature.name)
-        rows = feature.rows if before is None else before.rows
-        found = _measure_counts(
-            feature, reference, rows, window.features.get(feature.name), window.rows, settings, demand, before is None
-        )
+        found = _measure_counts(feature, reference, window.features.get(feature.name), settings, demand, before is None)
         measured.append(replace(found, role=feature.role, importance=feature.importance))
     return judge(measured, settings)
 
@@ -128,9 +125,7 @@ def _measure_categories(
 def _measure_counts(
     feature: FeatureProfile,
     reference: FeatureCounts | None,
-    reference_rows: int,
     window: FeatureCounts | None,
-    window_rows: int,
     settings: DriftSettings,
     demand: Demand,
     own: bool,
@@ -141,8 +136,8 @@ def _measure_counts(
         return _absent(feature.name, feature.kind, "reference" if reference is None else "window")
     ref, cur = np.array(reference.counts, dtype=np.int64), np.array(window.counts, dtype=np.int64)
     n, m = int(ref.sum()), int(cur.sum())
-    missing = _test_missing(settings, reference_rows, n, window_rows, m)
-    told = findings.of_types(0, window.wrong_type, window_rows)
+    missing = _test_missing(settings, _rows(reference), n, _rows(window), m)
+    told = findings.of_types(0, window.wrong_type, _rows(window))
     if feature.kind == "categorical":
         found = _measure_labels(feature.name, (*feature.labels, OTHER), ref, cur, missing, settings, demand)
         return replace(found, findings=(*told, *findings.of_new(window.new, m), *found.findings))
@@ -213,6 +208,11 @@ def _too_few(settings: DriftSettings, n: int, m: int) -> str:
 
 def _absent(name: str, kind: Any, side: str) -> Measured:
     return Measured(name, kind, 0, 0, untested=f"the {side} does not have this column: no verdict")
+
+
+def _rows(counts: FeatureCounts) -> int:
+    """Those that had the column: one that a window does not have at all has no missing values."""
+    return sum(counts.counts) + counts.missing + counts.wrong_type
 
 
 def _own_counts(feature: FeatureProfile) -> FeatureCounts:
