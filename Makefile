@@ -14,7 +14,7 @@ help:
 	@echo "make demo   a sample project, trained, served and watched, in the console"
 	@echo "make test   linters, types, layers and all tests"
 	@echo "make bench  the figures of benchmarks/RESULTS.md"
-	@echo "make bench-peers  other trackers, each in an environment of its own, for make bench to measure beside"
+	@echo "make bench-peers  other tools, each in an environment of its own, for make bench to measure beside"
 	@echo "make simulate  how often drift alarms falsely, and how often it is found, beside other tools' rules: 20 minutes"
 	@echo "make chaos  400 rounds of processes that log and are killed, 100 of pipelines and 60 of deployments that are, and 10,000 bad requests"
 

@@ -18,8 +18,15 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 TRACKERS = ("trackio", "mlflow", "wandb")
-PEERS = (*TRACKERS, "dvc", "mlserver", "bentoml")
-WITH = {"mlflow": ["scikit-learn"], "mlserver": ["mlserver-sklearn", "uvloop<0.22"], "bentoml": ["scikit-learn"]}
+PEERS = (*TRACKERS, "dvc", "mlserver", "bentoml", "evidently", "nannyml", "alibi-detect")
+WITH = {
+    "mlflow": ["scikit-learn"],
+    "mlserver": ["mlserver-sklearn", "uvloop<0.22"],
+    "bentoml": ["scikit-learn"],
+    "evidently": ["evidently==0.7.23", "pandas==2.3.3"],  # of the releases whose rules `drift_rules.py` has
+    "nannyml": ["nannyml==0.13.1", "pandas==2.3.3", "statsmodels==0.15.0"],
+    "alibi-detect": ["alibi-detect==0.13.0"],
+}
 PROBES = HERE / "peer_probes"
 PROCESSES, EACH = 16, 500
 QUERY_RUNS = 10_000

@@ -9,6 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.drift import bench_drift
+from benchmarks.drift_agreement import bench_agreement
 from benchmarks.first_frame import bench_first_frame
 from benchmarks.ingest import bench_ingest, bench_sixteen
 from benchmarks.peers import bench_peers
@@ -41,6 +43,8 @@ BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "idle worker": bench_idle_worker,
     "serving": bench_serving,
     "rollback under load": bench_rollback,
+    "drift": bench_drift,
+    "drift agreement": bench_agreement,
     "peers": bench_peers,
     "serving by peers": bench_serving_peers,
 }
