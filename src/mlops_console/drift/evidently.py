@@ -13,6 +13,7 @@ what the alarm is worth.
 import math
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlops_console.drift import nulls, statistics
@@ -98,7 +99,8 @@ def judge_categories(
         effect = float(statistics.total_variation(reference, current))
     if n > _LARGE:
         statistic = float(statistics.jensen_shannon(reference, current))
-        p = nulls.of_counts("jensen_shannon", statistics.jensen_shannon, reference, current, _DEMAND)
+        shuffled = partial(nulls.shuffle, statistics.jensen_shannon, reference, current, _DEMAND)
+        p = nulls.of_counts("jensen_shannon", statistic, reference, current, _DEMAND, shuffled)
         return _by_distance(Tested("jensen_shannon", subject, statistic, p, effect, float, n, m))
     if k <= 2:
         z = _z(int(reference[-1]), n, int(current[-1]), m) if k == 2 else 0.0

@@ -1,5 +1,6 @@
 """The tests of one feature, by name: which statistic, which null, and what effect it tells of."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,14 +41,13 @@ def measure_numbers(test: str, reference: "Floats", current: "Floats", demand: D
         if n + m <= _TIED_ROWS and p > demand.least and _are_tied(reference, current):
             p = nulls.shuffle(statistics.ks_of_counts, *_cells(reference, current)[:2], demand)
         return Tested("ks", "values", distance, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
-    before, after, positions = _cells(reference, current)
     if test == "wasserstein":
+        before, after, positions = _cells(reference, current)
         statistic = statistics.wasserstein(reference, current)
         p = nulls.shuffle(partial(statistics.wasserstein_of_counts, positions=positions), before, after, demand)
         return Tested(test, "values", statistic, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
-    return _in_tenths(
-        test, distance, statistics.quantile_counts(reference, current), (before, after), demand, fixed=False
-    )
+    counts = statistics.quantile_counts(reference, current)
+    return _in_tenths(test, distance, counts, lambda: _cells(reference, current)[:2], demand, fixed=False)
 
 
 def measure_bins(
@@ -76,7 +76,7 @@ def measure_bins(
         p = nulls.shuffle(measure, reference, current, demand, fixed=fixed)
         statistic = float(measure(reference, current))
         return Tested(test, "values", statistic, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
-    return _in_tenths(test, distance, tenths(reference, current), (reference, current), demand, fixed=fixed)
+    return _in_tenths(test, distance, tenths(reference, current), lambda: (reference, current), demand, fixed=fixed)
 
 
 def measure_categories(test: str, reference: "Counts", current: "Counts", demand: Demand) -> Tested | None:
@@ -92,7 +92,8 @@ def measure_categories(test: str, reference: "Counts", current: "Counts", demand
         p = nulls.total_variation(measure, before, after, demand)
         demanded = partial(nulls.variation_demand, bins=bins, n=n, m=m)
     else:
-        p = nulls.of_counts(test, measure, before, after, demand)
+        shuffled = partial(nulls.shuffle, measure, before, after, demand)
+        p = nulls.of_counts(test, statistic, before, after, demand, shuffled)
         demanded = partial(nulls.category_demand, bins=bins, n=n, m=m)
     return Tested(test, "categories", statistic, p, effect, demanded, n, m)
 
@@ -128,7 +129,7 @@ def _in_tenths(
     test: str,
     distance: float,
     counts: "tuple[Counts, Counts]",
-    cells: "tuple[Counts, Counts]",
+    cells: "Callable[[], tuple[Counts, Counts]]",
     demand: Demand,
     *,
     fixed: bool,
@@ -139,9 +140,12 @@ def _in_tenths(
     def regrouped(reference: "Counts", current: "Counts") -> "Floats":
         return measure(*tenths(reference, current))
 
-    p = nulls.of_counts(test, regrouped, *counts, demand, cells=cells, fixed=fixed)
+    statistic = float(measure(*counts))
+    p = nulls.of_counts(
+        test, statistic, *counts, demand, lambda: nulls.shuffle(regrouped, *cells(), demand, fixed=fixed)
+    )
     demanded = partial(nulls.shift_demand, bins=len(counts[0]), n=n, m=m)
-    return Tested(test, "values", float(measure(*counts)), p, distance, demanded, n, m)
+    return Tested(test, "values", statistic, p, distance, demanded, n, m)
 
 
 def _are_tied(reference: "Floats", current: "Floats") -> bool:
@@ -157,7 +161,7 @@ def _cells(reference: "Floats", current: "Floats") -> tuple["Counts", "Counts", 
     import numpy as np
 
     pooled = np.sort(np.concatenate([reference, current]))
-    ends = np.unique(pooled)
+    ends = pooled[np.append(pooled[1:] > pooled[:-1], True)]  # each value once
     if len(ends) > _CELLS:
         ends = np.unique(pooled[np.ceil(np.arange(1, _CELLS + 1) * (len(pooled) / _CELLS)).astype(np.int64) - 1])
     before, after = (np.diff(np.searchsorted(side, ends, side="right"), prepend=0) for side in (reference, current))

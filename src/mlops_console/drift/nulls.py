@@ -80,22 +80,18 @@ def difference_of_shares(a: int, n: int, b: int, m: int) -> float:
 
 def of_counts(
     test: str,
-    measure: Measure,
+    statistic: float,
     reference: "Counts",
     current: "Counts",
     demand: Demand,
-    *,
-    cells: "tuple[Counts, Counts] | None" = None,
-    fixed: bool = False,
+    shuffled: Callable[[], float],
 ) -> float:
     """The p-value of a statistic of counts that is a chi-squared one in large samples.
 
     Args:
         test: chi2, psi, jensen_shannon or hellinger.
-        measure: the statistic, of `cells` where they are given.
         reference: rows of each bin, shape (k,).
-        cells: what is shuffled, where the bins are made of finer ones.
-        fixed: whether the bins are quantiles of the reference, so that its counts are no chance.
+        shuffled: shuffles for the p-value; asked where it can't be had more cheaply.
     """
     import numpy as np
     from scipy.special import chdtrc
@@ -104,13 +100,12 @@ def of_counts(
     totals = (reference + current)[reference + current > 0]
     if len(totals) < 2:
         return 1.0
-    shuffled = cells or (reference, current)
-    rough = float(chdtrc(len(totals) - 1, _as_chi_squared(test, float(measure(*shuffled)), n, m)))
+    rough = float(chdtrc(len(totals) - 1, _as_chi_squared(test, statistic, n, m)))
     expected = float(np.min(totals)) * min(n, m) / (n + m)
     beyond_doubt = rough > max(_UNSUSPECTED, demand.level) or math.sqrt(rough) <= demand.least
     if expected >= _PLENTY or n + m >= _MOST_ROWS or (expected >= _EXPECTED and beyond_doubt):
         return rough
-    return shuffle(measure, *shuffled, demand, fixed=fixed)
+    return shuffled()
 
 
 def total_variation(measure: Measure, reference: "Counts", current: "Counts", demand: Demand) -> float:
