@@ -26,7 +26,7 @@ from mlops_console.tui.widgets.chart_scale import (
     time_labels,
     time_ticks,
 )
-from mlops_console.tui.widgets.density import densities
+from mlops_console.tui.widgets.density import Tail, densities
 from mlops_console.tui.widgets.histogram import distribution_rows
 from mlops_console.tui.widgets.line_chart import (
     Band,
@@ -456,11 +456,18 @@ class TestDistribution:
         assert found.reference == pytest.approx((0.5, *[0.0625] * 8))
         assert plain(distribution_rows(wide_last, 60, 8)).splitlines()[-1].split() == ["0", "2", "4", "6", "8"]
 
-    def test_a_wide_rare_bin_at_the_end_is_told_instead_of_drawn(self) -> None:
+    def test_a_wide_bin_at_the_end_is_told_instead_of_drawn(self) -> None:
         tailed = Histogram((0.49, 0.3, 0.2, 0.01), (0.4, 0.3, 0.1, 0.2), (0.0, 1.0, 2.0, 4.0, 5_000.0))
-        text = plain(distribution_rows(tailed, 70, 10))
-        assert "> 4: 20.0%, was 1.0%" in text
-        assert text.splitlines()[-1].split()[-1] == "4"
+        lines = plain(distribution_rows(tailed, 70, 10)).splitlines()
+        assert lines[0].endswith("> 4: 20.0%, was 1.0%")
+        assert "…" not in lines[0]
+        assert lines[-1].split()[-1] == "4"
+
+    def test_open_bins_are_told(self) -> None:
+        found = densities((-math.inf, 0.0, 1.0, 3.0, math.inf), (0.1, 0.4, 0.4, 0.1), (0.0, 0.1, 0.1, 0.8), 6)
+        assert found is not None
+        assert (found.low, found.high) == (0.0, 3.0)
+        assert (found.below, found.above) == (Tail(0.0, 0.1, 0.0), Tail(3.0, 0.1, 0.8))
 
     @given(st.lists(FINITE, min_size=2, max_size=9, unique=True), st.integers(1, 80))
     def test_densities_lose_no_row(self, edges: list[float], columns: int) -> None:

@@ -209,10 +209,10 @@ async def test_it_is_no_numbered_tab_but_in_the_palette(workspace: Workspace) ->
 
 
 async def test_it_may_be_given_a_key(workspace: Workspace) -> None:
-    (workspace.root / "mlops.toml").write_text(f'{CONFIG}[console.keys]\ndatasets = "9"\n')
+    (workspace.root / "mlops.toml").write_text(f'{CONFIG}[console.keys]\ndatasets = "f2"\n')
     async with console(workspace, "overview") as pilot:
         await until(pilot, "fraud-detection")
-        await pilot.press("9")
+        await pilot.press("f2")
         await until(pilot, "▸ Datasets")
 
 

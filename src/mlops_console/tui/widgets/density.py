@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from mlops_console.tui.widgets.chart_scale import position
 
-_WIDE = 1 / 3  # of the range: an outer bin from here on squeezes all others together
-_RARE = 0.05  # share of the reference that such a bin may hold and be left out of the picture
+_WIDE = 1 / 3  # of the range: an outer bin from here on squeezes all others together, and is flat itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,16 @@ def densities(
 ) -> Densities | None:
     """The shares spread evenly over their bins, and gathered in `columns` of one width.
 
-    An outer bin that is open, or that is wide and holds few of the reference, is told as a tail instead. None where
-    there is no range of a finite width.
+    An outer bin that is open or wide, as that from the last quantile to the greatest value, is told as a tail instead.
+    None where there is no range of a finite width.
     """
-    first, last = 0, len(reference)
-    while first < last and _is_left_out(edges[first : last + 1], 0, reference[first]):
+    first, last = 0, min(len(reference), len(current))
+    while first < last and not math.isfinite(edges[first]):
         first += 1
-    while first < last and _is_left_out(edges[first : last + 1], -2, reference[last - 1]):
+    while first < last and not math.isfinite(edges[last]):
         last -= 1
+    first += _is_wide(edges[first : last + 1], 0)
+    last -= _is_wide(edges[first : last + 1], -2)
     if columns < 1 or first >= last or not 0 < edges[last] - edges[first] < math.inf:
         return None
     inner = edges[first : last + 1]
@@ -60,16 +61,13 @@ def densities(
         _spread(inner, reference[first:last], columns),
         _spread(inner, current[first:last], columns),
         Tail(inner[0], sum(reference[:first]), sum(current[:first])) if first else None,
-        Tail(inner[-1], sum(reference[last:]), sum(current[last:])) if last < len(reference) else None,
+        Tail(inner[-1], sum(reference[last:]), sum(current[last:])) if edges[last + 1 :] else None,
     )
 
 
-def _is_left_out(edges: Sequence[float], at: int, share: float) -> bool:
-    """Whether the outer bin that begins at edge number `at` is."""
-    width = edges[at + 1 if at >= 0 else -1] - edges[at]
-    if not math.isfinite(width):
-        return True
-    return len(edges) > 3 and share <= _RARE and width > (edges[-1] - edges[0]) * _WIDE
+def _is_wide(edges: Sequence[float], at: int) -> bool:
+    """Whether the outer bin that begins at edge number `at` is, beside enough others."""
+    return len(edges) > 3 and edges[at + 1 if at >= 0 else -1] - edges[at] > (edges[-1] - edges[0]) * _WIDE
 
 
 def _spread(edges: Sequence[float], shares: Sequence[float], columns: int) -> tuple[float, ...]:

@@ -113,7 +113,7 @@ def _framed(
     rows: list[Row] = []
     if legend_rows:
         legend = legend_row(width, _OUTLINE)
-        rows.append(split_row(legend, [Ink(f"  {note}", "muted")], width) if note else legend)
+        rows.append(split_row(legend[:-1], [Ink(f"  {note}", "strong")], width) if note else legend)
     for y, row in enumerate(plot):
         side = _side(percent(top) if y == 0 else "0" if y == plot_height - 1 and y > 0 else "", gutter)
         rows.append((*side, *row))

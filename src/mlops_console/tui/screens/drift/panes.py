@@ -17,6 +17,7 @@ from mlops_console.tui.widgets.histogram import DistributionChart
 from mlops_console.tui.widgets.line_chart import LineChart
 
 _TREND_FROM = 24  # lines from which the trend stands below the distribution
+_BOTH_FROM = 14  # lines from which there is room for both trends
 _FINDINGS_FROM = 12  # lines from which there is room for what else was found
 
 
@@ -73,17 +74,18 @@ class Distribution(Widget):
 
 
 class Trend(Widget):
-    """Both trends over all reports: drifted features, and how far the selected one has moved."""
+    """Over all reports: how far the selected feature has moved, and where there is room how many have drifted."""
 
     DEFAULT_CSS = """
     Trend { layout: vertical; height: 1fr; }
     Trend > Static { height: 1; padding: 0 1; }
     Trend > LineChart { height: 1fr; padding: 0 1; }
+    Trend.-short > .count { display: none; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._count = LineChart()
+        self._count = LineChart(classes="count")
         self._effect = LineChart()
         self._title = Static("", markup=False)
         self._feature: str | None = None
@@ -91,8 +93,11 @@ class Trend(Widget):
     def compose(self) -> ComposeResult:
         yield self._title
         yield self._effect
-        yield Static(line(("Drifted features", "muted")), markup=False)
+        yield Static(line(("Drifted features", "muted")), markup=False, classes="count")
         yield self._count
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < _BOTH_FROM, "-short")
 
     def show(self, feature: FeatureDrift | None, state: DriftState) -> None:
         name = named(feature) if feature else ""
