@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_console.core.errors import StoreError
-from mlops_console.core.predictions import Label, LoggedRequest, Prediction
+from mlops_console.core.predictions import Label, LoggedRequest
 from mlops_console.store.predictions import EncodedRequest, PredictionLog
 
 ALWAYS = (0.0, 1e12)
@@ -33,10 +33,6 @@ def request(request_id: str, at: float, rows: int = 1, revision: int = 1, size: 
     return EncodedRequest(
         request_id, at, revision, "fraud:7", 0.25, rows, inputs, json.dumps({"predict": [-i for i in range(rows)]})
     )
-
-
-def xs(rows: Iterator[Prediction]) -> list[int]:
-    return [row.inputs["x"] for row in rows]
 
 
 def ids(log: PredictionLog, environment: str = "production") -> list[str]:
@@ -60,7 +56,7 @@ def test_a_log_that_is_not_there_is_empty(log: PredictionLog) -> None:
     assert log.counts("production", 100.0, 3, 10.0) == (0, 0, 0)
     assert log.count("production", *ALWAYS) == 0
     assert log.first_at("production") is None
-    assert list(log.stream("production", *ALWAYS)) == log.newest("production", 9) == []
+    assert list(log.answered("production", 1, *ALWAYS)) == log.newest("production", 9) == []
     assert list(log.labelled("production", *ALWAYS)) == []
     assert log.models(["a"]) == {}
     assert prune(log) == 0
@@ -76,7 +72,7 @@ def test_rows_are_counted_by_stretches_of_time(log: PredictionLog) -> None:
     assert log.count("production", 70.0, 100.0) == 6
     assert log.count("staging", 70.0, 100.0) == 3
     assert log.first_at("production") == 70.0
-    assert [row.at for row in log.stream("production", 90.0, 100.0)] == [90.1, 99.0, 100.0]
+    assert [found.request.at for found in log.answered("production", 1, 90.0, 100.0)] == [90.1, 99.0, 100.0]
 
 
 def test_requests_come_back_whole(log: PredictionLog) -> None:
@@ -136,7 +132,7 @@ def test_damaged_requests_are_passed_over_and_counted(log: PredictionLog) -> Non
         ):
             db.execute("UPDATE requests SET inputs = ? WHERE request_id = ?", (content, key))
         db.execute("UPDATE requests SET outputs = CAST(x'7bff00fe' AS TEXT) WHERE request_id = '6'")
-    assert xs(log.stream("production", *ALWAYS)) == [0, 1]
+    assert [found.request.inputs["x"] for found in log.answered("production", 1, *ALWAYS)] == [[0, 1]]
     assert log.damaged == 6
     assert ids(log) == ["7"]
     assert [row.at for row, _ in log.labelled("production", *ALWAYS)] == [7.0]
@@ -279,7 +275,7 @@ class TestTheFirstFormat:
     def test_is_nothing_yet_for_who_only_reads(self, old: PredictionLog) -> None:
         before = old.path.read_bytes()
         assert old.count("production", *ALWAYS) == 0
-        assert old.newest("production", 5) == list(old.stream("production", *ALWAYS)) == []
+        assert old.newest("production", 5) == list(old.answered("production", 3, *ALWAYS)) == []
         assert old.path.read_bytes() == before
 
     @pytest.mark.parametrize(
@@ -290,9 +286,9 @@ class TestTheFirstFormat:
     def test_is_converted_by_who_writes(self, old: PredictionLog, write: Callable[[PredictionLog], object]) -> None:
         write(old)
         assert old.count("production", *ALWAYS) == 2_500  # all but the damaged one
-        assert next(old.stream("production", *ALWAYS)) == Prediction(
-            1.0, 3, {"x": 1, "s": None}, {"predict": True, "predict_proba": [0.25, 0.75]}
-        )
+        first = next(old.answered("production", 3, *ALWAYS)).request
+        assert (first.at, first.revision, first.inputs) == (1.0, 3, {"x": [1], "s": [None]})
+        assert first.outputs == {"predict": [True], "predict_proba": [[0.25, 0.75]]}
         with contextlib.closing(sqlite3.connect(old.path)) as db:
             assert not db.execute("SELECT 1 FROM sqlite_schema WHERE name LIKE 'predictions%'").fetchall()
             assert db.execute("PRAGMA auto_vacuum").fetchone() == (2,)

@@ -24,7 +24,6 @@ _GIVEN_BACK = 256  # pages that one statement gives back to the file system
 _SPARE = 10  # one page of so many may be free, for what comes next
 
 _GOLDEN = 2_654_435_769  # 2^32 over the golden ratio
-_BETWEEN = "FROM requests WHERE environment = ? AND at > ? AND at <= ? ORDER BY at, id"
 _COLUMNS = "request_id, at, revision, model, latency, rows, inputs, outputs"
 _OLD = "SELECT id FROM requests WHERE environment = ? AND at < ? ORDER BY at LIMIT ?"
 _OLDEST = "SELECT id FROM requests ORDER BY id LIMIT ?"
@@ -121,15 +120,6 @@ class PredictionLog:
             for part in _portions(ids):
                 found |= dict(_rows(db, _answering(len(part)), part))
         return found
-
-    def stream(self, environment: str, start: float, end: float) -> Iterator[Prediction]:
-        """The rows with `start` < at <= `end`, oldest first; in memory there is one request at a time."""
-        with self._reading() as db:
-            for (key,) in _rows(db, f"SELECT id {_BETWEEN}", (environment, start, end)):
-                request = self._request(db, key)
-                if request is not None:
-                    for row in range(request.rows):
-                        yield _prediction(request, row)
 
     def answered(
         self, environment: str, revision: int, start: float, end: float, step: int = 1
@@ -303,7 +293,11 @@ def _sampled(
     at a time."""
     part: dict[int, list[int]] = {}
     passed = size = 0  # rows
-    for key, rows in _rows(db, f"SELECT id, rows {_BETWEEN}", (environment, start, end)):
+    for key, rows in _rows(
+        db,
+        "SELECT id, rows FROM requests WHERE environment = ? AND at > ? AND at <= ? ORDER BY at, id",
+        (environment, start, end),
+    ):
         wanted = list(range(rows)) if step == 1 else _chosen(passed, rows, step)
         passed += rows
         if wanted:
