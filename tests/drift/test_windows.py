@@ -34,7 +34,10 @@ def count(found: list[tuple[Any, ...]]) -> WindowCounts:
 
 
 def test_values_fall_into_the_bins_of_the_profile() -> None:
-    columns = {"amount": [0.0, 1.0, 1.5, 2.0, 3.0, 3.5, None], "country": ["NO", "SE", "NO", None, "DK", "DK", "FI"]}
+    columns: dict[str, Any] = {
+        "amount": [0.0, 1.0, 1.5, 2.0, 3.0, 3.5, None],
+        "country": ["NO", "SE", "NO", None, "DK", "DK", "FI"],
+    }
     found = count_window(PROFILE, columns, {"prediction": np.array([0, 0, 0, 1, 1, 2, 0])})
     assert found.rows == 7
     amount, country = found.features["amount"], found.features["country"]
@@ -138,7 +141,7 @@ def test_the_merged_sample_is_an_even_one_of_the_union() -> None:
 
 
 def test_of_private_columns_no_value_is_kept() -> None:
-    columns = {"amount": [666.0, 1.5], "country": ["xyzzy", "NO"]}
+    columns: dict[str, Any] = {"amount": [666.0, 1.5], "country": ["xyzzy", "NO"]}
     found = count_window(PROFILE, columns, private=("amount", "country"))
     assert b"xyzzy" not in pack_counts(found)
     assert found.features["amount"].counts == (0, 1, 0, 1)

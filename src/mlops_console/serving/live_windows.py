@@ -345,7 +345,7 @@ def _by_slot(requests: "list[Answered]", window: "Window") -> "Iterable[tuple[fl
 
 
 def _numbers(requests: "Sequence[Answered]") -> "dict[str, NDArray[Any]] | None":
-    """The inputs of all requests by column, all of them numbers, where each is of one row; else None."""
+    """The inputs of all requests by column, where each is of one row, and of numbers only; else None."""
     import numpy as np
 
     batches = [answered.batch for answered in requests]
@@ -353,7 +353,10 @@ def _numbers(requests: "Sequence[Answered]") -> "dict[str, NDArray[Any]] | None"
     if sum(map(_rows, requests)) != len(requests):
         return None
     cells = chain.from_iterable(chain.from_iterable([batch.columns.values() for batch in batches]))
-    found = np.fromiter(cells, np.float64, len(requests) * width)  # None becomes NaN
+    try:
+        found = np.fromiter(cells, np.float64, len(requests) * width)  # None becomes NaN
+    except (TypeError, ValueError, OverflowError):  # a profile of other kinds than the signature
+        return None
     return dict(zip(batches[0].columns, found.reshape(-1, width).T.copy(), strict=True))
 
 
