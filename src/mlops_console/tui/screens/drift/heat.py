@@ -30,7 +30,7 @@ STABLE = Shade("·", "ok", "stable")
 NEAR = Shade("░", "ok", "near")
 DRIFTED = Shade("▒", "warn", "drifted")
 TWICE = Shade("▓", "warn", "2 ×")
-FOURFOLD = Shade("█", "bad", "4 × the threshold")
+FOURFOLD = Shade("█", "bad", "4 ×")
 UNTESTED = Shade("?", "muted", "untested")
 MISSING = Shade(" ", "text", "")
 SHADES = (UNTESTED, STABLE, NEAR, DRIFTED, TWICE, FOURFOLD)
@@ -138,7 +138,10 @@ def heat_rows(data: HeatData, width: int, height: int) -> tuple[Row, ...]:
 
 def _legend(width: int) -> Row:
     inks = [ink for s in SHADES for ink in (Ink(f"{s.glyph} ", s.role), Ink(f"{s.word}  ", "muted"))]
-    return fit_row(inks, width)
+    inks[-1] = Ink(FOURFOLD.word, "muted")
+    used = sum(cell_len(ink.text) for ink in inks)
+    more = " the threshold"
+    return fit_row([*inks, *([Ink(more, "muted")] if used + len(more) <= width else [])], width)
 
 
 def _changes(reports: Sequence[DriftReport]) -> dict[int, int]:

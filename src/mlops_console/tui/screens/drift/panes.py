@@ -30,7 +30,7 @@ class Distribution(Widget):
     Distribution > .findings { display: none; max-height: 4; color: $warn; }
     Distribution > .heading { color: $muted; margin-top: 1; display: none; }
     Distribution > DistributionChart { height: 1fr; padding: 0 1; }
-    Distribution > LineChart { height: 2fr; max-height: 14; padding: 0 1; display: none; }
+    Distribution > LineChart { height: 1fr; max-height: 14; padding: 0 1; display: none; }
     Distribution.-tall > LineChart { display: block; }
     Distribution.-tall > .heading { display: block; }
     Distribution.-roomy.-found > .findings { display: block; }

@@ -27,10 +27,11 @@ from mlops_console.tui.widgets.detail import DetailPane, Pane
 from mlops_console.tui.widgets.facts import Facts
 from mlops_console.tui.widgets.grid import Grid
 from mlops_console.tui.widgets.rows import Row
-from mlops_console.tui.widgets.split import Split
+from mlops_console.tui.widgets.split import BESIDE, Split
 
 _SHORT = 18  # lines below which the details have no room below the list
-_BOTH = 34  # lines from which the table and the map are both in sight
+_BOTH = 30  # lines from which the table and the map are both in sight, beside the details
+_BOTH_ABOVE = 44  # the same, above the details
 _WIDE = 140  # columns from which the verdict has room in one line
 
 
@@ -104,17 +105,17 @@ class DriftView(ListView):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < _SHORT, "-short")
-        self.set_class(event.size.height >= _BOTH, "-both")
+        self.set_class(event.size.height >= (_BOTH if event.size.width >= BESIDE else _BOTH_ABOVE), "-both")
         self.set_class(event.size.width >= _WIDE, "-wide")
 
     def make_detail(self) -> DetailPane:
         return DetailPane(
-            Pane("distribution", "Distribution", Distribution),
+            Pane("distribution", "Values", Distribution),
             Pane("trend", "Trend", Trend),
             Pane("performance", "Performance", PerformancePane),
             Pane("slices", "Slices", lambda: Grid(empty=_NO_SLICES)),
             Pane("report", "Report", Facts),
-            Pane("reports", "Reports", lambda: Grid(empty=("No report yet", "v checks the drift now."))),
+            Pane("reports", "History", lambda: Grid(empty=("No report yet", "v checks the drift now."))),
         )
 
     def reload(self, topics: frozenset[str]) -> None:
