@@ -53,6 +53,7 @@ def test_evidentlys_rules_can_be_asked_for() -> None:
     report = mlops.drift(rows(3_000), rows(60, seed=1), profile="evidently")
     assert of(report, "amount").test == "wasserstein"
     assert of(report, "country").test == "jensen_shannon"
+    assert report.notes[0].startswith("Judged by Evidently's rules")
 
 
 def test_a_column_of_one_side_gets_a_sentence_and_no_verdict() -> None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+_EVIDENTLY: Mapping[Profile, tuple[str, ...]] = {
+    "calibrated": (),
+    "evidently": ("Judged by Evidently's rules, with no correction for several tests and no least effect.",),
+}
 _MOST_SHOWN = 60  # characters of a value in a sentence
 
 
@@ -96,7 +100,7 @@ def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSett
         created_at=time.time(),
         features=features,
         least_effect=settings.least_effect,
-        notes=tuple(f"{name} holds times, which are not compared." for name in times),
+        notes=(*_EVIDENTLY[settings.profile], *(f"{name} holds times, which are not compared." for name in times)),
     )
 
 

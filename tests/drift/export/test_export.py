@@ -90,7 +90,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 def test_the_page_tells_what_the_report_says() -> None:
     page = Page(render(REPORT, "html", EARLIER))
     assert "Drift of production: fraud:8" in page.text
-    assert "Drifted: 1 of 2 tested columns" in page.text
+    assert "Drifted: 1 of 2 tested columns." in page.text
     assert "amount has moved by 0.31 σ; 1,240 rows" in page.text
     assert "12 values lie below 0" in page.text
     assert "estimated" in page.text.lower()
@@ -108,6 +108,13 @@ def test_the_page_draws_charts_over_time_only_where_there_is_a_past() -> None:
     assert "fraud:8" in Page(together).text
 
 
+def test_all_columns_at_once_are_no_column() -> None:
+    together = feature("(all columns)", role="together", test="domain_classifier")
+    assert "Drifted: 1 of 1 tested column." in render(DriftReport(features=(feature(), together), drifted=True), "md")
+    alone = DriftReport(features=(feature(drifted=False), together), drifted=True)
+    assert "Drifted: no column by itself, but all of them at once." in render(alone, "md")
+
+
 def test_a_trend_draws_the_threshold_as_a_band_and_marks_what_drifted() -> None:
     found = render(REPORT, "html", EARLIER)
     assert 'class="band"' in found
@@ -123,6 +130,13 @@ def test_foreign_text_stays_text(form: str) -> None:
     assert "<img" not in found
     assert "\x1b" not in found
     assert "\u202e" not in found
+
+
+def test_of_a_long_tail_only_the_beginning_is_drawn_and_it_is_said() -> None:
+    tailed = Histogram((0.2,) * 5, (0.1, 0.1, 0.2, 0.3, 0.3), edges=(0.0, 1.0, 2.0, 3.0, 4.0, 1e6))
+    page = Page(render(DriftReport(features=(feature(histogram=tailed),), drifted=True), "html"))
+    assert "to 1,000,000" in page.text
+    assert "to 4" not in Page(render(REPORT, "html")).text  # nothing is cut where there is no tail
 
 
 def test_json_has_the_documented_shape() -> None:

@@ -16,6 +16,8 @@ _CELL, _NAMES = 20, 190  # of the heat map
 _BAR = 15  # height of one bar of a category
 _LONG = 28  # characters of a label at the most
 _MOST = 1e12  # an effect beyond it is no figure to be drawn
+_FEW_EDGES = 5
+_NEARLY_0 = 1e-300  # the edge below 0 is the next number that a float can hold
 _THIN = 1e-4  # of the width of a histogram
 
 
@@ -29,8 +31,10 @@ def histogram(feature: FeatureDrift) -> str:
 
 
 def _overlaid(name: str, found: Histogram) -> str:
-    """Heights are densities, as bins may be of different widths; what is thinner than a line has none."""
-    places = _places(found.edges)
+    """Heights are densities, as bins may be of different widths; what is thinner than a line has none. Of a long tail
+    only the beginning is drawn, with all of its rows."""
+    edges = _without_tails(found.edges)
+    places = _places(edges)
     bins = list(itertools.pairwise(places))
     sides = [
         [
@@ -55,10 +59,26 @@ def _overlaid(name: str, found: Histogram) -> str:
         WIDTH, _TOP + _PLOT + 22, f"{name}: reference and current as histograms",
         svg.polygon(outline(reference), "reference area"), svg.polygon(outline(current), "current area"),
         svg.line(_LEFT, base, WIDTH - _RIGHT, base, "axis"),
-        svg.label(_LEFT, base + 15, number(found.edges[0])),
-        svg.label(WIDTH - _RIGHT, base + 15, number(found.edges[-1]), anchor="end"),
+        svg.label(_LEFT, base + 15, _end(edges[0], found.edges[0], "from ")),
+        svg.label(WIDTH - _RIGHT, base + 15, _end(edges[-1], found.edges[-1], "to "), anchor="end"),
         svg.label(_LEFT - 6, _TOP + 10, "density", anchor="end"),
     )  # fmt: skip
+
+
+def _without_tails(edges: Sequence[float]) -> list[float]:
+    """With outer bins not wider than half of what is between them."""
+    shown = list(edges)
+    if len(edges) > _FEW_EDGES:
+        inner = edges[-2] / 2 - edges[1] / 2
+        shown[0] = max(shown[0], shown[1] - inner)
+        shown[-1] = min(shown[-1], shown[-2] + inner)
+    return shown
+
+
+def _end(shown: float, true: float, word: str) -> str:
+    """What stands at an end of the axis; `word` tells that the true end is farther."""
+    told = number(float(f"{true:.4g}")) if abs(true) > _NEARLY_0 else "0"
+    return told if shown == true else f"{word}{told}"
 
 
 def _places(edges: Sequence[float]) -> list[float]:

@@ -31,17 +31,20 @@ def title(report: DriftReport) -> str:
 
 
 def headline(report: DriftReport) -> str:
-    """The verdict on the whole: `2 of 12 tested columns have drifted`."""
-    tested = sum(feature.tested for feature in report.features)
+    """The verdict on the whole: `Drifted: 2 of 12 tested columns.`"""
     if report.verdict is DriftVerdict.UNTESTED:
         return f"No verdict: {report.untested_because}."
-    if not report.drifted:
-        return f"No drift: none of {_columns(tested)} has moved beyond chance and by enough to count."
-    return f"Drifted: {len(report.drifted_features)} of {_columns(tested)} moved beyond chance and by enough to count."
+    columns = [feature for feature in report.features if feature.role != "together"]
+    tested, drifted = sum(feature.tested for feature in columns), sum(feature.drifted for feature in columns)
+    if drifted:
+        return f"Drifted: {drifted:,} of {tested:,} tested {_columns(tested)}."
+    if report.drifted:
+        return "Drifted: no column by itself, but all of them at once."
+    return f"No drift in {'the one' if tested == 1 else f'any of the {tested:,}'} tested {_columns(tested)}."
 
 
 def _columns(count: int) -> str:
-    return "1 tested column" if count == 1 else f"{count:,} tested columns"
+    return "column" if count == 1 else "columns"
 
 
 def facts(report: DriftReport) -> dict[str, str]:
