@@ -1,6 +1,7 @@
 """Learns on every second of the first 17,000 rows, before the market changed; and on served rows but the newest."""
 
 import pandas as pd
+from market import market
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -8,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 import mlops_console as mlops
 
-early = pd.read_csv("elec.csv").iloc[:17_000]
+early = market().iloc[:17_000]
 train, test = early.iloc[::2], early.iloc[1::2]
 served = mlops.served()
 if served is not None:
