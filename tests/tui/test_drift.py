@@ -116,6 +116,16 @@ def test_only_comparisons_with_the_reference_make_a_trend(workspace: Workspace) 
     assert "not the newest report" in plain(banner(looked, time.time(), 150))
 
 
+def test_what_is_known_is_not_read_anew(workspace: Workspace) -> None:
+    seed(workspace, reports=2)
+    before = state(workspace).reports
+    add_report(workspace, 2, shift=1.0, ago=0.0)
+    found = read_drift(workspace, "production", None, before).state.reports
+    assert [report.id for report in found] == [3, 2, 1]
+    assert all(one is other for one, other in zip(found[1:], before, strict=True))
+    assert found == state(workspace).reports
+
+
 def test_performance_over_the_reports(workspace: Workspace) -> None:
     seed(workspace)
     found = state(workspace)

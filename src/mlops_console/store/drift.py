@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -60,13 +61,23 @@ def _values(feature: FeatureDrift) -> tuple[object, ...]:
     return (*values, json.dumps(feature.findings), histogram)
 
 
-def reports(db: sqlite3.Connection, environment: str | None = None, limit: int = 200) -> list[DriftReport]:
-    """Reports of one environment or of all, newest first, each with its features but without their histograms."""
+def reports(
+    db: sqlite3.Connection,
+    environment: str | None = None,
+    limit: int = 200,
+    known: Mapping[int, DriftReport] | None = None,
+) -> list[DriftReport]:
+    """Reports of one environment or of all, newest first, each with its features but without their histograms.
+
+    Args:
+        known: those that somebody has read before, by id: a report never changes.
+    """
+    read = known or {}
     rows = db.execute(
         "SELECT * FROM drift_reports WHERE ?1 IS NULL OR environment = ?1 ORDER BY id DESC LIMIT ?2",
         (environment, limit),
     ).fetchall()
-    return [_report(db, row, histograms=False) for row in rows]
+    return [read.get(row["id"]) or _report(db, row, histograms=False) for row in rows]
 
 
 def standing(db: sqlite3.Connection, environment: str, revision: int | None = None) -> DriftReport | None:

@@ -1,5 +1,6 @@
 """What the drift view shows, read from the store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -57,8 +58,13 @@ class DriftRead(Message, bubble=False):
     state: DriftState
 
 
-def read_drift(workspace: "Workspace", environment: str, report_id: int | None) -> DriftRead:
+def read_drift(
+    workspace: "Workspace", environment: str, report_id: int | None, known: Sequence[DriftReport] = ()
+) -> DriftRead:
     """The reports of an environment ("": the most important one); None takes the newest report.
+
+    Args:
+        known: reports that are there already and need not be read anew.
 
     Raises:
         StoreError: the store can't be read.
@@ -71,12 +77,13 @@ def read_drift(workspace: "Workspace", environment: str, report_id: int | None) 
     except ConfigError:
         planned, every = (), ""  # the app says what is wrong with it; the store is shown all the same
     with workspace.store.read() as db:
-        known = tuple(found.name for found in deployments.environments(db))
-        names = planned + tuple(name for name in known if name not in planned)
+        stored = tuple(found.name for found in deployments.environments(db))
+        names = planned + tuple(name for name in stored if name not in planned)
         if environment not in names:
             environment = "production" if "production" in names else names[0] if names else ""
         history = tuple(deployments.revisions(db, environment, limit=_REVISIONS))
-        reports = tuple(drift.reports(db, environment, limit=_REPORTS)) if environment else ()
+        before = {report.id: report for report in known}
+        reports = tuple(drift.reports(db, environment, limit=_REPORTS, known=before)) if environment else ()
         live = next((revision for revision in history if revision.state is RevisionState.LIVE), None)
         state = DriftState(names, environment, live, reports, None, history, every)
         wanted = next((report for report in reports if report.id == report_id), state.newest)

@@ -119,8 +119,8 @@ class DriftView(ListView):
         )
 
     def reload(self, topics: frozenset[str]) -> None:
-        environment, report = self._environment, self._report
-        self.read("drift", lambda workspace: read_drift(workspace, environment, report))
+        environment, report, known = self._environment, self._report, self._state.reports
+        self.read("drift", lambda workspace: read_drift(workspace, environment, report, known))
 
     def tick(self) -> None:
         self.banner.repaint()
