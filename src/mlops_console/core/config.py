@@ -96,7 +96,7 @@ class Monitor(Table):
     categorical: Literal["chi2", "psi", "jensen_shannon", "hellinger", "total_variation"] = "chi2"
     profile: Literal["calibrated", "evidently"] = "calibrated"
     slices: tuple[SliceText, ...] = ()
-    rows: int = Field(default=100_000, ge=100)
+    rows: int = Field(default=20_000, ge=100)
 
     @property
     def settings(self) -> DriftSettings:

@@ -23,6 +23,7 @@ from mlops_console.drift.performance import measure, remarks
 from mlops_console.drift.profiles import read_profile
 from mlops_console.drift.slicing import check_slices, slice_drift
 from mlops_console.drift.together import compare_together
+from mlops_console.drift.verdicts import LEVEL_OF_COLUMNS, LEVEL_OF_ERROR, LEVEL_OF_TOGETHER, part_of
 from mlops_console.drift.window import Counted, Traffic
 from mlops_console.store import deployments, models
 from mlops_console.store.predictions import PredictionLog
@@ -31,7 +32,6 @@ from mlops_console.store.workspace import Workspace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_EXTRA = 0.25  # of the level, for the test of the error, beside those of the features
 _LATE = 60.0  # seconds that a row may be from after the end of a window: it was answered while the window was read
 _SAMPLED = 2_000  # rows of the log that are read to compare all columns at once, where nothing else needs them
 
@@ -155,19 +155,21 @@ class _Beside:
     def found(self) -> _Found:
         features = self._features()
         if self._labelled:
-            aside = replace(self._settings, level=self._settings.level * _EXTRA)
-            error = error_drift(self._signature, self._held_out, self._rows, aside)
+            error = error_drift(self._signature, self._held_out, self._rows, part_of(self._settings, LEVEL_OF_ERROR))
             features = features if error is None else (*features, error)
         if not any(feature.drifted for feature in features):
-            together = compare_together(self._reference, self._inputs, self._signature.inputs, self._settings)
+            together = compare_together(
+                self._reference, self._inputs, self._signature.inputs, part_of(self._settings, LEVEL_OF_TOGETHER)
+            )
             features = features if together is None else (*features, together)
         return _Found(features, self._traffic.profile.rows, self._performance(), self._parts(), tuple(self._notes()))
 
     def _features(self) -> tuple[FeatureDrift, ...]:
-        if self._settings.profile == "calibrated":
-            return compare_counts(self._traffic.profile, self._current.counts, self._settings)
+        settings = part_of(self._settings, LEVEL_OF_COLUMNS)
+        if settings.profile == "calibrated":
+            return compare_counts(self._traffic.profile, self._current.counts, settings)
         importance = {f.name: f.importance for f in self._traffic.profile.features if f.importance is not None}
-        return compare(self._reference, self._inputs, self._signature.inputs, self._settings, importance)
+        return compare(self._reference, self._inputs, self._signature.inputs, settings, importance)
 
     def _performance(self) -> Performance | None:
         return measure(self._signature, self._held_out, self._rows, self._slices) if self._is_measured else None

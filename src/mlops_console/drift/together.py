@@ -44,9 +44,8 @@ def compare_together(
 ) -> FeatureDrift | None:
     """The verdict on all columns together, of up to 1,000 rows a side.
 
-    Its effect is 2 AUC - 1, which is never more than the total variation distance of the two sides. Its level is
-    Bonferroni's of one test among as many as there are columns, and this one. Its findings name the columns that give
-    the window away.
+    Its effect is 2 AUC - 1, which is never more than the total variation distance of the two sides. Its findings name
+    the columns that give the window away.
 
     Args:
         reference: arrays of shape (rows,) by column, as in `drift.features.compare`, all of the same length.
@@ -75,10 +74,9 @@ def compare_together(
         described.append(_describe(column, np.concatenate(sides)[mixed]))
     if not any(part.any() for part in described):
         return None
-    level = settings.level / (len(shared) + 1)
     with threadpool_limits(1):  # these matrices are too small to be worth a second core, which others may need
         classifier = _fit(described)
-        auc, p = _test(classifier, of_window, level, settings.least_effect)
+        auc, p = _test(classifier, of_window, settings.level, settings.least_effect)
 
     def demand(p: float) -> float:  # Mann-Whitney's large-sample null
         from scipy.special import ndtri
@@ -86,7 +84,7 @@ def compare_together(
         return min(1.0, 2 * float(-ndtri(p)) * math.sqrt((n + m + 1) / (12 * n * m)))
 
     tested = Tested("domain_classifier", "columns", auc, p, max(2 * auc - 1, 0.0), demand, n, m)
-    found = judge([Measured(NAME, "numeric", n, m, (tested,), role="together")], replace(settings, level=level))[0]
+    found = judge([Measured(NAME, "numeric", n, m, (tested,), role="together")], settings)[0]
     if not found.drifted:
         return found
     shares = _shares(classifier, described, of_window)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
@@ -10,6 +10,12 @@ from mlops_console.core.datasets import ColumnKind
 from mlops_console.core.drift import DriftSettings, FeatureDrift, Histogram, Role, Unit
 
 MOST_SIGMA = 6.0  # a distance of 0.997: samples further apart than that hardly overlap
+
+# How the level of a report is shared, so that all that it says together is wrong no more often than the level allows.
+LEVEL_OF_COLUMNS = 0.8
+LEVEL_OF_ERROR = 0.1
+LEVEL_OF_TOGETHER = 0.1
+
 _POWER = NormalDist().inv_cdf(0.8)
 _NORMAL = NormalDist()
 
@@ -118,6 +124,11 @@ def sigmas(distance: float) -> float:
     if distance >= 2 * _NORMAL.cdf(MOST_SIGMA / 2) - 1:
         return MOST_SIGMA
     return 2 * _NORMAL.inv_cdf((1 + max(distance, 0.0)) / 2)
+
+
+def part_of(settings: DriftSettings, share: float) -> DriftSettings:
+    """The settings of one part of a report. Evidently's rules share no level."""
+    return settings if settings.profile == "evidently" else replace(settings, level=settings.level * share)
 
 
 def _judge(tested: Tested, believed: bool, demanded: float, settings: DriftSettings) -> _Judged:

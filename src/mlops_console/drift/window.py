@@ -139,7 +139,7 @@ class Traffic:
                 found = read_slots(db, environment, revision, self.profile, window, span.end)
                 if found is not None:
                     start = max(found.start, began_at(self.live, span.end))
-                    return Counted(found.counts, replace(span, start=start), found.counts.rows, None, (self.live,))
+                    return Counted(found.counts, replace(span, start=start), found.answered, None, (self.live,))
         return self._from_log(self.live, span)
 
     def _from_log(self, revision: Revision, span: Span) -> Counted:
