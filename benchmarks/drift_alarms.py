@@ -43,14 +43,15 @@ def main() -> None:
         for name, cell in cells().items()
         if (any(name.startswith(beginning) for beginning in beginnings) if beginnings else name not in found)
     }
+    tables.write(found)
     begun = time.monotonic()
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         for name, result in pool.imap_unordered(_simulate, wanted.items()):
             found[name] = result
             KEPT.parent.mkdir(exist_ok=True)
             KEPT.write_text(json.dumps({n: [type(r).__name__, asdict(r)] for n, r in found.items()}), encoding="utf-8")
+            tables.write(found)
             print(f"{time.monotonic() - begun:7.0f} s  {name}: {_told(result)}", flush=True)
-    tables.write(found)
 
 
 def _ours() -> Iterator[tuple[str, Cell]]:

@@ -74,4 +74,4 @@ def peer_alarms(kind: str, rows: int, reference_rows: int, shift: float = 0.0) -
         if at % _EACH == 0:
             fitted = Nannyml.fit(sample(kind, rng, CHUNKS * rows), categorical=categorical)
         chunks += fitted.drifted(current)
-    return PeerAlarms(windows, alarmed / windows, chunks / windows, tuple(p_values))
+    return PeerAlarms(windows, float(alarmed) / windows, chunks / windows, tuple(p_values))
