@@ -15,6 +15,7 @@ from mlops_console.data.tables import read_table
 from mlops_console.drift.features import compare
 from mlops_console.drift.labels import numbers_of
 from mlops_console.drift.together import compare_together
+from mlops_console.drift.verdicts import LEVEL_OF_COLUMNS, LEVEL_OF_TOGETHER, part_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +87,11 @@ def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSett
     pairs = [pair for pair in pairs if not pair.of_times]
     columns = [Column(pair.name, "float64" if pair.kind == "numeric" else "object", pair.kind) for pair in pairs]
     sides = _Side({pair.name: pair.ref for pair in pairs}), _Side({pair.name: pair.cur for pair in pairs})
-    features = compare(*sides, columns, settings)
-    together = compare_together(*sides, [c for c, pair in zip(columns, pairs, strict=True) if pair.whole], settings)
+    features = compare(*sides, columns, part_of(settings, LEVEL_OF_COLUMNS))
+    whole = [column for column, pair in zip(columns, pairs, strict=True) if pair.whole]
+    together = None
+    if not any(feature.drifted for feature in features):
+        together = compare_together(*sides, whole, part_of(settings, LEVEL_OF_TOGETHER))
     said = {pair.name: pair.finding for pair in pairs if pair.finding}
     features = tuple(_with(feature, said.get(feature.name)) for feature in features)
     if together is not None:
