@@ -40,6 +40,15 @@ def test_rows_of_one_source_have_not_drifted() -> None:
     assert report.verdict is DriftVerdict.STABLE
 
 
+def test_columns_that_have_moved_only_together_are_found() -> None:
+    rng = np.random.default_rng(0)
+    both = rng.normal(size=(2, 1_000))
+    ref = pd.DataFrame({"a": both[0], "b": both[0] + 0.1 * both[1]})
+    cur = pd.DataFrame({"a": both[0], "b": rng.permutation(ref["b"])})
+    report = mlops.drift(ref, cur)
+    assert [feature.role for feature in report.features if feature.drifted] == ["together"]
+
+
 def test_dicts_arrays_and_files_are_compared_alike(tmp_path: Path) -> None:
     ref, cur = rows(500), rows(400, 0.8, seed=1)
     ref.to_csv(tmp_path / "ref.csv", index=False)
