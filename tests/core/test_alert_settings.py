@@ -62,6 +62,8 @@ def test_bounds_are_written_as_people_do(rule: str, bound: float, clear: float) 
         (RULE + "on = 'latency'\nbound = 'slow'", "alerts.rules.latency.bound is 'slow': 'slow' is not a time span"),
         (RULE + "on = 'error_rate'\nbound = 0", "alerts.rules.error_rate.bound is 0.0: it must be above nothing"),
         (RULE + "on = 'error_rate'\nbound = nan", "alerts.rules.error_rate.bound is nan: it must be above nothing"),
+        (RULE + "on = 'error_rate'\nbound = 5", "error_rate.bound is 5.0: nothing is ever beyond it, 0.05 is 5%"),
+        (RULE + "on = 'latency'\nbound = inf", "alerts.rules.latency.bound is inf: nothing is ever beyond it"),
         (RULE + "on = 'job_slow'\nbound = '2x'", "alerts.rules.job_slow.bound is '2x': '2x' is not a number"),
         (
             RULE + "on = 'error_rate'\nclear = 0.2",

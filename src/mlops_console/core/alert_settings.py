@@ -1,5 +1,6 @@
 """`[alerts]` of mlops.toml: where alerts go, and the rules that make them."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -38,6 +39,7 @@ BOUNDS: Mapping[Watched, float] = {  # where the rule names none
     "job_slow": 2.0,
     "disk": 500e6,
 }
+_MOST: Mapping[Watched, float] = {"error_rate": 1.0, "data_quality": 1.0}  # what is a share
 LATENCIES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 PERFORMANCE = ("accuracy", "precision", "recall", "f1", "roc_auc", "mae", "rmse")
 
@@ -67,11 +69,13 @@ def figure(on: Watched, given: float | str) -> float:
     """A bound as a number: `0.05` or `"5%"`, `"250ms"` of a latency, `"2 GB"` of the disk.
 
     Raises:
-        ValueError: it is neither, or not above nothing.
+        ValueError: it is neither, or not above nothing, or nothing could ever be beyond it.
     """
     found = _READ.get(on, _number)(given) if isinstance(given, str) else float(given)
     if not found > 0:
         raise ValueError("it must be above nothing")
+    if found >= _MOST.get(on, math.inf):
+        raise ValueError("nothing is ever beyond it" + (", 0.05 is 5%" if on in _MOST else ""))
     return found
 
 
