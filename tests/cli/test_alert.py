@@ -1,6 +1,7 @@
 """`alert list|show|ack|resolve|silence|unsilence|silences|test`, as their users run them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from mlops_console.core.alerts import Severity
 from mlops_console.core.destinations import destinations
 from mlops_console.store import alerts, outbox
 from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
 from tests.cli.test_commands import console, document, fails
 from tests.support import free_port
 from tests.worker.receiver import receiving
@@ -17,14 +19,15 @@ URL = "http://127.0.0.1:9/T0KEN"
 
 
 @pytest.fixture
-def project(workspace: Workspace) -> Path:
+def project(workspace: Workspace) -> Iterator[Path]:
     (workspace.root / "mlops.toml").write_text(f"[project]\nname = 'fraud'\n[alerts]\nurls = ['{URL}']\n")
     with workspace.store.write() as tx:
         outbox.set_destinations(tx, [found.key for found in destinations([URL])])
         alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "It is \x1b[31mdown.")
         (delivery,) = outbox.claim(tx, 1e12, 60)
         outbox.failed(tx, delivery, 1.0, "It answered 500.", 60)
-    return workspace.root
+    yield workspace.root
+    client.stop_worker(workspace)
 
 
 def test_what_is_wrong_and_what_was_told(project: Path) -> None:
@@ -79,6 +82,7 @@ def test_from_acknowledging_to_the_end(project: Path) -> None:
     assert document("alert", "silences", cwd=project) == {"silences": []}
     assert len(document("alert", "silences", "--all", cwd=project)["silences"]) == 1
     assert "Done: end alert 1." in console("alert", "resolve", "1", cwd=project).stdout
+    assert client.worker_status(Workspace(project)).state == "running", "somebody has to tell of it"
     assert "Nothing is wrong" in console("alert", "list", cwd=project).stdout
     assert document("alert", "list", "--all", cwd=project)["alerts"][0]["state"] == "resolved"
 

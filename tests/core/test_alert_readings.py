@@ -1,8 +1,11 @@
 """Figures and sentences of what rules look at."""
 
+import math
+
 import pytest
 
 from mlops_console.core.alert_readings import of_disk, of_ended, of_report, of_running, of_traffic
+from mlops_console.core.alert_settings import LATENCIES
 from mlops_console.core.drift import Against, DriftReport, FeatureDrift, Histogram
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.performance import Figure, Performance
@@ -87,7 +90,12 @@ def test_traffic_has_error_rate_and_latencies() -> None:
     assert error_rate.readings[""].value == 0.05
     assert error_rate.readings[""].text == ("5.0% of the requests to production fail (100 requests in the last minute)")
     assert slow.readings["p50"].value < 0.001 < 1 < slow.readings["p99"].value == slow.readings[""].value
-    assert of_traffic("production", Traffic(19, 19)) == ()
+
+
+def test_too_little_traffic_tells_nothing() -> None:
+    for seen in of_traffic("production", Traffic(19, 19)):
+        assert all(math.isnan(reading.value) for reading in seen.readings.values())
+        assert set(seen.readings) == ({""} if seen.on == "error_rate" else {"", *LATENCIES})
 
 
 def test_jobs_that_end_and_jobs_that_are_slow() -> None:

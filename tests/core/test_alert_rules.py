@@ -38,6 +38,13 @@ def test_one_right_figure_begins_its_time_anew() -> None:
     assert play(LIMITS, [(0, 0.1), (40, 0.05), (1, 0.1), (59, 0.1), (1, 0.1)]) == [(1101, Move.OPEN)]
 
 
+def test_what_can_not_be_told_any_more_does_not_open_and_what_is_open_stays() -> None:
+    unknown = (10.0, float("nan"))
+    assert play(LIMITS, [(0, 0.1), unknown, (200, None)]) == []
+    assert play(LIMITS, [(0, 0.1), (60, 0.1), unknown, (200, None)]) == [(1060, Move.OPEN)]
+    assert play(LIMITS, [(0, 0.1), (60, 0.1), (1, 0.0), unknown, (20, None)])[1:] == [(1091, Move.RESOLVE)]
+
+
 def test_the_same_does_not_open_again_before_it_has_cooled_down() -> None:
     limits = Limits(bound=0.05, clear=0.05, cool_down=300)
     looks = [(0, 0.1), (10, 0.0), (10, 0.1), (280, None), (9, None), (1, None)]

@@ -190,10 +190,17 @@ def test_reminders_end_with_an_acknowledgement(heard: Workspace) -> None:
     with heard.store.write() as tx:
         alerts.open_alert(tx, "server", "production", Severity.WARNING, "down")
         assert not alerts.is_due(tx, now + 10, 3600)
-        for later in (3700, 3800, 7400):
+        alerts.tell_due(tx, now + 3601, 3600)
+        assert len(outbox.of_alert(tx, 1)) == 1, "nobody is reminded of what has not reached them"
+        for later in (7300, 7400, 11000):
+            for delivery in outbox.of_alert(tx, 1):
+                outbox.sent(tx, delivery, now)
             alerts.tell_due(tx, now + later, 3600)
+        assert alerts.is_awaited(tx, 3600)
+        assert not alerts.is_awaited(tx, None)
         alerts.acknowledge(tx, 1, "ann", "on it")
         assert not alerts.is_due(tx, now + 1e6, 3600)
+        assert not alerts.is_awaited(tx, 3600)
     assert told(heard) == [(1, "opened"), (1, "reminder"), (1, "reminder")]
     (alert,) = found(heard)
     assert (alert.state, alert.acknowledged_by, alert.note) == ("acknowledged", "ann", "on it")
@@ -214,11 +221,44 @@ def test_what_no_rule_judges_any_more_is_over(heard: Workspace) -> None:
     with heard.store.write() as tx:
         alerts.open_alert(tx, "server", "production", Severity.WARNING, "down")
         alerts.open_alert(tx, "drift", "production", Severity.WARNING, "moved")
+        assert alerting.is_pending(tx)
         alerting.end_orphans(tx, PLAIN)
+        assert not alerting.is_pending(tx)
     assert messages(heard) == ["moved", "down"]
-    tick(heard, now + 61, PLAIN)
     with heard.store.read() as db:
-        assert not alerting.is_due(db, PLAIN, now + 1e6)
+        assert not alerting.is_due(db, RULES, now + 1e6)
+
+
+def test_what_can_not_be_told_leaves_an_open_alert_its_words(heard: Workspace) -> None:
+    now = time.time()
+    see(heard, rate(0.1), now)
+    assert see(heard, rate(float("nan")), now + 30) == []
+    with heard.store.read() as db:
+        assert not alerting.is_pending(db), "a minute of traffic is no two minutes of errors"
+    see(heard, rate(0.1), now + 40)
+    assert see(heard, rate(0.1), now + 100) == see(heard, rate(float("nan")), now + 200) != []
+
+
+def test_a_clock_that_goes_back_lengthens_no_silence(heard: Workspace) -> None:
+    now = time.time()
+    with heard.store.write() as tx:
+        silences.add(tx, ANY, ANY, now + 3600, "ann", "")
+        assert len(silences.active(tx, now - 30)) == 1
+        assert silences.active(tx, now - 86_400) == []
+
+
+def test_what_is_open_is_found_without_reading_what_is_over(heard: Workspace) -> None:
+    asked: list[str] = []
+    with heard.store.write() as tx:
+        tx.set_trace_callback(asked.append)
+        alerts.open_alerts(tx)
+        alerts.is_due(tx, 1.0, 3600)
+        outbox.is_due(tx, 1.0)
+        outbox.claim(tx, 1.0, 60)
+        tx.set_trace_callback(None)
+        plans = [row["detail"] for sql in asked for row in tx.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert {"SCAN alerts USING INDEX alerts_open", "SCAN outbox USING INDEX outbox_waiting"} <= set(plans)
+    assert not {"SCAN alerts", "SCAN outbox"} & set(plans)
 
 
 def test_the_alerts_of_an_older_store_are_taken_over(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

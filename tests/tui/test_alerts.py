@@ -1,6 +1,7 @@
 """The alerts view: what is open, who has taken it up, who was told, and what a person does about it."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,12 +10,13 @@ from mlops_console.store import alerts, ledger, outbox, silences
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.alerts.reading import read_alerts
 from mlops_console.tui.screens.alerts.rows import alert_facts, alert_row, leads_to, name_of
+from mlops_console.worker import client
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.seed import CONFIG, HOSTILE, seed
 
 
 @pytest.fixture
-def alerted(workspace: Workspace) -> Workspace:
+def alerted(workspace: Workspace) -> Iterator[Workspace]:
     """One alert of each state, and two destinations of which one does not answer."""
     (workspace.root / "mlops.toml").write_text(CONFIG)
     with workspace.store.write() as tx:
@@ -31,7 +33,8 @@ def alerted(workspace: Workspace) -> Workspace:
                 outbox.sent(tx, delivery, time.time())
             else:
                 outbox.failed(tx, delivery, time.time(), "it answered 503", 30.0)
-    return workspace
+    yield workspace
+    client.stop_worker(workspace)  # which an action starts while messages wait
 
 
 def test_what_nobody_has_taken_up_comes_first(alerted: Workspace) -> None:

@@ -110,5 +110,34 @@ def test_silences_that_end_and_reminders_are_seen_to(workspace: Workspace) -> No
         tx.execute("UPDATE silences SET until = 1")
     assert events() == ["opened"]
     with workspace.store.write() as tx:
+        outbox.sent(tx, outbox.of_alert(tx, 1)[0], time.time())
         tx.execute("UPDATE alerts SET told_at = told_at - 3601")
     assert events() == events() == ["opened", "reminder"]
+
+
+def test_a_broken_mlops_toml_ends_no_alert(workspace: Workspace) -> None:
+    mine = rules("[[alerts.rules]]\non = 'disk'\nname = 'mine'\nbound = '1000 TB'\nclear = '2000 TB'")
+    found = looked(workspace, mine)
+    assert len(found) == 1
+    assert looked(workspace, None) == found, "of a worker that starts with it"
+    assert looked(workspace, PLAIN) == []
+
+
+def test_a_worker_stays_for_what_is_to_open_or_to_be_told_later(workspace: Workspace) -> None:
+    alerting = Alerting(workspace, pause=0)
+    alerting.look(PLAIN)
+    assert not alerting.need_worker
+    later = rules("[[alerts.rules]]\non = 'disk'\nbound = '1000 TB'\nclear = '2000 TB'\nfor = '1h'")
+    waits = Alerting(workspace, pause=0)
+    waits.look(later)
+    waits.look(later)
+    assert waits.need_worker
+    alerting.look(PLAIN)
+    alerting.look(PLAIN)
+    assert not alerting.need_worker
+    with workspace.store.write() as tx:
+        outbox.set_destinations(tx, ["here"])
+        silences.add(tx, ANY, ANY, time.time() + 60, "ann", "")
+        alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "down")
+    alerting.look(PLAIN)
+    assert alerting.need_worker

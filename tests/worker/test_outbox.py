@@ -211,6 +211,17 @@ def test_two_messengers_at_once_send_nothing_twice(workspace: Workspace, receive
     assert not {delivery.key for delivery in first} & set(receiver.keys)
 
 
+def test_a_destination_with_many_messages_keeps_no_other_waiting(workspace: Workspace, receiver: Receiver) -> None:
+    dead = post(workspace, f"http://127.0.0.1:{free_port()}/")
+    with workspace.store.write() as tx:
+        for number in range(60):
+            alerts.open_alert(tx, "job", f"train {number}", Severity.WARNING, "failed")
+    to = post(workspace, dead.destinations[0].url, receiver.url)
+    open_alert(workspace)
+    deliver(workspace, to, HASTE)
+    assert [message["kind"] for message in receiver.messages] == ["drift"]
+
+
 def test_the_end_is_told_after_the_beginning(workspace: Workspace) -> None:
     clock = Clock()
     with receiving("500") as receiver:
@@ -233,9 +244,14 @@ def test_after_a_day_it_is_given_up_and_the_others_are_told(workspace: Workspace
     to = post(workspace, dead, receiver.url)
     open_alert(workspace)
     deliver(workspace, to, HASTE, clock)
+    assert {d.state for d in told(workspace)} == {"waiting", "sent"}, "nobody has tried it for a day"
+    with workspace.store.write() as tx:
+        tx.execute("UPDATE outbox SET attempts = 9")
+    clock.ahead += 60
+    deliver(workspace, to, HASTE, clock)
     with workspace.store.read() as db:
         alert = next(found for found in alerts.open_alerts(db) if found.kind == "delivery")
-    assert alert.message.startswith(f"Messages to {to.destinations[0].name} are given up after 1 attempts.")
+    assert alert.message.startswith(f"Messages to {to.destinations[0].name} are given up after 10 attempts.")
     assert "T0KEN" not in alert.message + alert.subject
     assert [d.destination for d in told(workspace, alert.id)] == [to.destinations[1].key]
     deliver(workspace, to, HASTE, clock)
@@ -262,13 +278,15 @@ def test_what_mlops_toml_has_no_more_is_given_up(workspace: Workspace, receiver:
 def test_a_clock_that_goes_back_holds_nothing_up(workspace: Workspace, receiver: Receiver) -> None:
     clock = Clock()
     clock.ahead = 10 * outbox.GIVEN_UP
-    dead = post(workspace, f"http://127.0.0.1:{receiver.port}/")
+    to = post(workspace, f"http://127.0.0.1:{receiver.port}/")
     with workspace.store.write() as tx:
         alerts.open_alert(tx, "drift", "production", Severity.WARNING, "x")
         (delivery,) = outbox.claim(tx, clock(), 60)
         outbox.failed(tx, delivery, clock(), "no", 5)
-    deliver(workspace, dead, HASTE)
-    assert told(workspace)[0].state == "sent"
+        alerts.open_alert(tx, "job", "train", Severity.WARNING, "x")
+        outbox.claim(tx, clock(), 60)  # and is killed
+    deliver(workspace, to, HASTE)
+    assert len(receiver.keys) == 2
 
 
 @APPRISE
@@ -358,6 +376,22 @@ def test_the_worker_sends_by_a_process_of_its_own_and_stays_until_it_has(
     assert "127.0.0.1" not in stored
 
 
+def test_a_worker_that_finds_mlops_toml_broken_forgets_no_destination(workspace: Workspace) -> None:
+    to = post(workspace, "https://a.b/c")
+    Outbox(workspace).look(None)
+    open_alert(workspace)
+    assert [d.destination for d in told(workspace)] == [to.destinations[0].key]
+
+
+def test_a_destination_that_is_gone_is_complained_of_no_more(workspace: Workspace) -> None:
+    with workspace.store.write() as tx:
+        outbox.set_destinations(tx, ["gone"])
+        alerts.open_alert(tx, "delivery", "https://a.b/…", Severity.WARNING, "x", detail={"destination": "gone"})
+    Outbox(workspace).look(parse_config("[project]\nname = 'x'\n[alerts]\nurls = ['https://c.d/e']"))
+    with workspace.store.read() as db:
+        assert alerts.open_alerts(db) == []
+
+
 def test_a_messenger_that_can_not_even_begin_is_not_started_over_and_over(
     workspace: Workspace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -381,7 +415,7 @@ def test_pauses_grow_and_end(attempts: int, chance: float, age: float) -> None:
     delivery = Delivery(1, "k", 1, AlertEvent.OPENED, "d", {}, 1e9, attempts=attempts)
     pause = pause_after(delivery, 1e9 + age, chance)
     if pause is None:
-        assert attempts >= 100 or age + 3600 > outbox.GIVEN_UP
+        assert attempts >= 100 or (attempts >= 10 and age + 3600 > outbox.GIVEN_UP)
     else:
         assert 2.5 <= pause <= 3600
         assert pause >= min(5 * 2 ** min(attempts - 1, 30), 3600) / 2

@@ -78,10 +78,10 @@ def show_alert(alert: AlertArgument, workspace: WorkspaceOption = None, as_json:
             ],
             right=("ATTEMPTS",),
         )
+    elif wanted.told_at is None:
+        show(f"Nobody was told: it {'is' if wanted.silenced_until else 'was'} silenced.")
     else:
-        show(
-            "Nobody was told: it is silenced." if wanted.silenced_until else "Nobody was told: [alerts] urls is empty."
-        )
+        show("Nobody was told: [alerts] urls was empty.")
 
 
 @app.command("ack")

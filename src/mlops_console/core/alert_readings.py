@@ -101,9 +101,13 @@ def _bad_share(feature: FeatureDrift, report: DriftReport) -> tuple[float, str]:
 
 
 def of_traffic(environment: str, traffic: Traffic) -> tuple[Observation, ...]:
-    """Error rate and latencies of the last minute, where enough was asked to tell."""
+    """Error rate and latencies of the last minute; NaN where too little was asked to tell."""
     if traffic.requests < _REQUESTS:
-        return ()
+        unknown = Reading(math.nan, "")
+        return (
+            Observation("error_rate", environment, {"": unknown}),
+            Observation("latency", environment, dict.fromkeys(("", *LATENCIES), unknown)),
+        )
     asked = f"{traffic.requests:,} requests in the last minute"
     rate = Reading(traffic.error_rate, f"{traffic.error_rate:.1%} of the requests to {environment} fail ({asked})", {})
     slow = {}

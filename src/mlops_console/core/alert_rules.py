@@ -91,11 +91,12 @@ def decide(asked: Limits, state: State, value: float | None, now: float) -> tupl
     A clock that went back makes no span endless: what began in the future begins now, and no cool-down reaches into it.
 
     Args:
-        value: None, or NaN, where nothing new is known.
+        value: None where nothing but time has passed; NaN where it can't be told: what is open stays so, and what was
+            on its way there begins anew.
     """
     bad, since = state.bad, min(state.since, now)
-    if value is not None and not math.isnan(value):
-        bad = asked.is_wrong(value, state.is_open)
+    if value is not None:
+        bad = state.bad and state.is_open if math.isnan(value) else asked.is_wrong(value, state.is_open)
     if bad != state.bad:
         since = now
     after = replace(state, bad=bad, since=since)

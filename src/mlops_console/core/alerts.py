@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 ANY = "*"  # of a silence: all rules, or all subjects
+_STEP = 60.0  # seconds that a clock may be put back without a word
 OF_ENVIRONMENT = frozenset({"drift", "performance", "error_rate", "latency", "data_quality", "server"})
 KINDS = (*sorted(OF_ENVIRONMENT), "job", "job_slow", "disk", "trigger", "delivery")
 
@@ -75,8 +76,12 @@ class Silence:
     note: str
     created_at: float
 
+    def holds(self, now: float) -> bool:
+        """A clock that goes back makes it no longer: before its beginning it silences nothing."""
+        return self.created_at - _STEP <= now < self.until
+
     def covers(self, rule: str, kind: str, subject: str, now: float) -> bool:
-        return now < self.until and self.rule in (ANY, rule, kind) and self.subject in (ANY, subject)
+        return self.holds(now) and self.rule in (ANY, rule, kind) and self.subject in (ANY, subject)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """The one place where what was seen becomes an alert: by the rules, in the transaction of what was seen."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 
 from mlops_console.core.alert_rules import Move, Observation, Reading, State, decide, limits, message
 from mlops_console.core.alert_settings import AlertRule, Alerts, Watched
-from mlops_console.core.alerts import Alert
 from mlops_console.core.errors import ConfigError
 from mlops_console.store import alerts
 from mlops_console.store.workspace import Workspace
@@ -37,7 +37,7 @@ def observe(tx: sqlite3.Connection, settings: Alerts, seen: Observation, now: fl
         after, move = decide(limits(rule), _state(tx, rule, seen.subject), reading.value, now)
         if move is Move.RESOLVE:
             alerts.resolve(tx, rule.kind, seen.subject, rule=rule.name)
-        else:
+        elif not (after.is_open and math.isnan(reading.value)):
             _keep(tx, rule, seen.subject, after, reading)
             if after.is_open and after.bad:
                 _open(tx, rule, seen.subject, message(rule, reading), json.dumps(dict(reading.detail)))
@@ -55,16 +55,26 @@ def is_news(db: sqlite3.Connection, settings: Alerts, seen: Observation, now: fl
 def is_due(db: sqlite3.Connection, settings: Alerts, now: float) -> bool:
     """Whether there is something for `tick` to do."""
     return any(
-        rule is None or move is not Move.NOTHING or after.since != row["since"]
+        move is not Move.NOTHING or after.since != row["since"]
         for row, rule, after, move in _standing(db, settings, now)
+    )
+
+
+def is_pending(db: sqlite3.Connection) -> bool:
+    """Whether something will follow from the time alone: it is wrong and not open, or right and not over."""
+    return bool(
+        db.execute(
+            "SELECT EXISTS (SELECT 1 FROM alert_states s WHERE bad != EXISTS (SELECT 1 FROM alerts a "
+            "WHERE a.rule = s.rule AND a.subject = s.subject AND a.resolved_at IS NULL))"
+        ).fetchone()[0]
     )
 
 
 def tick(tx: sqlite3.Connection, settings: Alerts, now: float) -> None:
     """What follows from the time alone: it was wrong, or right, for long enough."""
     for row, rule, after, move in list(_standing(tx, settings, now)):
-        if rule is None or move is Move.RESOLVE:
-            alerts.resolve(tx, row["kind"], row["subject"], rule=row["rule"])
+        if move is Move.RESOLVE:
+            alerts.resolve(tx, row["kind"], row["subject"], rule=rule.name)
             continue
         tx.execute(
             "UPDATE alert_states SET since = ? WHERE rule = ? AND subject = ?",
@@ -77,13 +87,16 @@ def tick(tx: sqlite3.Connection, settings: Alerts, now: float) -> None:
 def end_orphans(tx: sqlite3.Connection, settings: Alerts) -> None:
     """mlops.toml is another: what no rule judges any more is over."""
     for alert in alerts.open_alerts(tx):
-        if _is_orphan(settings, alert):
+        if alert.kind in _ON and _rule(settings, alert.kind, alert.rule, alert.subject) is None:
             alerts.resolve_one(tx, alert)
+    for row in tx.execute("SELECT * FROM alert_states").fetchall():
+        if _rule(settings, row["kind"], row["rule"], row["subject"]) is None:
+            alerts.resolve(tx, row["kind"], row["subject"], rule=row["rule"])
 
 
-def _is_orphan(settings: Alerts, alert: Alert) -> bool:
-    on = _ON.get(alert.kind)
-    return on is not None and all(rule.name != alert.rule for rule in settings.covering(on, alert.subject))
+def _rule(settings: Alerts, kind: str, name: str, subject: str) -> AlertRule | None:
+    """The rule of this name, if it still judges this."""
+    return next((rule for rule in settings.covering(_ON[kind], subject) if rule.name == name), None)
 
 
 def _judging(settings: Alerts, seen: Observation) -> Iterator[tuple[AlertRule, Reading]]:
@@ -95,14 +108,11 @@ def _judging(settings: Alerts, seen: Observation) -> Iterator[tuple[AlertRule, R
 
 def _standing(
     db: sqlite3.Connection, settings: Alerts, now: float
-) -> Iterator[tuple[sqlite3.Row, AlertRule | None, State, Move]]:
-    """What is wrong, or not yet right for long enough; the rule is None where it judges this no more."""
+) -> Iterator[tuple[sqlite3.Row, AlertRule, State, Move]]:
+    """What is wrong, or not yet right for long enough."""
     for row in db.execute("SELECT * FROM alert_states").fetchall():
-        covering = settings.covering(_ON[row["kind"]], row["subject"])
-        rule = next((rule for rule in covering if rule.name == row["rule"]), None)
-        if rule is None:
-            yield row, None, State(), Move.NOTHING
-        else:
+        rule = _rule(settings, row["kind"], row["rule"], row["subject"])
+        if rule is not None:
             yield row, rule, *decide(limits(rule), _state(db, rule, row["subject"]), None, now)
 
 

@@ -11,6 +11,8 @@ from mlops_console.core.errors import NotFoundError
 from mlops_console.store import outbox, silences
 from mlops_console.store.changes import Topic, announce
 
+_OPEN = "alerts INDEXED BY alerts_open WHERE resolved_at IS NULL"  # of a long history they are few
+
 
 def open_alert(
     tx: sqlite3.Connection,
@@ -91,7 +93,7 @@ def get(db: sqlite3.Connection, alert_id: int) -> Alert:
 
 def open_alerts(db: sqlite3.Connection) -> list[Alert]:
     """What is open, the newest first."""
-    rows = db.execute("SELECT * FROM alerts WHERE resolved_at IS NULL ORDER BY id DESC")
+    rows = db.execute(f"SELECT * FROM {_OPEN} ORDER BY id DESC")
     return _alerts(rows, silences.active(db, time.time()))
 
 
@@ -104,6 +106,17 @@ def recent(db: sqlite3.Connection, limit: int = 200) -> list[Alert]:
 def is_due(db: sqlite3.Connection, now: float, remind: float | None) -> bool:
     """Whether there is something for `tell_due` to tell."""
     return bool(_untold(db) or _forgotten(db, now, remind))
+
+
+def is_awaited(db: sqlite3.Connection, remind: float | None) -> bool:
+    """Whether somebody is yet to be told, be it when a silence ends, or again and again."""
+    return bool(
+        db.execute(
+            f"SELECT EXISTS (SELECT 1 FROM {_OPEN} AND (told_at IS NULL OR (?1 AND acknowledged_at IS NULL))) "
+            "AND EXISTS (SELECT 1 FROM destinations)",
+            (remind is not None,),
+        ).fetchone()[0]
+    )
 
 
 def tell_due(tx: sqlite3.Connection, now: float, remind: float | None) -> None:
@@ -119,7 +132,7 @@ def tell_due(tx: sqlite3.Connection, now: float, remind: float | None) -> None:
 
 
 def _untold(db: sqlite3.Connection) -> list[Alert]:
-    rows = db.execute("SELECT * FROM alerts WHERE resolved_at IS NULL AND told_at IS NULL ORDER BY id").fetchall()
+    rows = db.execute(f"SELECT * FROM {_OPEN} AND told_at IS NULL ORDER BY id").fetchall()
     found = _alerts(rows, silences.active(db, time.time())) if rows else []
     return [alert for alert in found if alert.silenced_until is None]
 
@@ -128,7 +141,7 @@ def _forgotten(db: sqlite3.Connection, now: float, remind: float | None) -> list
     if remind is None:
         return []
     rows = db.execute(
-        "SELECT * FROM alerts WHERE resolved_at IS NULL AND acknowledged_at IS NULL "
+        f"SELECT * FROM {_OPEN} AND acknowledged_at IS NULL "
         "AND abs(?1 - coalesce(reminded_at, told_at)) >= ?2 ORDER BY id",  # a clock that goes back makes one more
         (now, remind),
     ).fetchall()

@@ -10,6 +10,7 @@ from mlops_console.core.alerts import Alert, AlertEvent, Delivery
 from mlops_console.store.changes import Topic, announce
 
 GIVEN_UP = 86_400.0  # seconds after which a message is not tried again
+_FAR = 7200.0  # seconds; no pause and no lease is as long, unless the clock went back
 _MESSAGE = 4_000  # characters
 
 
@@ -24,9 +25,7 @@ def destinations(db: sqlite3.Connection) -> set[str]:
 
 
 def add(tx: sqlite3.Connection, alert: Alert, event: AlertEvent) -> None:
-    """Tell every destination, in the transaction of what is told; of the end of an alert those that know of it. The one
-    that an alert is about is not told of it.
-    """
+    """Tell the destinations, in the transaction of what is told."""
     now = time.time()
     body = json.dumps(
         {
@@ -42,21 +41,32 @@ def add(tx: sqlite3.Connection, alert: Alert, event: AlertEvent) -> None:
             "resolved_at": alert.resolved_at,
         }
     )
-    told = {row["destination"] for row in tx.execute("SELECT destination FROM outbox WHERE alert_id = ?", (alert.id,))}
-    about = alert.detail.get("destination") if alert.kind == "delivery" else None
     tx.executemany(
         "INSERT INTO outbox (key, alert_id, event, destination, body, created_at, not_before) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (secrets.token_hex(16), alert.id, event, key, body, now, now)
-            for key in sorted(told if event is AlertEvent.RESOLVED else destinations(tx))
-            if key != about
-        ],
+        [(secrets.token_hex(16), alert.id, event, key, body, now, now) for key in sorted(_to_tell(tx, alert, event))],
     )
 
 
+def _to_tell(tx: sqlite3.Connection, alert: Alert, event: AlertEvent) -> set[str]:
+    """All; of the end of an alert those that know of it, and nobody is reminded of what has not reached them yet. The
+    one that an alert is about is not told of it.
+    """
+    rows = tx.execute(
+        "SELECT destination, max(state = 'waiting') AS waits FROM outbox WHERE alert_id = ? GROUP BY destination",
+        (alert.id,),
+    )
+    told = {row["destination"]: bool(row["waits"]) for row in rows}
+    found = set(told) if event is AlertEvent.RESOLVED else destinations(tx)
+    if event is AlertEvent.REMINDER:
+        found -= {key for key, waits in told.items() if waits}
+    return found - ({alert.detail.get("destination")} if alert.kind == "delivery" else set())
+
+
 _DUE = (
-    "state = 'waiting' AND coalesce(leased_until, 0) <= ?1 AND (not_before <= ?1 OR not_before > ?1 + ?2) "
+    "outbox INDEXED BY outbox_waiting WHERE state = 'waiting' "
+    "AND NOT (coalesce(leased_until, 0) > ?1 AND leased_until < ?1 + ?2) "
+    "AND NOT (not_before > ?1 AND not_before < ?1 + ?2) "
     # what became of an alert is not told before the alert itself
     "AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.alert_id = outbox.alert_id AND b.destination = outbox.destination "
     "AND b.id < outbox.id AND b.state = 'waiting')"
@@ -65,15 +75,20 @@ _DUE = (
 
 def is_due(db: sqlite3.Connection, now: float) -> bool:
     """Whether there is something to send now. What a clock that went back has put far off is due at once."""
-    return bool(db.execute(f"SELECT EXISTS (SELECT 1 FROM outbox WHERE {_DUE})", (now, GIVEN_UP)).fetchone()[0])
+    return bool(db.execute(f"SELECT EXISTS (SELECT 1 FROM {_DUE})", (now, _FAR)).fetchone()[0])
 
 
-def claim(tx: sqlite3.Connection, now: float, lease: float, limit: int = 50) -> list[Delivery]:
-    """What is to be sent now, the oldest first; nobody else gets it for `lease` seconds."""
+def claim(tx: sqlite3.Connection, now: float, lease: float, limit: int = 25) -> list[Delivery]:
+    """What is to be sent now, the oldest first; nobody else gets it for `lease` seconds.
+
+    Args:
+        limit: messages for each destination, so that none with many waits in front of another.
+    """
     rows = tx.execute(
-        f"UPDATE outbox SET leased_until = ?1 + ?3, attempts = attempts + 1 WHERE id IN "
-        f"(SELECT id FROM outbox WHERE {_DUE} ORDER BY id LIMIT ?4) RETURNING *",
-        (now, GIVEN_UP, lease, limit),
+        f"WITH due AS (SELECT id, row_number() OVER (PARTITION BY destination ORDER BY id) AS turn FROM {_DUE}) "
+        "UPDATE outbox SET leased_until = ?1 + ?3, attempts = attempts + 1 "
+        "WHERE id IN (SELECT id FROM due WHERE turn <= ?4) RETURNING *",
+        (now, _FAR, lease, limit),
     ).fetchall()
     return sorted(map(_delivery, rows), key=lambda delivery: delivery.id)
 

@@ -27,7 +27,7 @@ def end(tx: sqlite3.Connection, silence_id: int, now: float) -> None:
 def active(db: sqlite3.Connection, now: float) -> list[Silence]:
     """Those that silence something now, the one that ends first first."""
     rows = db.execute("SELECT * FROM silences WHERE until > ? ORDER BY until, id", (now,))
-    return [_silence(row) for row in rows]
+    return [found for found in map(_silence, rows) if found.holds(now)]
 
 
 def listing(db: sqlite3.Connection, limit: int = 200) -> list[Silence]:

@@ -30,6 +30,7 @@ class Alerting:
         self._refreshed_at = time.monotonic()
         self._seen: Config | None = None
         self._is_new = True
+        self.need_worker = False  # whether something is to open, to end or to be told when its time has come
 
     def look(self, config: Config | None) -> None:
         """Judge what is to be seen by the rules of mlops.toml."""
@@ -48,12 +49,13 @@ class Alerting:
             if not refresh:
                 seen = [found for found in seen if alerting.is_news(db, settings, found, wall)]
             due = alerting.is_due(db, settings, wall) or alerts.is_due(db, wall, remind)
+            self.need_worker = alerting.is_pending(db) or alerts.is_awaited(db, remind)
         if refresh:
             self._refreshed_at = now
         if not (seen or due or self._is_new):
             return
         with self._workspace.store.write() as tx:
-            if self._is_new:
+            if self._is_new and config is not None:  # of a broken mlops.toml nobody knows the rules
                 alerting.end_orphans(tx, settings)
             for found in seen:
                 alerting.observe(tx, settings, found, wall)

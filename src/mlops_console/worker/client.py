@@ -14,7 +14,7 @@ from mlops_console.core import retraining
 from mlops_console.core.errors import JobError, RefusedError, StoreError, UsageError
 from mlops_console.core.jobs import Job, JobState, Turn, Worker
 from mlops_console.core.plans import Plan
-from mlops_console.store import deployments, jobs
+from mlops_console.store import alerts, deployments, jobs, outbox
 from mlops_console.store.identity import actor, process_state, user_name
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.lock import holder, is_coming, is_gone, serves, starting
@@ -79,6 +79,8 @@ def execute(workspace: Workspace, name: str, request: Mapping[str, Any], turn: T
             return Execution(plan, result["job"], result)
         if stranger_to(workspace) is None:
             _take_over(workspace)
+            if _has_to_tell(workspace):
+                ensure_worker(workspace)
         wake(workspace)
         return Execution(plan, result=result)
     plan = actions.check(workspace, name, request)
@@ -277,6 +279,12 @@ def _leftovers(workspace: Workspace) -> bool:
             return True
         servers = [server for found in deployments.environments(db) for server in found.processes]
     return any(process_state(server.process) == "alive" for server in servers)
+
+
+def _has_to_tell(workspace: Workspace) -> bool:
+    """Whether people are to be told of alerts, which only a worker does."""
+    with workspace.store.read() as db:
+        return outbox.waiting(db) > 0 or alerts.is_due(db, time.time(), None)
 
 
 def _start_detached(workspace: Workspace) -> None:

@@ -168,7 +168,8 @@ class _Life:
         """Whether it was idle for long enough. A job that is queued in this very moment is seen, or finds no worker."""
         now = time.monotonic()
         idle = self.queue.is_idle and self.servers.is_idle and self.targets.is_idle
-        if self.stay or self.triggers.need_worker or self.outbox.need_worker or not idle:
+        needed = self.triggers.need_worker or self.alerting.need_worker or self.outbox.need_worker
+        if self.stay or needed or not idle:
             self.busy_at = now
         if now - self.busy_at < self.settings.idle:
             return False

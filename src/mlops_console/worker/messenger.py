@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], float]  # seconds since the epoch
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 3600.0  # seconds before a message is tried again
-_ATTEMPTS = 100  # after which it is given up whatever the clock says
+_FEWEST, _MOST = 10, 100  # attempts: with less nothing is given up, as after a week without a worker; with more it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,15 @@ def _record(workspace: Workspace, delivery: Delivery, error: str, now: float, to
 
 
 def pause_after(delivery: Delivery, now: float, chance: float) -> float | None:
-    """Seconds until the next attempt, each about twice as late as the one before; None to give it up after a day.
+    """Seconds until the next attempt, each about twice as late as the one before; None to give it up after a day,
+    and ten attempts.
 
     Args:
         chance: from 0 to 1, so that those who failed together don't come back together.
     """
     pause = min(_FIRST_PAUSE * 2.0 ** min(delivery.attempts - 1, 30), _LONGEST_PAUSE) * (0.5 + chance / 2)
-    late = now + pause - delivery.created_at > outbox.GIVEN_UP
-    return None if late or delivery.attempts >= _ATTEMPTS else pause
+    late = now + pause - delivery.created_at > outbox.GIVEN_UP and delivery.attempts >= _FEWEST
+    return None if late or delivery.attempts >= _MOST else pause
 
 
 def read_post(source: TextIO) -> Post:

@@ -6,11 +6,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from mlops_console.core.alert_settings import Alerts
 from mlops_console.core.config import Config
 from mlops_console.core.destinations import destinations
 from mlops_console.core.errors import MlopsError
-from mlops_console.store import outbox
+from mlops_console.store import alerts, outbox
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.messages import Post, post_of, unreachable
 from mlops_console.worker.processes import command
@@ -30,7 +29,6 @@ class Outbox:
         self._workspace = workspace
         self._module = module
         self._config: Config | None = None
-        self._known = False  # whether the store has the destinations of this config
         self._told = ""
         self._looked_at = float("-inf")  # on the monotonic clock, as the other time
         self._began = 0.0
@@ -39,7 +37,7 @@ class Outbox:
 
     def look(self, config: Config | None) -> None:
         """Send what is due, unless that is under way. Cheap where nothing is."""
-        if config is not self._config or not self._known:
+        if config is not None and config is not self._config:
             self._take(config)
         now = time.monotonic()
         if self._messenger is not None:
@@ -69,17 +67,19 @@ class Outbox:
                 self._messenger.wait()
             self._messenger = None
 
-    def _take(self, config: Config | None) -> None:
+    def _take(self, config: Config) -> None:
         """mlops.toml is another."""
-        settings = config.alerts if config else Alerts()
-        keys = {found.key for found in destinations(settings.urls)}
+        keys = {found.key for found in destinations(config.alerts.urls)}
         with self._workspace.store.read() as db:
             known = outbox.destinations(db)
         if known != keys:
             with self._workspace.store.write() as tx:
                 outbox.set_destinations(tx, keys)
-        self._config, self._known = config, True
-        for sentence in unreachable(settings):
+                for alert in alerts.open_alerts(tx):
+                    if alert.kind == "delivery" and alert.detail["destination"] not in keys:
+                        alerts.resolve_one(tx, alert)
+        self._config = config
+        for sentence in unreachable(config.alerts):
             log.warning("%s", sentence)
 
     def _send(self, config: Config) -> None:
