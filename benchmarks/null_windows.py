@@ -129,8 +129,7 @@ def _rough(source: str, reference: "Counts", current: "Counts") -> "NDArray[np.f
 
     n, m = int(reference[0, 0].sum()), int(current[0, 0].sum())
     if source == "rare categories":
-        every = chdtrc(*_pooled_chi_squared(reference, current, n, m))
-        return np.minimum(every, chdtrc(*_pooled_chi_squared(*_profiled(reference, current), n, m)))
+        return np.asarray(chdtrc(*_pooled_chi_squared(reference, current, n, m)))
     apart = np.abs(np.cumsum(reference, axis=-1) / n - np.cumsum(current, axis=-1) / m)
     if source == "discrete":
         apart = np.where(_is_edge(reference), apart, 0)
@@ -140,31 +139,15 @@ def _rough(source: str, reference: "Counts", current: "Counts") -> "NDArray[np.f
 def _pooled_chi_squared(
     reference: "Counts", current: "Counts", n: int, m: int
 ) -> tuple["NDArray[np.int64]", "NDArray[np.float64]"]:
-    """Degrees of freedom and Pearson's statistic, the rarest categories pooled until 5 rows are expected."""
+    """Degrees of freedom and Pearson's statistic, with all categories as one that expect less than 5 rows."""
     import numpy as np
 
-    totals = reference + current
-    order = np.argsort(totals, axis=-1)
-    before, after = (np.take_along_axis(side, order, -1).astype(np.float64) for side in (reference, current))
-    totals = before + after
-    needed = 5 * (n + m) / min(n, m)
-    rare = (totals < needed).sum(axis=-1, keepdims=True)
-    enough = (np.cumsum(totals, axis=-1) < needed).sum(axis=-1, keepdims=True) + 1  # of the rarest, to be one together
-    pooled = np.arange(totals.shape[-1]) < np.where(rare > 0, np.maximum(rare, enough), 0)
+    rare = (reference + current) * min(n, m) < 5 * (n + m)
     cells = [
-        np.append(np.where(pooled, 0, side), np.where(pooled, side, 0).sum(-1, keepdims=True), -1)
-        for side in (before, after)
+        np.append(np.where(rare, 0, side), np.where(rare, side, 0).sum(-1, keepdims=True), -1).astype(np.float64)
+        for side in (reference, current)
     ]
     expected = (cells[0] + cells[1]) / (n + m)
     with np.errstate(invalid="ignore", divide="ignore"):
         parts = np.where(expected > 0, (cells[0] / n - cells[1] / m) ** 2 / expected, 0)
     return np.maximum((expected > 0).sum(axis=-1) - 1, 1), parts.sum(axis=-1) * n * m / (n + m)
-
-
-def _profiled(reference: "Counts", current: "Counts") -> tuple["Counts", "Counts"]:
-    """With the labels that the reference does not have as one."""
-    import numpy as np
-
-    unseen = np.where(reference == 0, current, 0)
-    others = unseen.sum(axis=-1, keepdims=True)
-    return np.append(reference, np.zeros_like(others), axis=-1), np.append(current - unseen, others, axis=-1)

@@ -139,7 +139,8 @@ def _measure_counts(
     missing = _test_missing(settings, _rows(reference), n, _rows(window), m)
     told = findings.of_types(0, window.wrong_type, _rows(window))
     if feature.kind == "categorical":
-        found = _measure_labels(feature.name, (*feature.labels, OTHER), ref, cur, missing, settings, demand)
+        labels, ref, cur = _told_apart(feature.labels, reference, window)
+        found = _measure_labels(feature.name, labels, ref, cur, missing, settings, demand, rest=True)
         return replace(found, findings=(*told, *findings.of_new(window.new, m), *found.findings))
     if few := _too_few(settings, n, m):
         return Measured(feature.name, "numeric", n, m, missing, few, findings=tuple(told))
@@ -166,6 +167,8 @@ def _measure_labels(
     missing: tuple[Tested, ...],
     settings: DriftSettings,
     demand: Demand,
+    *,
+    rest: bool = False,
 ) -> Measured:
     n, m = int(reference.sum()), int(window.sum())
     if few := _too_few(settings, n, m):
@@ -174,13 +177,28 @@ def _measure_labels(
     histogram = categorical_histogram(labels, reference, window)
     if settings.profile == "evidently":
         return Measured(name, "categorical", n, m, (evidently.judge_categories(reference, window),), "", psi, histogram)
-    tested = measure_categories(settings.categorical, reference, window, demand)
-    pooled = len(statistics.pool_rare(reference, window)[0])
+    tested = measure_categories(settings.categorical, reference, window, demand, rest=rest)
+    pooled = len(statistics.pool_rare(reference, window, rest=rest)[0])
     found = tuple(findings.of_categories(labels, reference, window, pooled))
     if tested is None:
         rare = f"its {len(labels):,} categories are too rare to be tested: no verdict"
         return Measured(name, "categorical", n, m, missing, rare, psi, histogram, found)
     return Measured(name, "categorical", n, m, (tested, *missing), "", psi, histogram, found)
+
+
+def _told_apart(
+    known: Sequence[str], reference: FeatureCounts, window: FeatureCounts
+) -> tuple[tuple[str, ...], "Counts", "Counts"]:
+    """All labels with their rows on either side: those of the profile, new ones as far as they were told apart, and the
+    rest as one."""
+    import numpy as np
+
+    new = tuple(dict.fromkeys((*reference.new, *window.new)))
+    sides = []
+    for side in (reference, window):
+        apart = [side.new.get(label, 0) for label in new]
+        sides.append(np.array([*side.counts[:-1], *apart, side.counts[-1] - sum(apart)], dtype=np.int64))
+    return (*known, *new, OTHER), sides[0], sides[1]
 
 
 def _test_missing(settings: DriftSettings, reference_rows: int, n: int, window_rows: int, m: int) -> tuple[Tested, ...]:

@@ -79,10 +79,12 @@ def measure_bins(
     return _in_tenths(test, distance, tenths(reference, current), lambda: (reference, current), demand, fixed=fixed)
 
 
-def measure_categories(test: str, reference: "Counts", current: "Counts", demand: Demand) -> Tested | None:
+def measure_categories(
+    test: str, reference: "Counts", current: "Counts", demand: Demand, *, rest: bool = False
+) -> Tested | None:
     """A categorical column. Those that expect less than 5 rows on either side are one category; all of it, the
-    statistic and the effect, is of these. None where all are so rare."""
-    before, after = statistics.pool_rare(reference, current)
+    statistic and the effect, is of these. None where all are so rare. `rest`: see `statistics.pool_rare`."""
+    before, after = statistics.pool_rare(reference, current, rest=rest)
     n, m, bins = int(before.sum()), int(after.sum()), len(before)
     if bins == 1 and (reference + current > 0).sum() > 1:
         return None

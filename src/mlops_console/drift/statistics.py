@@ -148,15 +148,20 @@ def chi_squared(reference: "Counts", current: "Counts") -> "Floats":
     return np.asarray((difference**2 / shares).sum(axis=-1) * (n * m / (n + m))[..., 0])
 
 
-def pool_rare(reference: "Counts", current: "Counts") -> tuple["Counts", "Counts"]:
+def pool_rare(reference: "Counts", current: "Counts", *, rest: bool = False) -> tuple["Counts", "Counts"]:
     """Both counts, of shape (k,), with all those bins made one, the first, that expect less than 5 rows on either side
     (Cochran 1954, "Some methods for strengthening the common chi-squared tests"). Empty bins are dropped.
+
+    Args:
+        rest: whether the last bin holds what nobody has told apart, which then is rare whatever it has: a bin of its
+            own would be of all those that the reference happens not to have, and so no chance.
     """
     import numpy as np
 
     table = np.vstack([reference, current])
     totals = table.sum(axis=0)
     is_rare = totals * table.sum(axis=1).min() < _EXPECTED * totals.sum()
+    is_rare[-1] |= rest
     pooled = np.column_stack([table[:, is_rare].sum(axis=1), table[:, ~is_rare]])
     pooled = pooled[:, pooled.sum(axis=0) > 0]
     return pooled[0], pooled[1]
