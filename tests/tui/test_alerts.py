@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from mlops_console.core.alerts import Alert, Severity
+from mlops_console.core.destinations import destinations
 from mlops_console.store import alerts, ledger, outbox, silences
 from mlops_console.store.workspace import Workspace
-from mlops_console.tui.screens.alerts.reading import read_alerts
+from mlops_console.tui.screens.alerts.reading import read_alerts, read_deliveries
 from mlops_console.tui.screens.alerts.rows import alert_facts, alert_row, leads_to, name_of
 from mlops_console.worker import client
 from tests.tui.helpers import console, screen_text, until
@@ -35,6 +36,21 @@ def alerted(workspace: Workspace) -> Iterator[Workspace]:
                 outbox.failed(tx, delivery, time.time(), "it answered 503", 30.0)
     yield workspace
     client.stop_worker(workspace)  # which an action starts while messages wait
+
+
+def test_destinations_are_shown_by_what_may_be_shown_of_them(alerted: Workspace) -> None:
+    url = "https://hooks.example.org/T0KEN"
+    (alerted.root / "mlops.toml").write_text(f"{CONFIG}\n[alerts]\nurls = ['{url}']\n")
+    with alerted.store.write() as tx:
+        outbox.set_destinations(tx, [found.key for found in destinations([url])])
+        alerts.open_alert(tx, "server", "staging", Severity.CRITICAL, "down")
+    assert [told.destination for told in read_deliveries(alerted, 5).deliveries] == ["https://hooks.example.org/…"]
+    assert {told.destination for told in read_deliveries(alerted, 1).deliveries} == {"not in mlops.toml"}
+
+
+def test_what_is_open_is_shown_however_much_came_after_it(alerted: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_console.tui.screens.alerts.reading._ALERTS", 1)
+    assert [alert.id for alert in read_alerts(alerted).alerts] == [1, 3, 4]
 
 
 def test_what_nobody_has_taken_up_comes_first(alerted: Workspace) -> None:

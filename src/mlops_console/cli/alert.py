@@ -14,10 +14,8 @@ from mlops_console.cli.options import DryRunOption, JsonOption, WorkspaceOption,
 from mlops_console.cli.output import show, show_aside, show_json, show_table
 from mlops_console.core import text
 from mlops_console.core.alerts import Alert, Delivery, Silence
-from mlops_console.core.destinations import destinations
-from mlops_console.core.errors import ConfigError, UsageError
-from mlops_console.store import alerts, outbox, silences
-from mlops_console.store.workspace import Workspace
+from mlops_console.core.errors import UsageError
+from mlops_console.store import alerting, alerts, outbox, silences
 from mlops_console.worker import messages
 
 app = typer.Typer(help="Alerts: what is wrong, who is told of it, and who is not.", no_args_is_help=True)
@@ -63,7 +61,7 @@ def show_alert(alert: AlertArgument, workspace: WorkspaceOption = None, as_json:
     with found.store.read() as db:
         wanted = alerts.get(db, alert)
         told = outbox.of_alert(db, alert)
-    names = _names(found)
+    names = alerting.destination_names(found)
     if as_json:
         show_json(shapes.alert(wanted) | {"deliveries": [_delivery(delivery, names) for delivery in told]})
         return
@@ -195,13 +193,6 @@ def _lines(alert: Alert) -> list[str]:
         note = f": {alert.note}" if alert.note else ""
         lines.append(f"taken up by {alert.acknowledged_by} at {text.clock(alert.acknowledged_at)}{note}")
     return lines
-
-
-def _names(workspace: Workspace) -> dict[str, str]:
-    try:
-        return {found.key: found.name for found in destinations(workspace.config().alerts.urls)}
-    except ConfigError:  # looking needs no mlops.toml
-        return {}
 
 
 def _name(delivery: Delivery, names: Mapping[str, str]) -> str:

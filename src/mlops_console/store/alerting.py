@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mlops_console.core.alert_rules import Move, Observation, Reading, State, decide, limits, message
 from mlops_console.core.alert_settings import AlertRule, Alerts, Watched
+from mlops_console.core.destinations import destinations
 from mlops_console.core.errors import ConfigError
 from mlops_console.store import alerts
 from mlops_console.store.workspace import Workspace
@@ -29,6 +30,11 @@ def settings_of(workspace: Workspace) -> Alerts:
         return workspace.config().alerts
     except ConfigError:
         return Alerts()
+
+
+def destination_names(workspace: Workspace) -> dict[str, str]:
+    """What may be shown of the destinations of mlops.toml, by their keys."""
+    return {found.key: found.name for found in destinations(settings_of(workspace).urls)}
 
 
 def observe(tx: sqlite3.Connection, settings: Alerts, seen: Observation, now: float) -> None:

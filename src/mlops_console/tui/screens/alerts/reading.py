@@ -1,6 +1,6 @@
 """What the alerts view reads, in a thread."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -22,7 +22,7 @@ class AlertsLoaded(Message, bubble=False):
 
 @dataclass
 class DeliveriesLoaded(Message, bubble=False):
-    """Whom an alert was told to, in the order of the messages."""
+    """Whom an alert was told to, in the order of the messages; `destination` is what may be shown of it."""
 
     alert: int
     deliveries: tuple[Delivery, ...]
@@ -32,7 +32,8 @@ def read_alerts(workspace: "Workspace") -> AlertsLoaded:
     from mlops_console.store import alerts
 
     with workspace.store.read() as db:
-        return AlertsLoaded(tuple(sorted(alerts.recent(db, _ALERTS), key=_urgency)))
+        found = (*alerts.open_alerts(db), *alerts.recent(db, _ALERTS))  # what is open is shown however old it is
+    return AlertsLoaded(tuple(sorted({alert.id: alert for alert in found}.values(), key=_urgency)))
 
 
 def _urgency(alert: Alert) -> tuple[int, bool]:
@@ -42,7 +43,10 @@ def _urgency(alert: Alert) -> tuple[int, bool]:
 
 
 def read_deliveries(workspace: "Workspace", alert: int) -> DeliveriesLoaded:
-    from mlops_console.store import outbox
+    from mlops_console.store import alerting, outbox
 
+    names = alerting.destination_names(workspace)
     with workspace.store.read() as db:
-        return DeliveriesLoaded(alert, tuple(outbox.of_alert(db, alert)))
+        found = outbox.of_alert(db, alert)
+    told = (replace(each, destination=names.get(each.destination, "not in mlops.toml")) for each in found)
+    return DeliveriesLoaded(alert, tuple(told))
