@@ -213,6 +213,9 @@ def _check_references(config: Config, source: str) -> None:
         ports[environment.port] = name
 
 
+_SECRETS = (("urls",), ("secret_env",))  # of [alerts]; in the second one people put the secret itself
+
+
 def _explain(error: ValidationError, source: str) -> ConfigError:
     errors = error.errors()
     first = min(errors, key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key is also one that is missing
@@ -228,7 +231,8 @@ def _explain(error: ValidationError, source: str) -> ConfigError:
     if first["type"] == "missing":
         return ConfigError(f"{source}: {key} is missing{more}.", "Add it; docs/configuration.md shows every key.")
     problem = first["msg"].removeprefix("Value error, ")
-    shown = "wrong" if first["loc"][:1] == ("alerts",) and "://" in str(first["input"]) else _short(first["input"])
+    is_secret = first["loc"][:1] == ("alerts",) and ("://" in str(first["input"]) or first["loc"][1:2] in _SECRETS)
+    shown = "wrong" if is_secret else _short(first["input"])
     return ConfigError(
         f"{source}: {key} is {shown}: {problem[:1].lower()}{problem[1:]}{more}.",
         "docs/configuration.md shows every key.",
