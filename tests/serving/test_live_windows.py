@@ -197,6 +197,18 @@ def test_windows_of_rows(workspace: Workspace, live: LiveWindows) -> None:
     assert max(rows for *_, rows in rows) == 4
 
 
+def test_a_window_of_rows_stays_one_where_many_requests_are_counted_at_once(
+    workspace: Workspace, live: LiveWindows
+) -> None:
+    workspace.config_path.write_text('[project]\nname = "p"\n[monitor]\nwindow = "40 rows"\n')
+    put(live, *(answered(NOON + number) for number in range(1_500)))
+    live.close()
+    found = counted(workspace, window=parse_window("40 rows"), now=NOON + 2_000)
+    assert (found.counts.rows, found.end - found.start) == (40, 39.0)
+    slots = sqlite3.connect(workspace.store.path).execute("SELECT rows, end - start FROM live_slots").fetchall()
+    assert set(slots) == {(4, 3.0)}
+
+
 def test_the_window_follows_mlops_toml_and_one_that_is_wrong_is_passed_over(
     workspace: Workspace, live: LiveWindows
 ) -> None:

@@ -52,7 +52,7 @@ _KEEP_WINDOWS = 10  # of windows of rows
 _KEEP_BYTES = 1 << 26  # of an environment
 _OPEN = 4  # slots, each of another revision
 _UNWRITTEN = 200  # slots that are kept while the store can't be written
-_SHORTEST = 0.25  # seconds of a slot of rows, however many come
+_SHORTEST = 0.1  # seconds of a slot of rows, however many come: each takes some milliseconds to be packed
 _RETRY = 60.0  # seconds until a profile that could not be read is tried again
 
 _at = attrgetter("at")
@@ -88,13 +88,19 @@ class _Slot:
         self.end = max(self.end, max(map(_at, requests)))
         self.is_kept = False
 
-    def takes(self, start: float, window: "Window", private: tuple[str, ...]) -> bool:
-        """Whether rows from `start` on are still its own; of a window of time that is the start of their slot."""
+    def takes(self, requests: "Sequence[Answered]", start: float, window: "Window", private: tuple[str, ...]) -> int:
+        """How many of these requests, from the first one on, are still its own; of a window of time, `start` is that of
+        their slot."""
         if window != self.window or private != self.private:
-            return False
+            return 0
         if window.rows is None:
-            return start == self.start
-        return self._rows < window.rows / ROW_PARTS or abs(start - self.start) < _SHORTEST
+            return len(requests) if start == self.start else 0
+        rows = self._rows
+        for position, answered in enumerate(requests):
+            if rows >= window.rows / ROW_PARTS and abs(answered.at - self.start) >= _SHORTEST:
+                return position
+            rows += answered.batch.rows
+        return len(requests)
 
     def packed(self) -> LiveSlot:
         counts = pack_counts(self._counter.counts())
@@ -173,13 +179,18 @@ class LiveWindows:
             return
         window = self._settings.window()
         for start, part in _by_slot(requests, window):
-            slot = self._open.get(revision)
-            if slot is None or not slot.takes(start, window, private):
-                # One whose time comes again, as the clock was set back, is begun anew beside its first part.
-                self._keep(slot)
-                slot = self._open[revision] = _Slot(revision, start, window, private, profile)
-            self._open.move_to_end(revision)
-            slot.count(part)
+            while part:
+                slot = self._open.get(revision)
+                taken = slot.takes(part, start, window, private) if slot is not None else 0
+                if slot is None or not taken:
+                    # One whose time comes again, as the clock was set back, is begun anew beside its first part.
+                    self._keep(slot)
+                    begun = start if window.rows is None else part[0].at
+                    slot = self._open[revision] = _Slot(revision, begun, window, private, profile)
+                    taken = slot.takes(part, start, window, private)
+                self._open.move_to_end(revision)
+                slot.count(part[:taken])
+                part = part[taken:]
         while len(self._open) > _OPEN:
             self._keep(self._open.popitem(last=False)[1])
 
