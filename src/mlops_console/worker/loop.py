@@ -13,7 +13,7 @@ from mlops_console._version import __version__
 from mlops_console.core.deployments import Environment
 from mlops_console.core.errors import MlopsError
 from mlops_console.delivery import intervene
-from mlops_console.store import deployments, jobs
+from mlops_console.store import deployments, jobs, outbox
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.tracking.recover import recover
@@ -174,7 +174,8 @@ class _Life:
         if now - self.busy_at < self.settings.idle:
             return False
         with self.workspace.store.write() as tx:
-            if any(_needs_worker(found) for found in deployments.environments(tx)) or jobs.open_jobs(tx):
+            needed = any(_needs_worker(found) for found in deployments.environments(tx))
+            if needed or jobs.open_jobs(tx) or outbox.waiting(tx):
                 return False
             jobs.forget_worker(tx)
         log.info("idle for %.0f s", now - self.busy_at)
