@@ -18,7 +18,7 @@ from tests.tui.seed import CONFIG, HOSTILE, seed
 
 @pytest.fixture
 def alerted(workspace: Workspace) -> Iterator[Workspace]:
-    """One alert of each state, and two destinations of which one does not answer."""
+    """One alert of each state, of which two destinations have been told."""
     (workspace.root / "mlops.toml").write_text(CONFIG)
     with workspace.store.write() as tx:
         outbox.set_destinations(tx, ["slack-1", "webhook-2"])
@@ -29,13 +29,11 @@ def alerted(workspace: Workspace) -> Iterator[Workspace]:
         alerts.open_alert(tx, "latency", "staging", Severity.WARNING, "p95 is 310 ms.", rule="latency-staging")
         alerts.acknowledge(tx, 3, "ana", "I am looking at it")
         alerts.resolve(tx, "disk", ".mlops")
-        for delivery in outbox.claim(tx, time.time(), 60.0):
-            if delivery.destination == "slack-1":
+        for _ in range(2):  # the end of an alert follows its beginning
+            for delivery in outbox.claim(tx, time.time(), 60.0):
                 outbox.sent(tx, delivery, time.time())
-            else:
-                outbox.failed(tx, delivery, time.time(), "it answered 503", 30.0)
     yield workspace
-    client.stop_worker(workspace)  # which an action starts while messages wait
+    client.stop_worker(workspace)  # which is started where somebody is to be told of something
 
 
 def test_destinations_are_shown_by_what_may_be_shown_of_them(alerted: Workspace) -> None:
@@ -68,6 +66,8 @@ def test_a_rule_that_names_its_subject_needs_it_only_once(alerted: Workspace) ->
 
 
 def test_the_details_tell_who_was_told_and_who_has_taken_it_up(alerted: Workspace) -> None:
+    with alerted.store.write() as tx:
+        tx.execute("UPDATE outbox SET state = 'waiting', error = 'it answered 503' WHERE destination = 'webhook-2'")
     drift, job, silenced, _ = read_alerts(alerted).alerts
     with alerted.store.read() as db:
         told = {fact.name: fact.value for fact in alert_facts(drift, outbox.of_alert(db, drift.id), time.time())}
