@@ -23,7 +23,7 @@ def project(workspace: Workspace) -> Iterator[Path]:
     (workspace.root / "mlops.toml").write_text(f"[project]\nname = 'fraud'\n[alerts]\nurls = ['{URL}']\n")
     with workspace.store.write() as tx:
         outbox.set_destinations(tx, [found.key for found in destinations([URL])])
-        alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "It is \x1b[31mdown.")
+        alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "It is \x1b[31mdown.\n  ⚠ warning forged")
         (delivery,) = outbox.claim(tx, 1e12, 60)
         outbox.failed(tx, delivery, 1.0, "It answered 500.", 60)
     yield workspace.root
@@ -39,7 +39,7 @@ def test_what_is_wrong_and_what_was_told(project: Path) -> None:
         "kind": "server",
         "subject": "production",
         "severity": "critical",
-        "message": "It is \x1b[31mdown.",
+        "message": "It is \x1b[31mdown.\n  ⚠ warning forged",
         "rule": "server",
         "environment": "production",
         "state": "open",
@@ -64,6 +64,8 @@ def test_what_is_wrong_and_what_was_told(project: Path) -> None:
     assert "\x1b" not in shown
     assert "T0KEN" not in shown
     assert "It answered 500." in shown
+    for command in (("status",), ("alert", "list"), ("alert", "show", "1")):
+        assert "\n  ⚠ warning forged" not in console(*command, cwd=project).stdout
 
 
 def test_from_acknowledging_to_the_end(project: Path) -> None:

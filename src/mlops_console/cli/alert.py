@@ -43,7 +43,18 @@ def list_alerts(
         now = time.time()
         show_table(
             ("ID", "STATE", "SEVERITY", "RULE", "SUBJECT", "SINCE", "SAYS"),
-            [(a.id, a.state, a.severity, a.rule, a.subject, text.age(a.created_at, now), a.message) for a in listed],
+            [
+                (
+                    a.id,
+                    a.state,
+                    a.severity,
+                    a.rule,
+                    a.subject,
+                    text.age(a.created_at, now),
+                    text.safe_line(a.message, 500),
+                )
+                for a in listed
+            ],
             right=("ID",),
         )
     else:

@@ -92,7 +92,8 @@ def show_overview(workspace: Workspace) -> None:
     if open_alerts:
         show("\nALERTS")
         for alert in open_alerts:
-            show(f"  ⚠ {alert.severity} {alert.subject}: {alert.message} ({text.age(alert.created_at)})")
+            sentence = text.safe_line(f"{alert.severity} {alert.subject}: {alert.message}", 500)
+            show(f"  ⚠ {sentence} ({text.age(alert.created_at)})")
 
 
 def _standing(db: Connection, environment: Environment) -> DriftReport | None:
