@@ -208,7 +208,7 @@ def test_a_ranking_without_a_fault_is_not_certain() -> None:
         (
             NUMBER,
             numbers(200, 1),
-            live(["2.5", math.nan, None, math.inf] * 20, None, [None] * 80, {}),
+            live(["two", math.nan, None, math.inf] * 20, None, [None] * 80, {}),
             "0 rows of the window have a finite answer; at least 30 are needed.",
         ),
     ],
@@ -253,9 +253,9 @@ def test_probabilities_that_are_none_are_left_out_and_told() -> None:
 
 
 def test_labels_that_are_no_numbers_are_left_out_and_told() -> None:
-    now = live([1.0] * 40, None, [2.0, "2.0", math.nan, None] * 10, {})
-    assert measured(NUMBER, None, now).labelled == 10
-    assert list(remarks(NUMBER, now)) == ["20 labels or answers are no finite numbers: they are not measured."]
+    now = live([1.0] * 40, None, [2.0, "2.0", "two", None] * 10, {})
+    assert measured(NUMBER, None, now).labelled == 20
+    assert list(remarks(NUMBER, now)) == ["10 labels or answers are no finite numbers: they are not measured."]
 
 
 ODD = st.sampled_from([None, 0, 1, True, 1.0, "1", "maybe", math.nan, math.inf, -1e308, [1], {}, 10**400])
@@ -274,8 +274,15 @@ def test_whatever_is_logged_no_figure_is_outside_of_what_it_can_be(rows: list[tu
     assert all(isinstance(remark, str) for signature in (BINARY, NUMBER) for remark in remarks(signature, now))
 
 
+def test_errors_as_large_as_floats_can_be_have_finite_intervals() -> None:
+    now = live([1.0] * 40, None, [2.0, 1e69, -1e69, 1e200] * 10, {})
+    found = measured(NUMBER, None, now)
+    assert found.labelled == 30
+    assert all(math.isfinite(figure.high) and figure.low >= 0 for figure in found.realised)
+
+
 def test_whatever_a_regressor_answers_its_errors_are_finite() -> None:
-    odd = [0.0, 1e308, -1e308, math.inf, math.nan, 1e-308, -1e149, 2.5] * 5
+    odd = [0.0, 1e308, -1e308, math.inf, math.nan, 1e-308, -1e69, 2.5] * 5
     found = measured(NUMBER, numbers(120, 1), live(odd, None, odd[::-1], {"x": odd}))
     assert len(found.estimated) == 0  # 20 rows have an answer that can be measured
     answered = live([1.0, 2.0] * 20, None, odd, {"x": odd})

@@ -62,10 +62,10 @@ def test_what_is_not_finite_is_missing_in_a_numeric_column(values: Any) -> None:
     assert (found.least, found.greatest) == (1.5, 1.5)
 
 
-@pytest.mark.parametrize("values", [["1.5", True, 1.5, None], np.array(["1.5", True, 1.5, None], dtype=object)])
-def test_texts_and_truth_values_in_a_numeric_column_are_of_another_type(values: Any) -> None:
-    found = count_window(PROFILE, {"amount": values}).features["amount"]
-    assert (found.counts, found.missing, found.wrong_type) == ((0, 1, 0, 0), 1, 2)
+@pytest.mark.parametrize("make", [list, lambda values: np.array(values, dtype=object)])
+def test_what_is_no_number_is_of_another_type_in_a_numeric_column(make: Any) -> None:
+    found = count_window(PROFILE, {"amount": make(["2.5", True, 1.5, None, "x", "", "nan", "inf"])}).features["amount"]
+    assert (found.counts, found.missing, found.wrong_type) == ((1, 1, 1, 0), 2, 3)
 
 
 def test_categories_are_written_as_those_of_the_profile() -> None:

@@ -10,10 +10,11 @@ from mlops_console.core.datasets import ColumnKind, dtype_name, kind_of
 from mlops_console.core.drift import DriftReport, DriftSettings, FeatureDrift, Profile
 from mlops_console.core.errors import UsageError
 from mlops_console.core.models import Column
+from mlops_console.core.text import safe_line
 from mlops_console.data.frames import as_frame
 from mlops_console.data.tables import read_table
 from mlops_console.drift.features import compare
-from mlops_console.drift.labels import numbers_of
+from mlops_console.drift.labels import floats_of
 from mlops_console.drift.together import compare_together
 from mlops_console.drift.verdicts import LEVEL_OF_COLUMNS, LEVEL_OF_TOGETHER, part_of
 
@@ -74,7 +75,7 @@ def compare_files(ref: Path, cur: Path, settings: DriftSettings) -> DriftReport:
         NotFoundError, UsageError: see `data.tables.read_table`.
     """
     report = compare_frames(read_table(ref), read_table(cur), settings)
-    return replace(report, notes=(f"{cur} is compared with {ref}.", *report.notes))
+    return replace(report, notes=(f"{safe_line(cur)} is compared with {safe_line(ref)}.", *report.notes))
 
 
 def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSettings) -> DriftReport:
@@ -104,7 +105,10 @@ def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSett
         created_at=time.time(),
         features=features,
         least_effect=settings.least_effect,
-        notes=(*_EVIDENTLY[settings.profile], *(f"{name} holds times, which are not compared." for name in times)),
+        notes=(
+            *_EVIDENTLY[settings.profile],
+            *(f"{safe_line(name)} holds times, which are not compared." for name in times),
+        ),
     )
 
 
@@ -138,7 +142,7 @@ class _Pair:
         if kinds[0] == "numeric":
             return cls(name, ref, cur, "numeric")
         held = ref[ref.notna()]
-        strange = held[np.isnan(numbers_of(held.to_numpy(dtype=object)))]
+        strange = held[np.isnan(floats_of(held.to_numpy(dtype=object))[0])]
         kind: ColumnKind = "numeric" if 2 * len(strange) <= len(held) else "categorical"
         return cls(name, ref, cur, kind, _changed(held, strange))
 

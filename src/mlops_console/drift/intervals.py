@@ -5,6 +5,7 @@ import math
 from mlops_console.core.performance import Figure
 
 Z = 1.959963984540054  # 97.5 % of a normal distribution are below
+_WIDEST = 20.0  # of a logarithm: beyond that an interval holds everything
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
@@ -26,5 +27,5 @@ def of_magnitude(metric: str, value: float, deviation: float) -> Figure:
     """A figure above 0 whose logarithm has a normal error, as that of a mean of few large and many small values."""
     if value <= 0:
         return Figure(metric, value, value, value)
-    factor = math.exp(Z * deviation / value)
+    factor = math.exp(min(Z * deviation / value, _WIDEST))
     return Figure(metric, value, value / factor, value * factor)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.models import Signature
+from mlops_console.drift.labels import floats_of
 from mlops_console.store.predictions import PredictionLog
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-_NUMBERS = {int, float, bool, type(None)}
 
 logger = logging.getLogger(__name__)
 
@@ -91,20 +90,7 @@ def to_array(values: Iterable[Any], *, numeric: bool) -> "NDArray[Any]":
     import numpy as np
 
     values = list(values)
-    if numeric:
-        plain = values if set(map(type, values)) <= _NUMBERS else list(map(_number, values))
-        try:
-            return np.array(plain, dtype=np.float64)  # None becomes NaN
-        except OverflowError:  # a whole number beyond all floats
-            return np.array(list(map(_number, plain)), dtype=np.float64)
-    return np.fromiter(values, dtype=object, count=len(values))
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value) if isinstance(value, int | float) else math.nan
-    except OverflowError:
-        return math.nan
+    return floats_of(values)[0] if numeric else np.fromiter(values, dtype=object, count=len(values))
 
 
 def _chosen(values: Sequence[Any] | None, wanted: Sequence[int]) -> list[Any]:

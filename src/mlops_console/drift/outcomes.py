@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = -1  # code of what is none of the model's classes
 _SEED = 20_240_229
-_GREATEST = 1e150
+_GREATEST = 1e70  # whose fourth power, in the variance of squares, is still a number
 _SUM_TOLERANCE = 1e-3  # of probabilities that were written as float32, or rounded
 
 
@@ -120,7 +120,7 @@ def _outcomes(
 
 
 def _measurable(values: Iterable[Any]) -> "NDArray[np.float64]":
-    """As float64 with NaN for what is no number, or one whose square is none."""
+    """As float64 with NaN for what is no number, or one too large to reckon with."""
     import numpy as np
 
     found = to_array(values, numeric=True)

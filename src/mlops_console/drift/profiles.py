@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_console.core.errors import StoreError, UsageError
 from mlops_console.core.models import Column, ModelVersion
 from mlops_console.core.profiles import FORMAT, FeatureProfile, HeldOut, ReferenceProfile
-from mlops_console.drift.labels import LENGTH, count_labels, label, numbers_of
+from mlops_console.drift.labels import count_labels, floats_of, label, plain
 from mlops_console.store.objects import Objects
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _profile_numbers(name: str, values: "NDArray[Any]") -> FeatureProfile:
     what is above the greatest one has: so a constant still tells below, it and above."""
     import numpy as np
 
-    numbers = numbers_of(values)
+    numbers, _ = floats_of(values)
     present = np.sort(numbers[np.isfinite(numbers)])
     rows, n = len(numbers), len(present)
     if n == 0:
@@ -202,19 +202,6 @@ def _sample(columns: "Mapping[str, NDArray[Any]]", rows: int) -> dict[str, tuple
     if rows > SAMPLE_ROWS:
         chosen = np.sort(np.random.default_rng(_SEED).choice(rows, size=SAMPLE_ROWS, replace=False))
     return {name: tuple(plain(value) for value in values[chosen].tolist()) for name, values in columns.items()}
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it; None where it is missing or not finite."""
-    import pandas as pd
-
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str):
-        return value[:LENGTH]
-    return None if value is None or value is pd.NA or value is pd.NaT else label(value)
 
 
 def _feature(stored: Mapping[str, Any]) -> FeatureProfile:

@@ -1,18 +1,13 @@
 """One column of raw rows, as the statistics take it."""
 
-import math
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_console.drift.labels import count_labels
+from mlops_console.drift.labels import count_labels, floats_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-_LARGEST = int(sys.float_info.max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +30,13 @@ class Categories:
 
 
 def numbers_of(values: "NDArray[Any]") -> Numbers:
-    """A numeric column. Texts that hold a number count as that number; what is not finite has no value."""
+    """A numeric column, by `labels.floats_of`; what is not finite has no value."""
     import numpy as np
 
     numbers, text = floats_of(values)
     finite = np.isfinite(numbers)
     infinite = len(numbers) - int(np.count_nonzero(finite)) - int(np.count_nonzero(np.isnan(numbers)))
     return Numbers(len(numbers), np.sort(numbers[finite]), infinite, text)
-
-
-def floats_of(values: "NDArray[Any]") -> "tuple[NDArray[np.float64], int]":
-    """A numeric column as float64, NaN for what is no number; and how many rows hold that without being missing."""
-    import numpy as np
-    import pandas as pd
-
-    if values.dtype.kind in "fiub":
-        return values.astype(np.float64, copy=False), 0
-    column = pd.Series(values, dtype=object)
-    try:
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    except OverflowError:  # whole numbers beyond any float, which are infinite
-        column = column.map(lambda value: math.inf if isinstance(value, int) and abs(value) > _LARGEST else value)
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return numbers, int(np.count_nonzero(np.isnan(numbers) & column.notna().to_numpy()))
 
 
 def categories_of(values: "NDArray[Any]") -> Categories:

@@ -10,7 +10,7 @@ from mlops_console.core.models import Column, Signature
 from mlops_console.core.slices import Slice
 from mlops_console.core.text import safe_line, shorten
 from mlops_console.drift.features import compare
-from mlops_console.drift.labels import label
+from mlops_console.drift.labels import codes_of
 from mlops_console.drift.live_rows import LiveRows
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Part(NamedTuple):
             assert self.slice.low is not None, "a part is a category or a range"
             assert self.slice.high is not None
             return np.asarray((values >= self.slice.low) & (values < self.slice.high))
-        codes, categories = _categories(values)
+        codes, categories = codes_of(values)
         return np.asarray(
             codes == (categories.index(self.category) if self.category in categories else len(categories))
         )
@@ -78,7 +78,7 @@ def parts_of(slices: Sequence[Slice], rows: LiveRows) -> Iterator[tuple[Part, "N
         if values is None:
             continue
         if wanted.low is None:
-            codes, categories = _categories(values)
+            codes, categories = codes_of(values)
             counts = np.bincount(codes[codes >= 0], minlength=len(categories))
             for code in np.argsort(-counts, kind="stable")[:MOST_CATEGORIES].tolist():
                 if counts[code] >= LEAST_ROWS:
@@ -147,17 +147,6 @@ def _verdict(name: str, rows: int, features: Sequence[Any], drifted: Sequence[st
     if not tested:
         return f"{name}: {rows:,} rows; no feature could be tested: no verdict"
     return f"{name}: {rows:,} rows; none of {tested} features drifted"
-
-
-def _categories(values: "NDArray[Any]") -> "tuple[NDArray[np.int64], list[str]]":
-    """The number of each row's category, -1 where it is missing; and the categories as they are written everywhere."""
-    import pandas as pd
-
-    codes, found = pd.factorize(values)  # NaN and None have -1
-    again, names = pd.factorize(pd.Series([label(value) for value in found.tolist()], dtype=object))
-    merged = again[codes]
-    merged[codes < 0] = -1
-    return merged, list(names)
 
 
 def _shown(text: str) -> str:

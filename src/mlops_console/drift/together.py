@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.drift import LEAST_ROWS, DriftSettings, FeatureDrift
 from mlops_console.core.models import Column
-from mlops_console.drift.samples import floats_of
+from mlops_console.core.text import safe_line
+from mlops_console.drift.labels import codes_of, floats_of
 from mlops_console.drift.verdicts import Measured, Tested, judge
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _LABELS = 10  # categories that are told apart in one column
 _RIDGE = 1.0  # regularisation, of the kernel's mean diagonal
 _BATCH = 250  # shuffles that are fitted at once
 _ENOUGH = 20  # shuffles that do as well, after which no more are made
+_MOST_SHUFFLES = 100_000  # a level beyond what they can meet is not met
 _ROWS_FOR_SHARES = 500
 _NAMED = 3
 _NOTHING = 1e-4  # what is left of a constant by rounding
@@ -89,7 +91,7 @@ def compare_together(
         return found
     shares = _shares(classifier, described, of_window)
     order = np.argsort(-shares)[:_NAMED]
-    told = ", ".join(f"{shared[at].name} ({shares[at]:.0%})" for at in order if shares[at] > 1 / len(shared))
+    told = ", ".join(f"{safe_line(shared[at].name)} ({shares[at]:.0%})" for at in order if shares[at] > 1 / len(shared))
     return replace(found, findings=(f"what gives its rows away: {told}",)) if told else found
 
 
@@ -104,10 +106,7 @@ class _Classifier:
 def _describe(column: Column, values: "NDArray[Any]") -> "Matrix":
     """A column as some numbers a row, centred, their squares 1 in the mean; what is missing is a value of its own."""
     import numpy as np
-    import pandas as pd
     from scipy.stats import rankdata
-
-    from mlops_console.drift.labels import label
 
     if column.kind == "numeric":
         numbers, _ = floats_of(values)
@@ -116,9 +115,7 @@ def _describe(column: Column, values: "NDArray[Any]") -> "Matrix":
         ranks[known] = rankdata(numbers[known]) / max(int(known.sum()), 1) * 2 - 1
         parts = [ranks, np.where(known, ranks**2 - 1 / 3, 0.0) * math.sqrt(15) / 2, ~known]
     else:
-        labels = np.array([label(value) for value in values.tolist()], dtype=object)
-        labels[pd.isna(values)] = None
-        codes, names = pd.factorize(labels)
+        codes, names = codes_of(values)
         largest = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(names)), kind="stable")[:_LABELS]
         parts = [codes == at for at in largest] + [codes == -1]
     found = np.column_stack(parts).astype(np.float32)
@@ -158,7 +155,7 @@ def _test(classifier: _Classifier, of_window: "NDArray[np.bool_]", level: float,
     scores = _left_out(classifier, of_window[:, None])
     auc = float(_auc(scores, of_window[:, None])[0])
     rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(scores).tobytes()))
-    most = _BATCH if 2 * auc - 1 < least else math.ceil(1 / level)
+    most = _BATCH if 2 * auc - 1 < least else min(math.ceil(1 / level), _MOST_SHUFFLES)
     made = reached = 0
     while made < most:
         labels = rng.permuted(np.repeat(of_window[:, None], min(_BATCH, most - made), axis=1), axis=0)

@@ -10,13 +10,12 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from numbers import Real
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import StoreError
 from mlops_console.core.profiles import FeatureCounts, FeatureProfile, ReferenceProfile, WindowCounts
-from mlops_console.drift.labels import LENGTH, label
+from mlops_console.drift.labels import are_told_apart, floats_of, is_missing, label, plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 200
 NEW_LABELS = 50  # that are kept of a column
-_NUMBERS = frozenset((int, float, type(None)))
-_TRUTH_AND_NUMBERS = frozenset((bool, int, float))  # 1, 1.0 and True are one key of a dict
-_LARGEST = 2**53  # of a whole number that is kept in a sample as it is
 _MOST_BYTES = 1 << 26  # of a packed window, once unpacked
 
 
@@ -153,11 +149,11 @@ class _Numbers(_Column):
     def add(self, values: "Sequence[Any] | NDArray[Any]") -> None:
         import numpy as np
 
-        numbers = _to_numbers(values)
-        self._wrong += len(values) - len(numbers)
+        numbers, wrong = floats_of(values)
+        self._wrong += wrong
         if not _are_finite(numbers):
             finite = np.isfinite(numbers)
-            self._missing += len(finite) - int(finite.sum())
+            self._missing += len(finite) - int(finite.sum()) - wrong
             numbers = numbers[finite]
         if len(numbers):
             bins = self._edges.searchsorted(numbers, side="left")
@@ -218,9 +214,7 @@ class _Sample:
         if len(chosen) > SAMPLE_ROWS:
             chosen = chosen[np.argpartition(keys[chosen], SAMPLE_ROWS)[:SAMPLE_ROWS]]
         if len(chosen):
-            found = [
-                (float(keys[row]), [_plain(columns[name][row]) for name in self._names]) for row in chosen.tolist()
-            ]
+            found = [(float(keys[row]), [plain(columns[name][row]) for name in self._names]) for row in chosen.tolist()]
             self._kept = sorted([*self._kept, *found], key=itemgetter(0))[:SAMPLE_ROWS]
 
     def kept(self) -> tuple[dict[str, tuple[Any, ...]], tuple[float, ...]]:
@@ -232,22 +226,6 @@ def _column(feature: FeatureProfile, is_private: bool) -> _Column:
     return (_Numbers if feature.kind == "numeric" else _Categories)(feature, is_private)
 
 
-def _to_numbers(values: "Sequence[Any] | NDArray[Any]") -> "NDArray[np.float64]":
-    """As float64, NaN for what is missing; what is neither a number nor missing is left out."""
-    import numpy as np
-
-    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
-        return values.astype(np.float64, copy=False)
-    items = values.tolist() if isinstance(values, np.ndarray) else values
-    if not _NUMBERS.issuperset(map(type, items)):
-        items = [None if _is_missing(item) else item for item in items]
-        items = [item for item in items if item is None or _is_number(item)]
-    try:
-        return np.array(items, dtype=np.float64)  # None becomes NaN
-    except OverflowError:  # whole numbers beyond any float
-        return np.array([_to_float(item) for item in items], dtype=np.float64)
-
-
 def _are_finite(numbers: "NDArray[np.float64]") -> bool:
     """By their sum, which takes a third of the time; one that is too large is no harm."""
     import numpy as np
@@ -256,32 +234,16 @@ def _are_finite(numbers: "NDArray[np.float64]") -> bool:
         return math.isfinite(numbers.sum())
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _to_float(value: Any) -> float:
-    try:
-        return math.nan if value is None else float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _is_missing(value: Any) -> bool:
-    """None, NaN and pandas' own words for it."""
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
-
-
 def _tally(values: "Sequence[Any] | NDArray[Any]") -> "dict[str | None, int]":
     """How many rows each label has; None for those without a value."""
     import numpy as np
 
     items = values.tolist() if isinstance(values, np.ndarray) else values
-    if len(_TRUTH_AND_NUMBERS.intersection(map(type, items))) > 1:
-        return Counter(None if _is_missing(item) else label(item) for item in items)
+    if not are_told_apart(item for item in items if item is not None):
+        return Counter(None if is_missing(item) else label(item) for item in items)
     found: dict[str | None, int] = {}
     for value, rows in Counter(items).items():
-        name = None if _is_missing(value) else label(value)
+        name = None if is_missing(value) else label(value)
         found[name] = found.get(name, 0) + rows
     return found
 
@@ -295,20 +257,6 @@ def _first_labels(new: Mapping[str, int]) -> dict[str, int]:
 
 def _order(name: str) -> tuple[int, str]:
     return zlib.crc32(name.encode(errors="surrogatepass")), name
-
-
-def _plain(value: Any) -> Any:
-    """A value as a sample keeps it: a JSON value, None where it is missing or not finite."""
-    if isinstance(value, str):
-        return value[:LENGTH]
-    if value is None or isinstance(value, bool):
-        return value
-    if not isinstance(value, Real):
-        return None if _is_missing(value) else label(value)
-    if isinstance(value, int) and abs(value) <= _LARGEST:
-        return value
-    number = _to_float(value)
-    return number if math.isfinite(number) else None
 
 
 def _add(first: FeatureCounts, second: FeatureCounts) -> FeatureCounts:

@@ -40,7 +40,7 @@ def ask(model: Any, signature: Signature, held_out: Any) -> tuple[HeldOut, Mappi
         ModelError: there are not as many answers as rows, none at all, or such as the model can't give; or the model
             does not take the rows.
     """
-    from mlops_console.drift.profiles import plain
+    from mlops_console.drift.labels import plain
 
     frame, labels = _checked(held_out, signature)
     asked = _Asked(model, signature)
