@@ -10,6 +10,7 @@ import pytest
 
 from mlops_console.core.config import Monitor
 from mlops_console.core.drift import DriftReport, FeatureDrift
+from mlops_console.core.text import safe_line
 from mlops_console.core.windows import Window
 from mlops_console.drift.report import make_report
 from mlops_console.store.predictions import EncodedRequest, PredictionLog
@@ -41,8 +42,9 @@ def report_of(
     assert set(report.drifted_features) <= set(columns)
     assert report.rows == count
     for feature in report.features:
-        assert feature.verdict.startswith((feature.name, f"{feature.name}:"))
-        assert "\n" not in feature.verdict
+        told = safe_line(feature.name)
+        assert feature.verdict.startswith((told, f"{told}:"))
+        assert not {"\n", "\x1b"} & set("".join([feature.verdict, *feature.findings]))
     return report
 
 
@@ -132,10 +134,12 @@ def test_as_many_categories_as_rows(workspace: Workspace) -> None:
     names = [f"\x1b[2Juser {number}" for number in range(20_000)]
     report = report_of(workspace, {"country": names}, pd.concat([rows(20_000, seed=1).assign(country=names[::-1])]))
     assert not report.drifted, "they are the same ones"
+    assert not [told for told in feature(report, "country").findings if "new categor" in told], "nor is any of them new"
     report = report_of(workspace, {"country": [f"new {number}" for number in range(2_000)]})
     assert report.drifted_features == ("country",)
     (told,) = [told for told in feature(report, "country").findings if "new categor" in told]
-    assert "2,000 rows" in told
+    assert told.startswith("more than 50 new categories, some of them new ")
+    assert told.endswith(": 2,000 of 2,000 rows"), "not only those of which the labels are kept"
 
 
 def test_a_clock_that_goes_back(workspace: Workspace) -> None:

@@ -141,7 +141,8 @@ def _measure_counts(
     if feature.kind == "categorical":
         labels, ref, cur = _told_apart(feature.labels, reference, window)
         found = _measure_labels(feature.name, labels, ref, cur, missing, settings, demand, rest=True)
-        return replace(found, findings=(*told, *findings.of_new(window.new, m), *found.findings))
+        new = findings.of_new(*_new(feature, None if own else reference, window))
+        return replace(found, findings=(*told, *new, *found.findings))
     if few := _too_few(settings, n, m):
         return Measured(feature.name, "numeric", n, m, missing, few, findings=tuple(told))
     extremes = (reference.least, reference.greatest), (window.least, window.greatest)
@@ -157,6 +158,22 @@ def _measure_counts(
     psi = float(statistics.population_stability(*tenths(ref, cur)))
     histogram = binned_histogram(ref, cur, ends)
     return Measured(feature.name, "numeric", n, m, (tested, *missing), "", psi, histogram, tuple(told))
+
+
+def _new(
+    feature: FeatureProfile, before: FeatureCounts | None, window: FeatureCounts
+) -> tuple[Mapping[str, int], int, int]:
+    """What a window has that its reference has not, as `findings.of_new` takes it; nothing where that can't be known:
+    of a reference, or a window before, of which not every label is kept."""
+    rows = sum(window.counts)
+    if feature.counts[-1]:
+        return {}, rows, 0
+    if before is None:
+        return window.new, rows, window.counts[-1]
+    if sum(before.new.values()) < before.counts[-1]:
+        return {}, rows, 0
+    new = {label: count for label, count in window.new.items() if label not in before.new}
+    return new, rows, window.counts[-1] - sum(window.new.values()) + sum(new.values())
 
 
 def _measure_labels(

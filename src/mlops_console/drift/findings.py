@@ -1,9 +1,12 @@
-"""What else there is to say of a feature, a sentence each. It alarms nobody; what may be chance is not said."""
+"""What else there is to say of a feature, a sentence each. It alarms nobody. What is missing or out of range by chance
+alone is not told; a category that the reference does not have is, however few rows it has."""
 
 import heapq
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from mlops_console.core.text import safe_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,13 +93,21 @@ def of_categories(
     return found
 
 
-def of_new(new: Mapping[str, int], of_rows: int) -> list[str]:
-    """Categories that the reference does not have, with their rows."""
+def of_new(new: Mapping[str, int], of_rows: int, rows: int | None = None) -> list[str]:
+    """Categories that the reference does not have, with their rows.
+
+    Args:
+        of_rows: of the window.
+        rows: of all new categories, where `new` may be only some of them.
+    """
     if not new:
         return []
+    told = sum(new.values())
     largest = heapq.nsmallest(_NAMED, new.items(), key=lambda item: -item[1])
-    named = _names([f"{_short(label)} ({rows:,})" for label, rows in largest], len(new))
-    return [_counted(len(new), "new", f"{named}: {sum(new.values()):,} of {of_rows:,} rows")]
+    named = [f"{_short(label)} ({count:,})" for label, count in largest]
+    if rows is not None and rows > told:
+        return [f"more than {len(new):,} new categories, some of them {', '.join(named)}: {rows:,} of {of_rows:,} rows"]
+    return [_counted(len(new), "new", f"{_names(named, len(new))}: {told:,} of {of_rows:,} rows")]
 
 
 def _counted(count: int, what: str, told: str) -> str:
@@ -109,4 +120,4 @@ def _names(names: Sequence[str], count: int) -> str:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= _LENGTH else f"{label[: _LENGTH - 1]}…"
+    return safe_line(label if len(label) <= _LENGTH else f"{label[: _LENGTH - 1]}…")
