@@ -49,6 +49,14 @@ def test_missing_values_are_tested_exactly(n: int, m: int, data: st.DataObject) 
     assert nulls.difference_of_shares(a, n, b, m) == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
 
+@settings(deadline=None)
+@given(st.integers(0, 20), st.integers(0, 20))
+def test_nearly_all_missing_of_many_rows_is_as_exact_as_hardly_any(present: int, present_too: int) -> None:
+    n, m = 3_000_017, 900_001
+    hardly = nulls.difference_of_shares(present, n, present_too, m)
+    assert nulls.difference_of_shares(n - present, n, m - present_too, m) == pytest.approx(hardly, rel=1e-6)
+
+
 def test_chi_squared_agrees_with_scipy_where_its_size_is_beyond_doubt() -> None:
     for current in ([105, 196, 301], [300, 100, 50]):
         before, after = np.array([1_000, 2_000, 3_000]), np.array(current)
@@ -115,3 +123,13 @@ def test_categories_without_drift_are_not_believed_more_often_than_the_level(tes
         found = measure_categories(test, rng.multinomial(1_000, shares), rng.multinomial(50, shares), Demand(0.05, 1))
         believed += found is not None and found.p_value <= 0.05
     assert believed <= 20
+
+
+def test_shuffles_come_to_an_end_whatever_the_level() -> None:
+    """What they can't prove is not believed."""
+    reference, current = np.array([40, 60]), np.array([90, 10])
+    impatient = Demand(1e-18, 1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(nulls, "_MOST_SHUFFLES", 1_000)
+        p = nulls.shuffle(statistics.chi_squared, reference, current, impatient)
+    assert p == 1 / 1_001 > impatient.least

@@ -29,6 +29,7 @@ _UNSUSPECTED = 0.05  # p-values above this and above the level need not be exact
 _ENOUGH = 20  # shuffles that reach the statistic, after which no more are made
 _BATCH = 1 << 20  # cells that are shuffled at once
 _MOST_ROWS = 1_000_000_000  # that numpy shuffles
+_MOST_SHUFFLES = 2_000_000  # a demand beyond what they can meet is not met
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,10 @@ def difference_of_shares(a: int, n: int, b: int, m: int) -> float:
     if min(total, rows - total) * min(n, m) / rows >= _PLENTY:
         share = total / rows
         return float(chdtrc(1, difference**2 / (share * (1 - share) * (1 / n + 1 / m))))
-    reach = difference * n * m / rows * (1 - 1e-12)  # of b from what is expected of it
-    middle = total * m / rows
+    middle = total * m  # what is expected of b, times the rows; in whole numbers, as a rounded end lacks a case
+    reach = abs(b * rows - middle)
     null = hypergeom(rows, total, m)
-    return min(1.0, float(null.cdf(math.floor(middle - reach)) + null.sf(math.ceil(middle + reach) - 1)))
+    return min(1.0, float(null.cdf((middle - reach) // rows) + null.sf(-(-(middle + reach) // rows) - 1)))
 
 
 def of_counts(
@@ -138,7 +139,7 @@ def shuffle(measure: Measure, reference: "Counts", current: "Counts", demand: De
     n, m, k = int(reference.sum()), int(current.sum()), len(reference)
     observed = float(measure(reference, current)) * (1 - 1e-9)
     rng = np.random.default_rng((n, m, zlib.crc32(reference.tobytes()), zlib.crc32(current.tobytes())))
-    most = math.ceil(2 / demand.least)
+    most = min(math.ceil(2 / demand.least), _MOST_SHUFFLES)
     made = reached = 0
     size = max(1, min(_ENOUGH * 10, _BATCH // k))
     while made < most:
