@@ -11,6 +11,7 @@ from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json
 from mlops_console.core.drift import Against, DriftReport, DriftVerdict
 from mlops_console.core.errors import NotFoundError
+from mlops_console.core.text import safe_line
 from mlops_console.drift.export import wording
 from mlops_console.drift.export.document import document
 from mlops_console.store import drift
@@ -93,7 +94,7 @@ def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:
 
 def _verdict(found: DriftReport) -> str:
     told = {
-        DriftVerdict.DRIFTED: f"drifted: {', '.join(found.drifted_features)}",
+        DriftVerdict.DRIFTED: f"drifted: {', '.join(map(safe_line, found.drifted_features))}",
         DriftVerdict.STABLE: "no drift",
         DriftVerdict.UNTESTED: found.untested_because,
     }

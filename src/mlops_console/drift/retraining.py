@@ -7,7 +7,7 @@ from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.models import Column, ModelRef, ModelVersion
 from mlops_console.core.retraining import RetrainingWindow
-from mlops_console.core.text import clock
+from mlops_console.core.text import clock, safe_line
 from mlops_console.store import deployments, drift, models
 from mlops_console.store.database import Connection
 from mlops_console.store.predictions import PredictionLog
@@ -117,7 +117,7 @@ def _window(log: PredictionLog, environment: str, start: float, end: float, when
 
 
 def _moved(report: DriftReport) -> str:
-    first, *others = report.drifted_features or ("the traffic",)
+    first, *others = map(safe_line, report.drifted_features or ("the traffic",))
     if len(others) == 1:
         return f"{first} and {others[0]}"
     return f"{first} and {len(others)} others" if others else first
