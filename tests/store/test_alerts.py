@@ -206,6 +206,16 @@ def test_reminders_end_with_an_acknowledgement(heard: Workspace) -> None:
     assert (alert.state, alert.acknowledged_by, alert.note) == ("acknowledged", "ann", "on it")
 
 
+@pytest.mark.parametrize("damage", ["alerts SET detail = '{'", "alerts SET severity = 'x'", "outbox SET body = '{'"])
+def test_a_damaged_alert_is_told_as_such(heard: Workspace, damage: str) -> None:
+    with heard.store.write() as tx:
+        alerts.open_alert(tx, "server", "production", Severity.WARNING, "down")
+        tx.execute(f"UPDATE {damage}")
+    with heard.store.read() as db, pytest.raises(StoreError, match=r"The store is damaged: an? .* can't be read"):
+        alerts.open_alerts(db)
+        outbox.of_alert(db, 1)
+
+
 def test_a_transaction_that_fails_tells_nothing(heard: Workspace) -> None:
     with pytest.raises(ZeroDivisionError), heard.store.write() as tx:
         alerts.open_alert(tx, "server", "production", Severity.WARNING, "down")

@@ -10,6 +10,7 @@ from mlops_console.core.alerts import OF_ENVIRONMENT, Alert, AlertEvent, Severit
 from mlops_console.core.errors import NotFoundError
 from mlops_console.store import outbox, silences
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.database import damage_told
 
 _OPEN = "alerts INDEXED BY alerts_open WHERE resolved_at IS NULL"  # of a long history they are few
 
@@ -160,6 +161,7 @@ def _alerts(rows: Iterable[sqlite3.Row], silenced: Iterable[Silence]) -> list[Al
     return [_alert(row, silenced) for row in rows]
 
 
+@damage_told("an alert")
 def _alert(row: sqlite3.Row, silenced: Iterable[Silence]) -> Alert:
     now = time.time()
     until = [silence.until for silence in silenced if silence.covers(row["rule"], row["kind"], row["subject"], now)]

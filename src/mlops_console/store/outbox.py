@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from mlops_console.core.alerts import Alert, AlertEvent, Delivery
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.database import damage_told
 
 GIVEN_UP = 86_400.0  # seconds after which a message is not tried again
 _FAR = 7200.0  # seconds; no pause and no lease is as long, unless the clock went back
@@ -123,6 +124,7 @@ def of_alert(db: sqlite3.Connection, alert_id: int) -> list[Delivery]:
     return [_delivery(row) for row in rows]
 
 
+@damage_told("a message of an alert")
 def _delivery(row: sqlite3.Row) -> Delivery:
     return Delivery(
         row["id"],
