@@ -1,12 +1,15 @@
 """The params of a pipeline as a form that remembers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from mlops_console.store import jobs
 from mlops_console.store.identity import actor
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.params import read_form
-from mlops_console.tui.screens.dialogs.form import Field
+from mlops_console.tui.screens.dialogs.form import Field, Form
 from tests.tui.helpers import console, screen_text, until
 
 CONFIG = """
@@ -55,3 +58,16 @@ async def test_the_form_remembers_and_goes_back_to_the_file(project: Workspace) 
         await pilot.press("enter")
         await until(pilot, "-p fit.lr=0.3")
         assert "fit.lr" in screen_text(pilot)
+
+
+async def test_what_can_not_be_shown_reaches_no_terminal_and_stays_what_it_is(project: Workspace) -> None:
+    async with console(project, "pipelines", size=(100, 30)) as pilot:
+        await until(pilot, "train")
+        found: list[Mapping[str, Any] | None] = []
+        fields = [Field("about", "\x1b[31mevil\n"), Field("why", "")]
+        pilot.app.push_screen(Form("Silence", fields, lambda _, text: text), found.append)
+        text = await until(pilot, "␛[31mevil␤")
+        assert "\x1b" not in text
+        await pilot.press("down", "x", "enter")
+        await pilot.pause()
+        assert found == [{"why": "x"}]

@@ -53,7 +53,9 @@ class Form(Dialog[Mapping[str, Any]]):
         self._fields = fields
         self._parse = parse
         self._note = note
-        self._inputs = [Entry(value=field.last or field.value, compact=True, select_on_focus=False) for field in fields]
+        self._inputs = [
+            Entry(value=safe_line(field.last or field.value), compact=True, select_on_focus=False) for field in fields
+        ]
         self._problem = Static("", classes="form--problem", markup=False)
 
     def compose_inside(self) -> Iterable[Widget]:
@@ -84,7 +86,7 @@ class Form(Dialog[Mapping[str, Any]]):
     def action_reset(self) -> None:
         """All as in the file, or as it was given."""
         for field, entry in zip(self._fields, self._inputs, strict=True):
-            entry.value = field.value
+            entry.value = safe_line(field.value)
 
     def on_input_submitted(self) -> None:
         """By the field's own message: it comes after all that was typed, however fast."""
@@ -96,12 +98,18 @@ class Form(Dialog[Mapping[str, Any]]):
         """The changed values; None where one is wrong, which is then said."""
         values: dict[str, Any] = {}
         for field, entry in zip(self._fields, self._inputs, strict=True):
-            if entry.value == field.value:
+            text = _meant(field, entry.value)
+            if text == field.value:
                 continue
             try:
-                values[field.key] = self._parse(field.key, entry.value)
+                values[field.key] = self._parse(field.key, text)
             except ValueError as error:
                 self._problem.update(styled(f"{field.key}: {error}"))
                 return None
         self._problem.update("")
         return values
+
+
+def _meant(field: Field, text: str) -> str:
+    """What an entry stands for: the value that was given where it is as it was, with all that can't be shown."""
+    return next((given for given in (field.value, field.last) if text == safe_line(given)), text)
