@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift
+from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, effect_text, percent
 
 
 def feature(p_value: float | None, drifted: bool = False) -> FeatureDrift:
@@ -29,3 +29,11 @@ def test_what_tested_nothing_is_neither_drifted_nor_stable(
     found: DriftReport, verdict: DriftVerdict, because: str
 ) -> None:
     assert (found.verdict, found.untested_because) == (verdict, because)
+
+
+def test_effects_have_their_unit() -> None:
+    texts = [effect_text(effect, "σ") for effect in (0.314, 4321.0, None, float("nan"))]
+    assert texts == ["0.31 σ", "4,321 σ", "–", "NaN"]
+    texts = [effect_text(effect, "share") for effect in (0.0412, 0.12, 0.962, None)]
+    assert texts == ["4.1 %", "12 %", "96.2 %", "–"]
+    assert [percent(share) for share in (0.0, 0.0996, 1.0)] == ["0 %", "10 %", "100 %"]

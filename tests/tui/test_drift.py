@@ -10,11 +10,13 @@ import pytest
 from mlops_console.core.drift import FeatureDrift
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
-from mlops_console.tui.drift_words import moved, told
+from mlops_console.tui.drift_words import told
+from mlops_console.tui.screens.drift.performance import performance_rows
 from mlops_console.tui.screens.drift.reading import DriftState, read_drift
 from mlops_console.tui.screens.drift.rows import feature_rows, p_text, report_source, slice_source
 from mlops_console.tui.screens.drift.telling import banner, report_facts, verdict
 from mlops_console.tui.screens.drift.trends import count_trend, effect_trend, performance_trend
+from mlops_console.tui.screens.drift.view import Banner
 from mlops_console.tui.screens.overview.cards import card_rows
 from mlops_console.tui.screens.overview.reading import read_overview
 from mlops_console.tui.widgets.chart_paint import plain
@@ -47,9 +49,20 @@ def test_a_stable_report_says_what_it_would_have_seen(workspace: Workspace) -> N
     )
 
 
-def test_figures_have_their_unit() -> None:
-    texts = [moved(0.314, "σ"), moved(0.12, "share"), moved(0.0412, "share"), moved(None, "σ"), moved(4321.0, "σ")]
-    assert texts == ["0.31 σ", "12 %", "4.1 %", "–", "4,321 σ"]
+def test_nothing_is_said_before_it_is_known() -> None:
+    assert Banner().rows(80, 2) == ()
+
+
+def test_performance_is_that_of_the_report_that_is_looked_at(workspace: Workspace) -> None:
+    seed(workspace)
+    newest, first = state(workspace), read_drift(workspace, "production", 1).state
+    assert newest.report is not None
+    told = ["estimated 0.825", "estimated 0.921", "This report knows nothing of it."]
+    looked = (newest, first, replace(newest, report=replace(newest.report, performance=None)))
+    for found, text in zip(looked, told, strict=True):
+        rows = performance_rows(found, "accuracy", 80, 8)
+        assert text in plain(rows)
+        assert len(rows) == 8
 
 
 def test_a_report_of_what_is_no_longer_live_says_so(workspace: Workspace) -> None:

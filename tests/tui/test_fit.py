@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mlops_console.tui.widgets.fit import GAP, cut, fit, place
+from mlops_console.tui.widgets.fit import GAP, cut, fit, place, wrap
 from mlops_console.tui.widgets.rows import Cell, Column
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Mn", "Me", "Cf", "Mc", "Lm", "Sk")), max_size=60)
@@ -25,6 +25,19 @@ def test_cut_text_keeps_both_ends(text: str, width: int) -> None:
         assert found[0] == text[0]
         assert found[-1] == text[-1]
         assert "…" in found
+
+
+@given(TEXT, st.integers(2, 70))
+def test_wrapped_text_is_whole_and_no_line_too_wide(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_words_are_wrapped_by_their_cells() -> None:
+    assert wrap("金額の合計 has moved", 12) == ["金額の合計", "has moved"]
+    assert wrap("金額の合計", 4) == ["金額", "の合", "計"]
+    assert wrap("", 4) == [""]
 
 
 def test_decimal_points_stand_under_each_other() -> None:

@@ -1,11 +1,13 @@
 """Drift reports: one comparison of a window of live data with a version's reference data, or of any two samples."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from mlops_console.core.datasets import ColumnKind
 from mlops_console.core.performance import Performance
+from mlops_console.core.text import number
 
 LEAST_ROWS = 30  # values that a feature needs on both sides to be tested
 
@@ -173,3 +175,18 @@ class DriftReport:
         if self.reference_rows < LEAST_ROWS:
             return f"too few reference rows ({self.reference_rows:,} of at least {LEAST_ROWS})"
         return "no feature could be tested"
+
+
+def effect_text(effect: float | None, unit: Unit) -> str:
+    """How far a feature has moved, as all say it: `0.31 σ`, or of the rows `12 %`; "–" for none."""
+    if effect is None or not math.isfinite(effect):
+        return number(effect)
+    if unit == "share":
+        return percent(effect)
+    return f"{effect:.2f} σ" if abs(effect) < 100 else f"{number(effect)} σ"
+
+
+def percent(share: float) -> str:
+    """A share of rows: `4.1 %`, whole from 10 % to 90 %, where a tenth says nothing."""
+    digits = 0 if share == 0 or 0.0995 <= share <= 0.9 or share == 1 else 1
+    return f"{100 * share:.{digits}f} %"

@@ -1,10 +1,9 @@
 """The words and figures of drift that several parts of the console say alike."""
 
-import math
 from collections.abc import Iterable
 
-from mlops_console.core.drift import DriftReport, FeatureDrift, Unit
-from mlops_console.core.text import number, safe_line
+from mlops_console.core.drift import DriftReport, FeatureDrift, Unit, effect_text
+from mlops_console.core.text import safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.glyphs import State
 
@@ -14,15 +13,6 @@ ROLES = {"input": "", "prediction": "→ ", "error": "± ", "together": "& "}  #
 def told(feature: FeatureDrift) -> State:
     """Drifted, stable, or not tested at all."""
     return glyphs.state(feature.outcome)
-
-
-def moved(value: float | None, unit: Unit) -> str:
-    """`0.31 σ`, or `12 %` of the rows."""
-    if value is None or not math.isfinite(value):
-        return number(value)
-    if unit == "σ":
-        return f"{value:.2f} σ" if abs(value) < 100 else f"{number(value)} σ"
-    return f"{value * 100:.0f} %" if value >= 0.0995 else f"{value * 100:.1f} %"
 
 
 def named(feature: FeatureDrift) -> str:
@@ -55,5 +45,5 @@ def _would_be_seen(tested: Iterable[FeatureDrift]) -> str:
     for feature in tested:
         if feature.smallest_shift is not None:
             least[feature.unit] = max(least.get(feature.unit, 0.0), feature.smallest_shift)
-    texts = [f"{moved(value, unit)}{' of the rows' if unit == 'share' else ''}" for unit, value in least.items()]
+    texts = [f"{effect_text(value, unit)}{' of the rows' if unit == 'share' else ''}" for unit, value in least.items()]
     return f"; a shift of {' or '.join(texts)} would have been seen" if texts else ""

@@ -152,7 +152,7 @@ def test_json_has_the_documented_shape() -> None:
 
 def test_markdown_has_a_table_of_the_columns() -> None:
     found = render(REPORT, "md")
-    assert "| amount | ▲ drifted | 0.310 σ | 0.200 σ | 0.090 σ | 30% | &lt; 1e-9 | ks | 10,000 | 1,240 |" in found
+    assert "| amount | ▲ drifted | 0.31 σ | 0.20 σ | 0.09 σ | 30% | &lt; 1e-9 | ks | 10,000 | 1,240 |" in found
     assert "| accuracy | 0.900 (0.870 to 0.930) | 0.800 (0.700 to 0.900) | 0.920 |" in found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift
+from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, effect_text
 from mlops_console.core.performance import Figure, Performance
 from mlops_console.core.text import clock, duration, number
 
@@ -64,10 +64,8 @@ def facts(report: DriftReport) -> dict[str, str]:
 
 
 def effect(value: float | None, feature: FeatureDrift) -> str:
-    """`0.31 σ`, or a share of the rows as `12.0 %`."""
-    if value is None:
-        return "–"
-    return f"{number(value, 3)} σ" if feature.unit == "σ" else f"{100 * value:.1f} %"
+    """`0.31 σ`, or a share of the rows as `12 %`."""
+    return effect_text(value, feature.unit)
 
 
 def probability(p_value: float | None) -> str:

@@ -1,6 +1,5 @@
 """What all charts share: rows of inked text, and a widget that repaints only the cells that changed."""
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -11,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mlops_console.tui.widgets.fit import cut
+from mlops_console.tui.widgets.fit import cut, wrap
 
 _SERIES = 8
 ROLES = (
@@ -111,7 +110,7 @@ def told_rows(text: str, width: int, height: int, role: str = "bad") -> tuple[Ro
     """Sentences of any length, in as many lines as they need."""
     if width < 1 or height < 1:
         return ()
-    lines = textwrap.wrap(text, width)
+    lines = wrap(text, width)
     return tuple((Ink(fit(lines[y] if y < len(lines) else "", width), role),) for y in range(height))
 
 

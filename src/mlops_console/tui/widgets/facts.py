@@ -1,9 +1,9 @@
 """Names and values, aligned and wrapped: the plainest of details."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from mlops_console.core.text import safe_line
 from mlops_console.tui.paint import line, styled
+from mlops_console.tui.widgets.fit import fit, wrap
 
 _MOST_NAME = 28
 
@@ -39,7 +40,7 @@ class _Body(Widget):
         return len(self._lines(width))
 
     def _lines(self, width: int) -> list[Content]:
-        named = [len(safe_line(fact.name)) for fact in self.facts if fact.value and fact.name]
+        named = [cell_len(safe_line(fact.name)) for fact in self.facts if fact.value and fact.name]
         wide = min(max(named, default=0), _MOST_NAME, max(width // 2, 1))
         lines: list[Content] = []
         for at, fact in enumerate(self.facts):
@@ -59,8 +60,7 @@ class _Body(Widget):
         names += [""] * (rows - len(names))
         values += [""] * (rows - len(values))
         return [
-            line((name.ljust(wide + 2), "muted"), (value, fact.style))
-            for name, value in zip(names, values, strict=True)
+            line((fit(name, wide + 2), "muted"), (value, fact.style)) for name, value in zip(names, values, strict=True)
         ]
 
 
@@ -84,4 +84,4 @@ class Facts(VerticalScroll, can_focus=True):
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(safe_line(text), max(width, 1), break_on_hyphens=False) or [""]
+    return wrap(safe_line(text), width)

@@ -1,10 +1,11 @@
 """Making text fit: cut in the middle, aligned, and columns that share a width. Pure functions on cells of a screen."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from mlops_console.core.text import shorten
 from mlops_console.tui.widgets.rows import Align, Cell, Column
@@ -52,6 +53,24 @@ def cut(text: str, width: int) -> str:
             break
         tail = character + tail
     return f"{head}…{tail}"
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` cells, broken between words; at least one line.
+
+    A word that is too long for a line is broken anywhere.
+    """
+    if cell_len(text) == len(text):
+        return textwrap.wrap(text, max(width, 1), break_on_hyphens=False) or [""]
+    width = max(width, 2)  # a wide character fits
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines += chop_cells(word, width)
+    return lines if lines[0] or len(lines) == 1 else lines[1:]
 
 
 def place(

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from mlops_console.core.deployments import Revision
-from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift
+from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, effect_text
 from mlops_console.core.text import clock
-from mlops_console.tui.drift_words import moved, named, told
+from mlops_console.tui.drift_words import named, told
 from mlops_console.tui.screens.drift.rows import key_of
 from mlops_console.tui.screens.drift.trends import revision_glyph
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, message_rows, row_of
@@ -232,7 +232,7 @@ def _told(data: HeatData, width: int) -> Row:
     state = told(feature)
     inks += [Ink(f" {named(feature)} ", "strong"), Ink(state.text, state.style)]
     if feature.effect is not None:
-        inks.append(Ink(f" {moved(feature.effect, feature.unit)}"))
+        inks.append(Ink(f" {effect_text(feature.effect, feature.unit)}"))
     if feature.threshold is not None:
-        inks.append(Ink(f", drifts from {moved(feature.threshold, feature.unit)}", "muted"))
+        inks.append(Ink(f", drifts from {effect_text(feature.threshold, feature.unit)}", "muted"))
     return fit_row(inks, width)

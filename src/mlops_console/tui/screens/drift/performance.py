@@ -1,4 +1,5 @@
-"""What the live model is worth over time: estimated without labels, realised with them."""
+"""What the live model is worth over time, and in the report that is looked at: estimated without labels, realised with
+them."""
 
 from mlops_console.core.performance import Figure, Performance
 from mlops_console.core.text import duration, safe_line
@@ -16,7 +17,7 @@ _NOT_KNOWN = (
 
 
 class PerformancePane(Painted, can_focus=True):
-    """The chart of one metric, and the newest figures in words."""
+    """The chart of one metric, and its figures in the report that is looked at."""
 
     DEFAULT_CSS = "PerformancePane { height: 1fr; padding: 0 1; }"
 
@@ -47,46 +48,48 @@ def performance_rows(state: DriftState, metric: str, width: int, height: int) ->
     if width < 1 or height < 1:
         return ()
     reports = state.against_reference
-    newest = next((report.performance for report in reports if report.performance), None)
-    if newest is None:
+    looked = state.report.performance if state.report else None
+    if looked is None and all(report.performance is None for report in reports):
         return told_rows(_NOT_KNOWN, width, height, "muted")
     names = metrics(reports)
     metric = metric if metric in names else next(iter(names), "")
-    if height < _SPELLED:
-        head = [fit_row(_short_head(newest, metric), width)]
+    if looked is None:
+        head = [fit_row([Ink(metric, "strong"), Ink("  This report knows nothing of it.", "muted")], width)]
+    elif height < _SPELLED:
+        head = [fit_row(_short_head(looked, metric), width)]
     else:
-        head = _head(newest, metric, len(names), width)
+        head = _head(looked, metric, len(names), width)
     data = performance_trend(reports, metric, state.revisions)
     return (*head, *line_chart_rows(data, width, height - len(head)))[:height]
 
 
-def _short_head(newest: Performance, metric: str) -> list[Ink]:
-    figures = (("estimated", newest.figure("estimated", metric)), ("realised", newest.figure("realised", metric)))
+def _short_head(found: Performance, metric: str) -> list[Ink]:
+    figures = (("estimated", found.figure("estimated", metric)), ("realised", found.figure("realised", metric)))
     inks = [Ink(metric or "Performance", "strong")]
     for kind, figure in figures:
         inks += [Ink(f"  {kind} ", "muted"), Ink(figure_number(figure.value) if figure else "–")]
-    return [*inks, Ink(f"  {_labels(newest)}", "muted")]
+    return [*inks, Ink(f"  {_labels(found)}", "muted")]
 
 
-def _head(newest: Performance, metric: str, count: int, width: int) -> list[Row]:
+def _head(found: Performance, metric: str, count: int, width: int) -> list[Row]:
     more = [Ink(f"   ] next of {count} metrics", "muted")] if count > 1 else []
-    reference = newest.reference.get(metric)
+    reference = found.reference.get(metric)
     trained = [Ink(f" · {figure_number(reference)} on held-out rows", "muted")] if reference is not None else []
-    realised = newest.figure("realised", metric)
+    realised = found.figure("realised", metric)
     return [
         fit_row([Ink(metric or "Performance", "strong"), *trained, *more], width),
-        fit_row(_figure("o estimated", "series-1", newest.figure("estimated", metric), newest.not_estimated), width),
+        fit_row(_figure("o estimated", "series-1", found.figure("estimated", metric), found.not_estimated), width),
         fit_row(_figure("x realised ", "series-2", realised), width),
-        fit_row([Ink(_labels(newest), "muted")], width),
+        fit_row([Ink(_labels(found), "muted")], width),
     ]
 
 
-def _labels(newest: Performance) -> str:
+def _labels(found: Performance) -> str:
     """How many have come, and how late."""
-    if not newest.labelled:
-        return f"no label of {newest.rows:,} rows yet"
-    late = f", {duration(newest.delay)} late" if newest.delay is not None else ""
-    return f"labels of {newest.share_labelled:.0%} of {newest.rows:,} rows{late}"
+    if not found.labelled:
+        return f"no label of {found.rows:,} rows yet"
+    late = f", {duration(found.delay)} late" if found.delay is not None else ""
+    return f"labels of {found.share_labelled:.0%} of {found.rows:,} rows{late}"
 
 
 def _figure(title: str, role: str, figure: Figure | None, note: str = "") -> list[Ink]:

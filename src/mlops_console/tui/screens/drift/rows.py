@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from mlops_console.core.drift import DriftReport, FeatureDrift, SliceDrift
+from mlops_console.core.drift import DriftReport, FeatureDrift, SliceDrift, effect_text
 from mlops_console.core.performance import Figure, SlicePerformance
 from mlops_console.core.text import age, clock, number, safe_line
 from mlops_console.tui import glyphs
-from mlops_console.tui.drift_words import moved, named, told
+from mlops_console.tui.drift_words import named, told
 from mlops_console.tui.widgets.rows import Cell, Column, ListSource, Row
 
 COLUMNS = (
@@ -44,7 +44,7 @@ SLICE_COLUMNS = (
     Column("labelled", "LABELLED", "right"),
     Column("features", "DRIFTED FEATURES", least=8),
 )
-AGAINST = {"reference": "reference", "previous": "the window before", "last-week": "the same hour last week"}
+AGAINST = {"reference": "reference", "previous": "the window before", "last-week": "the same hours one week before"}
 _TESTS = {"ks": "KS", "chi2": "chi²"}
 
 
@@ -66,8 +66,8 @@ def _feature_row(feature: FeatureDrift) -> Row:
         (
             Cell(named(feature), "strong" if feature.drifted else "", feature.name),
             Cell(state.text, state.style, state.word),
-            Cell(moved(feature.effect, feature.unit), "", feature.effect),
-            Cell(moved(feature.smallest_shift, feature.unit), "muted", feature.smallest_shift),
+            Cell(effect_text(feature.effect, feature.unit), "", feature.effect),
+            Cell(effect_text(feature.smallest_shift, feature.unit), "muted", feature.smallest_shift),
             Cell(p_text(feature.p_value), "", feature.p_value),
             Cell("–" if weight is None else f"{weight:.0%}", "", weight),
             Cell(_TESTS.get(feature.test, safe_line(feature.test, 40)), "muted"),

@@ -1,11 +1,9 @@
 """A drift report in words: the banner over the list, and the report as a whole."""
 
-import textwrap
-
-from mlops_console.core.drift import DriftReport, DriftVerdict
+from mlops_console.core.drift import DriftReport, DriftVerdict, effect_text
 from mlops_console.core.text import age, clock, duration, safe_line
 from mlops_console.tui import glyphs
-from mlops_console.tui.drift_words import ROLES, moved, sentence, told
+from mlops_console.tui.drift_words import ROLES, sentence, told
 from mlops_console.tui.glyphs import State
 from mlops_console.tui.screens.drift.reading import DriftState
 from mlops_console.tui.screens.drift.rows import AGAINST, figure_text
@@ -13,6 +11,7 @@ from mlops_console.tui.screens.drift.trends import tested
 from mlops_console.tui.widgets.chart_paint import Ink, fit_row
 from mlops_console.tui.widgets.chart_paint import Row as InkRow
 from mlops_console.tui.widgets.facts import Fact
+from mlops_console.tui.widgets.fit import wrap
 from mlops_console.tui.widgets.sparkline import sparkline
 
 _SHORT = 600.0  # seconds of a window whose ends are told to the second
@@ -51,7 +50,7 @@ def banner(state: DriftState, now: float, width: int, height: int = 2) -> tuple[
     """The sentence in all lines but the last; in that, what was compared with what, and when."""
     mood, said = verdict(state)
     tag = mood.text if mood is not _UNTESTED else mood.glyph
-    lines = textwrap.wrap(said, max(width - len(tag) - 2, 12)) or [""]
+    lines = wrap(said, max(width - len(tag) - 2, 12))
     room = max(height - 1, 1)
     lines = [*lines[: room - 1], " ".join(lines[room - 1 :])]
     rows = [
@@ -107,7 +106,7 @@ def report_facts(report: DriftReport, now: float) -> list[Fact]:
         Fact("window", f"{clock(report.window_start)} – {clock(report.window_end)}"),
         Fact("rows", f"{report.rows:,} against {report.reference_rows:,} {against}"),
         Fact("level", f"{report.level:g}, after correction for {len(report.features)} features"),
-        Fact("least effect", f"{moved(report.least_effect, 'share')} of the rows"),
+        Fact("least effect", f"{effect_text(report.least_effect, 'share')} of the rows"),
         *_performance_facts(report),
         Fact("Features"),
     ]

@@ -42,10 +42,12 @@ class Banner(Painted):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = DriftState()
+        self.state: DriftState | None = None  # nothing has been read yet, and so nothing is said
 
     def rows(self, width: int, height: int) -> tuple[InkRow, ...]:
-        return telling.banner(self.state, time.time(), width, height)[:height] if width > 0 else ()
+        if self.state is None or width < 1:
+            return ()
+        return telling.banner(self.state, time.time(), width, height)[:height]
 
 
 class DriftView(ListView):

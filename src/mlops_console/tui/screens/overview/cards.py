@@ -3,11 +3,11 @@
 from rich.cells import cell_len
 
 from mlops_console.core.deployments import Environment, Revision, RevisionState
-from mlops_console.core.drift import DriftReport
+from mlops_console.core.drift import DriftReport, effect_text
 from mlops_console.core.text import age, duration, latency, safe_line
 from mlops_console.core.traffic import Traffic
 from mlops_console.tui import glyphs
-from mlops_console.tui.drift_words import drifted, moved, sentence
+from mlops_console.tui.drift_words import drifted, sentence
 from mlops_console.tui.screens.overview.reading import TREND_MINUTES, Card
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, split_row
 from mlops_console.tui.widgets.sparkline import sparkline
@@ -213,7 +213,9 @@ def _sayings(report: DriftReport) -> list[str]:
         return [report.untested_because]
     if not found:
         return [sentence(report), f"{len(report.features)} features"]
-    names = [f"{safe_line(feature.name, 40)} {moved(feature.effect, feature.unit)}".rstrip(" –") for feature in found]
+    names = [
+        f"{safe_line(feature.name, 40)} {effect_text(feature.effect, feature.unit)}".rstrip(" –") for feature in found
+    ]
     every = f"{len(found)} of {len(report.features)}: {', '.join(names)}"
     return [sentence(report), every, f"{names[0]}, {len(found) - 1} more", names[0]]
 

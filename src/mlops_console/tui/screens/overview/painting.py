@@ -1,6 +1,5 @@
 """The overview as rows of text: a pure function of what was read, the time and the size."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from mlops_console.tui.screens.overview.cards import card_line, card_rows
 from mlops_console.tui.screens.overview.reading import DORA_DAYS, RATE_SECONDS, Card, Overview, Trend
 from mlops_console.tui.widgets.bars import progress_bar
 from mlops_console.tui.widgets.chart_paint import Ink, Row, beside, fit, fit_row, split_row
-from mlops_console.tui.widgets.fit import cut
+from mlops_console.tui.widgets.fit import cut, wrap
 from mlops_console.tui.widgets.line_chart import LineData, Series, line_chart_rows
 from mlops_console.tui.widgets.sparkline import sparkline
 
@@ -251,7 +250,7 @@ def _alert_rows(alert: Alert, overview: Overview, now: float, width: int, most: 
         *([Ink(f"  {state.text}", state.style)] if alert.state != "open" else []),
     ]
     keys = _alert_keys(alert, overview) if alert.state == "open" or alert.id == overview.alert else []
-    lines = textwrap.wrap(safe_line(alert.message, 1000), max(width - 4, 8)) or [""]
+    lines = wrap(safe_line(alert.message, 1000), max(width - 4, 8))
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
     return [
