@@ -46,6 +46,7 @@ name = "again"
 on = "drift"
 environment = "production"
 do = "train"
+deploy = "production"
 """
 
 
@@ -79,7 +80,8 @@ async def test_each_is_told_at_80_columns(project: Workspace) -> None:
         assert "in " in lines["nightly"]
         assert "after train" in lines["then"]
         assert "○ off" in lines["then"]
-        assert "drift of" in lines["again"]  # cut in the middle
+        assert "drift o" in lines["again"]  # cut in the middle
+        assert "train…" in lines["again"]  # and what it deploys, cut in the middle
         assert "■ stopped" in lines["again"]
 
 

@@ -39,7 +39,8 @@ def _plan(workspace: Workspace, request: SetTrigger) -> Plan:
         before = triggers.state(db, trigger.name).word(trigger)
         worker = jobs.worker(db)
     after = "on" if request.on else "off"
-    notes = [f"On {trigger.on}, {trigger.when}, it runs pipeline {trigger.do}."]
+    deploys = f" and deploys the version that it logs to {trigger.deploy}" if trigger.deploy else ""
+    notes = [f"On {trigger.on}, {trigger.when}, it runs pipeline {trigger.do}{deploys}."]
     if before == after:
         notes.append(f"It is {after} already.")
     if request.on and worker is None:

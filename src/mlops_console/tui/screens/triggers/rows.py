@@ -10,7 +10,7 @@ from mlops_console.tui.widgets.rows import Cell, Column, Row
 COLUMNS = (
     Column("name", "NAME", least=7, most=40, flex=1),
     Column("when", "WHEN", least=12, most=30, flex=1),
-    Column("does", "DOES", most=16),
+    Column("does", "DOES", least=10, most=24, flex=1),
     Column("state", "STATE", width=9),
     Column("last", "LAST", "right", width=7),
     Column("next", "NEXT", "right", width=6),
@@ -28,7 +28,7 @@ def trigger_row(found: TriggerRead, now: float) -> Row:
         (
             Cell(trigger.name, "strong"),
             Cell(safe_line(trigger.when, 300)),
-            Cell(trigger.do),
+            Cell(trigger.does),
             Cell(told.text, told.style),
             Cell(age(state.last_fired_at, now), "muted", state.last_fired_at),
             Cell(until(following, now), "muted", following),
@@ -47,7 +47,7 @@ def trigger_facts(found: TriggerRead, now: float, *, worker: bool) -> list[Fact]
         *([Fact("note", state.last_note, "warn")] if state.last_note else []),
         Fact("on", trigger.on),
         *(Fact(key, value) for key, value in _settings(trigger)),
-        Fact("does", f"train {trigger.do}", "accent"),
+        Fact("does", f"train {trigger.does}", "accent"),
         *(Fact(key, param(value) or '""') for key, value in trigger.params.items()),
         Fact("last fired", f"{clock(state.last_fired_at)}, {age(state.last_fired_at, now)}")
         if state.last_fired_at
