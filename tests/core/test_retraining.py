@@ -44,6 +44,8 @@ def test_times_as_iso_and_as_seconds() -> None:
     [
         ("production:", "names no window"),
         ("production:2026-03-03", "names no window"),
+        ("production:99999999999999999..", "is no time"),
+        ("production:253402300800..", "is no time"),
         ("production:..2026-03-03", "names no window"),
         (":2026-03-03..", "names no window"),
         ("production:yesterday..", "'yesterday' is no time"),

@@ -79,7 +79,7 @@ class Train(Request):
             try:
                 parse_served(text)
             except UsageError as error:
-                raise ValueError(error.message) from None
+                raise ValueError(error.message.rstrip(".")) from None
         return text
 
 

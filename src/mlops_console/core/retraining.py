@@ -17,6 +17,7 @@ VARIABLES = ENVIRONMENT, START, END, LABELLED = (
     "MLOPS_WINDOW_LABELLED",
 )
 _EPOCH = re.compile(r"\d{9,}(\.\d+)?")  # of fewer digits it is a date, as 20260303
+_END_OF_TIME = 253_402_300_800.0  # the year 10000, which no calendar of Python's has
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def point(written: str, option: str) -> float:
     Raises:
         UsageError: it is neither.
     """
-    return float(written) if _EPOCH.fullmatch(written) else moment(written, option)
+    is_epoch = _EPOCH.fullmatch(written) and float(written) < _END_OF_TIME
+    return float(written) if is_epoch else moment(written, option)
 
 
 def of_variables(environment: Mapping[str, str]) -> tuple[str, float, float] | None:
