@@ -8,10 +8,12 @@ from typing import Literal
 
 from mlops_console.core.datasets import ColumnKind
 from mlops_console.core.drift import DriftSettings, FeatureDrift, Histogram, Role, Unit
+from mlops_console.core.text import safe_line
 
 MOST_SIGMA = 6.0  # a distance of 0.997: samples further apart than that hardly overlap
 
-# How the level of a report is shared, so that all that it says together is wrong no more often than the level allows.
+# How the level of a report is shared, so that its verdict is wrong no more often than the level allows. Slices, which
+# have no part in the verdict, have a level of their own.
 LEVEL_OF_COLUMNS = 0.8
 LEVEL_OF_ERROR = 0.1
 LEVEL_OF_TOGETHER = 0.1
@@ -159,7 +161,7 @@ def _verdict(feature: Measured, judged: Sequence[_Judged], settings: DriftSettin
     if chosen is None:
         return FeatureDrift(
             feature.name, feature.kind, "", feature.n, feature.m, None, None, feature.psi, False,
-            f"{feature.name}: {feature.untested}", feature.histogram, feature.role,
+            f"{safe_line(feature.name)}: {feature.untested}", feature.histogram, feature.role,
             importance=feature.importance, findings=findings,
         )  # fmt: skip
     tested = chosen.tested
@@ -174,7 +176,7 @@ def _verdict(feature: Measured, judged: Sequence[_Judged], settings: DriftSettin
         tested.p_value,
         feature.psi,
         chosen.drifted,
-        _sentence(feature.name, chosen, settings),
+        _sentence(safe_line(feature.name), chosen, settings),
         feature.histogram,
         feature.role,
         scale(tested.effect),
