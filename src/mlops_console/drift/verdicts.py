@@ -7,7 +7,7 @@ from statistics import NormalDist
 from typing import Literal
 
 from mlops_console.core.datasets import ColumnKind
-from mlops_console.core.drift import DriftSettings, FeatureDrift, Histogram, Role, Unit
+from mlops_console.core.drift import DriftSettings, FeatureDrift, Histogram, Role, Unit, effect_text, percent
 from mlops_console.core.text import safe_line
 
 MOST_SIGMA = 6.0  # a distance of 0.997: samples further apart than that hardly overlap
@@ -222,19 +222,12 @@ def _auc(effect: float) -> str:
 
 
 def _missing(tested: Tested) -> str:
-    return f"{_percent(tested.after)} of its values are missing, {_percent(tested.before)} of the reference's"
+    return f"{percent(tested.after)} of its values are missing, {percent(tested.before)} of the reference's"
 
 
 def _size(effect: float, unit: Unit) -> str:
-    if unit == "share":
-        return _percent(effect)
-    shift = sigmas(effect)
-    return f"more than {MOST_SIGMA:g} σ" if shift == MOST_SIGMA else f"{shift:.2f} σ"
-
-
-def _percent(share: float) -> str:
-    digits = 0 if share == 0 or 0.0995 <= share <= 0.9 or share == 1 else 1
-    return f"{100 * share:.{digits}f} %"
+    told = effect if unit == "share" else sigmas(effect)
+    return f"more than {MOST_SIGMA:g} σ" if unit == "σ" and told == MOST_SIGMA else effect_text(told, unit)
 
 
 def _rank(measured: Sequence[Measured]) -> Callable[[FeatureDrift], tuple[int, float]]:
