@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from mlops_console.core.config import Config, Monitor, parse_config
@@ -195,6 +196,25 @@ def test_what_servers_have_counted_is_compared_without_the_log(workspace: Worksp
     assert (report.rows, report.drifted_features) == (400, ("amount",))
     assert report.performance is not None
     assert report.performance.not_estimated == "No row was answered in the window."
+
+
+def test_without_a_log_all_columns_at_once_are_those_rows_that_servers_have_kept(workspace: Workspace) -> None:
+    """A pair of columns whose correlation has turned round, which neither of them shows."""
+    same = rows(3_000, seed=1)
+    rng = np.random.default_rng(1)
+    both = rng.normal(size=3_000)
+    version = add_version(workspace, same.assign(amount=both, hour=both + rng.normal(0, 0.1, 3_000)))
+    live = make_live(workspace, version)
+    began = live.live_at or live.created_at
+    turned = rng.normal(size=400)
+    window = rows(400, seed=2).assign(amount=turned, hour=-turned + rng.normal(0, 0.1, 400))
+    counted = count_window(read_profile(workspace.objects, version), columns(window))
+    start = slot_start(began, HOUR_SECONDS / 6)
+    with workspace.store.write() as tx:
+        live_slots.put(tx, "production", [LiveSlot(live.revision, start, "a", began + 1, 400, pack_counts(counted))])
+    report = make_report(workspace, "production", HOUR, MONITOR, began + 2)
+    assert report.drifted_features == ("(all columns)",)
+    assert report.features[0].m == len(counted.keys) == 200
 
 
 def test_a_clock_that_went_back_is_told(workspace: Workspace) -> None:

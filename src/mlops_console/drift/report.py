@@ -1,14 +1,14 @@
 """A drift report: what an environment has answered lately, beside the data its model was trained on."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.config import Monitor
 from mlops_console.core.deployments import Revision, RevisionState
-from mlops_console.core.drift import Against, DriftReport, DriftSettings, FeatureDrift, SliceDrift
+from mlops_console.core.drift import LEAST_ROWS, Against, DriftReport, DriftSettings, FeatureDrift, SliceDrift
 from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.models import ModelRef, ModelVersion, Signature
 from mlops_console.core.performance import Performance
@@ -159,7 +159,7 @@ class _Beside:
             features = features if error is None else (*features, error)
         if not any(feature.drifted for feature in features):
             together = compare_together(
-                self._reference, self._inputs, self._signature.inputs, part_of(self._settings, LEVEL_OF_TOGETHER)
+                self._reference, self._some_rows(), self._signature.inputs, part_of(self._settings, LEVEL_OF_TOGETHER)
             )
             features = features if together is None else (*features, together)
         return _Found(features, self._traffic.profile.rows, self._performance(), self._parts(), tuple(self._notes()))
@@ -190,6 +190,14 @@ class _Beside:
             if self._current.rows is None and self._traffic.step(self._current.span) > 1:
                 yield f"Performance is that of an even sample of {self._rows.rows:,} rows."
 
+    def _some_rows(self) -> "Mapping[str, NDArray[Any]]":
+        """Those of the prediction log; where it keeps none, the few that its servers have kept with their counts."""
+        return self._inputs if self._rows.rows >= LEAST_ROWS else self._arrays(self._current.counts.sample)
+
+    def _arrays(self, sample: Mapping[str, Sequence[Any]]) -> "Mapping[str, NDArray[Any]]":
+        kinds = {column.name: column.kind for column in self._signature.inputs}
+        return {name: to_array(values, numeric=kinds[name] == "numeric") for name, values in sample.items()}
+
     @property
     def _inputs(self) -> "Mapping[str, NDArray[Any]]":
         return self._traffic.public(self._rows)
@@ -210,9 +218,7 @@ class _Beside:
             from mlops_console.data.samples import read_sample
 
             return read_sample(self._traffic.workspace.objects, version.reference.sample)
-        kinds = {column.name: column.kind for column in self._signature.inputs}
-        sample = self._traffic.profile.sample
-        return {name: to_array(values, numeric=kinds[name] == "numeric") for name, values in sample.items()}
+        return self._arrays(self._traffic.profile.sample)
 
 
 def _beside_before(
