@@ -153,3 +153,13 @@ def test_missing_values_that_do_not_decide_are_a_finding() -> None:
     (found,) = judge([a_feature("amount", a_test(1e-9, 0.5), missing(1e-9, 0.01, 0.05))], SETTINGS)
     assert found.test == "ks"
     assert found.findings == ("5.0 % of its values are missing, 1.0 % of the reference's",)
+
+
+def test_a_sentence_is_one_line_without_escape_sequences_whatever_the_column_is_called() -> None:
+    name = "a\x1b[2J\nb has drifted"
+    found = judge(
+        [a_feature(name, a_test(1e-9, 0.3)), Measured(name, "numeric", 0, 0, untested="no verdict")], SETTINGS
+    )
+    for feature in found:
+        assert feature.name == name
+        assert not {"\n", "\x1b"} & set(feature.verdict)
