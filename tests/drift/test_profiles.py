@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -169,3 +170,14 @@ def test_a_version_without_a_profile_has_that_of_its_sample(workspace: Workspace
     assert (profile.rows, [feature.name for feature in profile.features]) == (500, ["amount", "hour", "country"])
     with pytest.raises(UsageError, match="fraud:2 has no reference data"):
         read_profile(workspace.objects, add_version(workspace, None))
+
+
+def test_a_profile_made_without_the_training_data_takes_them_from_the_sample(workspace: Workspace) -> None:
+    version = add_version(workspace, rows(500, seed=1))
+    answers = HeldOut("classification", (0, 1), (0, 1), (0, 0), ((0.9, 0.1), (0.4, 0.6)))
+    far = make_profile({}, version.signature.inputs, held_out=answers, importance={"amount": 1.0})
+    made_far = replace(version, profile=workspace.objects.put_bytes(pack_profile(far)))
+    profile = read_profile(workspace.objects, made_far)
+    assert (profile.rows, profile.features[0].present, profile.features[0].importance) == (500, 500, 1.0)
+    assert [f.name for f in profile.features if f.role == "prediction"] == ["prediction", "probability of 1"]
+    assert profile.held_out == answers

@@ -121,14 +121,16 @@ def unpack_profile(content: bytes) -> ReferenceProfile:
 
 
 def read_profile(objects: Objects, version: ModelVersion) -> ReferenceProfile:
-    """The profile of a version; of one without, it is made of its stored reference sample.
+    """The profile of a version. Without one, or where it was made without the training data at hand, these are read
+    from the stored reference sample.
 
     Raises:
         UsageError: the version has no reference data.
         StoreError: they are missing or damaged.
     """
-    if version.profile is not None:
-        return unpack_profile(objects.read_checked(version.profile))
+    found = unpack_profile(objects.read_checked(version.profile)) if version.profile is not None else None
+    if found is not None and (found.rows or version.reference is None):
+        return found
     if version.reference is None:
         raise UsageError(
             f"{version.ref} has no reference data to compare its traffic with.",
@@ -136,7 +138,10 @@ def read_profile(objects: Objects, version: ModelVersion) -> ReferenceProfile:
         )
     from mlops_console.data.samples import read_sample
 
-    return make_profile(read_sample(objects, version.reference.sample), version.signature.inputs)
+    inputs = read_sample(objects, version.reference.sample)
+    importance = {f.name: f.importance for f in found.features if f.importance is not None} if found else None
+    held_out = found.held_out if found else None
+    return make_profile(inputs, version.signature.inputs, held_out=held_out, importance=importance)
 
 
 def _profile(name: str, values: "NDArray[Any]", *, numeric: bool) -> FeatureProfile:

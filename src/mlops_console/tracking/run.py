@@ -275,21 +275,25 @@ class Run:
     def _profile(
         self, model: Any, signature: "Signature", reference: "DatasetVersion | None", held_out: tuple[Any, Any] | None
     ) -> str | None:
-        """Keep what traffic will be compared with; the object, None where nothing is known of it."""
-        if reference is None and held_out is None:
+        """Keep what traffic will be compared with; the object, None where nothing is known of it.
+
+        A stage on another machine has not the rows that another stage has logged: at home they are read again.
+        """
+        objects, sample = self._objects(), reference and reference.sample
+        of_reference = self._training and reference and self._training[0] == reference.sha256
+        at_hand = sample if sample and objects.has(sample) else None
+        if not (of_reference or at_hand or held_out):
             return None
         from mlops_console.data.samples import read_sample
         from mlops_console.drift.profiles import pack_profile
         from mlops_console.tracking.reference import profile_model
 
-        objects, sample = self._objects(), reference and reference.sample
-        of_reference = self._training and reference and self._training[0] == reference.sha256
         found = profile_model(
             model,
             signature,
             held_out,
             self._training[1] if self._training and of_reference else None,
-            lambda: read_sample(objects, sample) if sample else {},
+            lambda: read_sample(objects, at_hand) if at_hand else {},
         )
         return objects.put_bytes(pack_profile(found))
 
