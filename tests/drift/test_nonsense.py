@@ -57,7 +57,7 @@ def test_an_empty_window(workspace: Workspace) -> None:
     report = make_report(workspace, "production", HOUR, Monitor(), time.time())
     assert (report.verdict, report.untested_because) == ("untested", "too few rows (0 of at least 30)")
     assert report.performance is not None
-    assert report.performance.not_estimated == "No row was answered in the window."
+    assert report.performance.not_estimated == "The prediction log has no row of the window."
 
 
 def test_one_row(workspace: Workspace) -> None:

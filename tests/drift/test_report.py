@@ -195,7 +195,7 @@ def test_what_servers_have_counted_is_compared_without_the_log(workspace: Worksp
     report = make_report(workspace, "production", HOUR, MONITOR, now + 1)
     assert (report.rows, report.drifted_features) == (400, ("amount",))
     assert report.performance is not None
-    assert report.performance.not_estimated == "No row was answered in the window."
+    assert report.performance.not_estimated == "The prediction log has no row of the window."
 
 
 def test_without_a_log_all_columns_at_once_are_those_rows_that_servers_have_kept(workspace: Workspace) -> None:

@@ -82,7 +82,7 @@ def _why_not_estimated(signature: Signature, then: Outcomes | None, live: Outcom
     """One sentence; "" where there can be an estimate."""
     classifies = signature.task == "classification"
     if not live.rows:
-        return "No row was answered in the window."
+        return "The prediction log has no row of the window."
     if classifies and not signature.probabilities:
         return "The model gives no probabilities to estimate its performance from."
     if len(signature.classes) > MOST_CLASSES:
