@@ -105,6 +105,17 @@ class TestRows:
             alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "port 8100 is in use")
         assert len([alert for alert in needs(overview(workspace)) if alert.kind == "server"]) == 1
 
+    def test_what_is_critical_and_what_nobody_has_taken_up_comes_first(self, workspace: Workspace) -> None:
+        seed(workspace)
+        with workspace.store.write() as tx:
+            server_processes.forget(tx, "production")
+            deploying.set_error(tx, "production", "port 8100 is in use")
+            alerts.open_alert(tx, "disk", "/", Severity.CRITICAL, "It is full.")
+            alerts.open_alert(tx, "job_slow", "train", Severity.WARNING, "It takes long.")
+            alerts.acknowledge(tx, alerts.get(tx, 2).id, "ana", "I see to it.")
+        found = needs(overview(workspace))
+        assert [alert.kind for alert in found] == ["disk", "server", "job_slow", "drift", "job"]
+
     @pytest.mark.parametrize("height", [14, 40])
     def test_a_revision_that_failed_is_told_beside_what_is_live(self, workspace: Workspace, height: int) -> None:
         seed(workspace)

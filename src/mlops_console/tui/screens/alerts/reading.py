@@ -33,10 +33,10 @@ def read_alerts(workspace: "Workspace") -> AlertsLoaded:
 
     with workspace.store.read() as db:
         found = (*alerts.open_alerts(db), *alerts.recent(db, _ALERTS))  # what is open is shown however old it is
-    return AlertsLoaded(tuple(sorted({alert.id: alert for alert in found}.values(), key=_urgency)))
+    return AlertsLoaded(tuple(sorted({alert.id: alert for alert in found}.values(), key=urgency)))
 
 
-def _urgency(alert: Alert) -> tuple[int, bool]:
+def urgency(alert: Alert) -> tuple[int, bool]:
     """What nobody has taken up yet comes first; of that, what is critical."""
     states = ("open", "acknowledged", "silenced", "resolved")
     return states.index(alert.state), alert.severity != "critical" and alert.resolved_at is None

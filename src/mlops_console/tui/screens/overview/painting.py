@@ -12,6 +12,7 @@ from mlops_console.core.runs import Run
 from mlops_console.core.text import age, duration, number, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.glyphs import State
+from mlops_console.tui.screens.alerts.reading import urgency
 from mlops_console.tui.screens.overview.cards import card_line, card_rows
 from mlops_console.tui.screens.overview.reading import DORA_DAYS, RATE_SECONDS, Card, Overview, Trend
 from mlops_console.tui.widgets.bars import progress_bar
@@ -180,12 +181,14 @@ def _chart(title: str, data: LineData, width: int, room: int) -> list[Row]:
 
 
 def needs(overview: Overview) -> list[Alert]:
-    """What wants a person: the open alerts, and what is wrong with an environment that has no alert of its own."""
+    """What wants a person: the open alerts, and what is wrong with an environment that has no alert of its own. What
+    nobody has taken up comes first, and of that what is critical."""
     told = {(alert.kind, alert.subject) for alert in overview.alerts}
     derived = [alert for card in overview.cards for alert in _derived(card)]
     problem = overview.config_problem
     broken = [Alert(0, "project", "mlops.toml", Severity.CRITICAL, problem, 0.0)] if problem else []
-    return [*broken, *overview.alerts, *(alert for alert in derived if (alert.kind, alert.subject) not in told)]
+    untold = [alert for alert in derived if (alert.kind, alert.subject) not in told]
+    return sorted([*broken, *overview.alerts, *untold], key=urgency)
 
 
 def _derived(card: Card) -> Iterator[Alert]:

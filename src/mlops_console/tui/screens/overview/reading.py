@@ -126,7 +126,7 @@ def read_overview(workspace: "Workspace") -> OverviewRead:
         overview = Overview(
             config.project.name if config else workspace.root.name,
             read_cards(db, config, traffic),
-            tuple(sorted(alerts.open_alerts(db), key=lambda alert: alert.state != "open")),
+            tuple(alerts.open_alerts(db)),
             tuple(jobs.open_jobs(db)),
             page.runs,
             page.total,

@@ -47,7 +47,7 @@ def trigger_facts(found: TriggerRead, now: float, *, worker: bool) -> list[Fact]
         *([Fact("note", state.last_note, "warn")] if state.last_note else []),
         Fact("on", trigger.on),
         *(Fact(key, value) for key, value in _settings(trigger)),
-        Fact("does", f"train {trigger.does}", "accent"),
+        Fact("does", trigger.does, "accent"),
         *(Fact(key, param(value) or '""') for key, value in trigger.params.items()),
         Fact("last fired", f"{clock(state.last_fired_at)}, {age(state.last_fired_at, now)}")
         if state.last_fired_at
