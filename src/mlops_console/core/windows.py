@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 
 from mlops_console.core.names import seconds
 
+MOST_ROWS = 1_000_000_000
 _ROWS = re.compile(r"([\d,_]+)\s*rows?")
 
 
@@ -26,13 +27,15 @@ def parse_window(text: str) -> Window:
     """Read `"30m"` or `"5000 rows"`.
 
     Raises:
-        ValueError: it is neither, or it is a window of nothing.
+        ValueError: it is neither, or it is a window of nothing, or of more than a billion rows.
     """
     match = _ROWS.fullmatch(text.strip())
     if match is not None:
         digits = re.sub("[,_]", "", match[1])
         if not digits.isdigit() or int(digits) == 0:
             raise ValueError(f"{text!r} is a window of nothing")
+        if int(digits) > MOST_ROWS:
+            raise ValueError(f"a window has up to {MOST_ROWS:,} rows")
         return Window(rows=int(digits))
     try:
         span = seconds(text)
