@@ -300,6 +300,29 @@ class TestLabelsThatComeLater:
         assert len(fired(workspace, "again")) == 1
         assert [entry.outcome for entry in entries(workspace, "again")] == ["waiting"]  # told once
 
+    def test_they_are_seen_though_nothing_else_happens(self, workspace: Workspace, seer: Triggers) -> None:
+        PredictionLog(workspace.predictions_path).add_labels(Label(f"r{i}", 0, 1) for i in range(200))
+        self.look(seer)
+        assert len(fired(workspace, "again")) == 1
+
+    def test_a_damaged_prediction_log_is_told_and_keeps_nobody(self, workspace: Workspace, seer: Triggers) -> None:
+        for file in workspace.home.glob("predictions.db*"):
+            file.write_bytes(b"nothing of the kind" * 500)
+        report(workspace, True)
+        self.look(seer)
+        assert fired(workspace, "again") == []
+        assert state(workspace, "again").last_note.endswith("It waits for labels.")
+
+    def test_of_another_version_that_is_live_by_now_nothing_is_trained(
+        self, workspace: Workspace, seer: Triggers
+    ) -> None:
+        with workspace.store.write() as tx:
+            add_live(tx, "production", models.get(tx, ModelRef("fraud", 1)))
+        PredictionLog(workspace.predictions_path).add_labels(Label(f"r{i}", 0, 1) for i in range(200))
+        self.look(seer)
+        assert fired(workspace, "again") == []
+        assert "the drift was over" in state(workspace, "again").last_note
+
     def test_a_drift_that_is_over_is_not_trained_for(self, workspace: Workspace, seer: Triggers) -> None:
         report(workspace, False)
         self.look(seer)

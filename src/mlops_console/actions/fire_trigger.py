@@ -7,6 +7,7 @@ from typing import Any
 from mlops_console import actions
 from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.actions.set_trigger import find
+from mlops_console.actions.train import pipeline_of
 from mlops_console.core.jobs import Turn
 from mlops_console.core.plans import Plan
 from mlops_console.core.triggers import Trigger
@@ -35,7 +36,8 @@ def fire(tx: Connection, workspace: Workspace, trigger: Trigger, firing: str, no
 
 def _train(workspace: Workspace, trigger: Trigger, reason: str = "") -> dict[str, Any]:
     """What it asks for. On drift, a pipeline that reads served rows is run on the window that is proposed then."""
-    reads = trigger.on == "drift" and workspace.config().pipelines[trigger.do].reads_served
+    _, pipeline = pipeline_of(workspace.config(), trigger.do)
+    reads = trigger.on == "drift" and pipeline.reads_served
     return {
         "pipeline": trigger.do,
         "params": dict(trigger.params),

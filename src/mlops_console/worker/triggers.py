@@ -1,5 +1,6 @@
 """Fires the triggers of mlops.toml: looks which of them have something to answer to, and queues what they do."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +9,7 @@ from mlops_console.actions.base import ensure_writable
 from mlops_console.actions.fire_trigger import fire
 from mlops_console.core.alerts import Severity
 from mlops_console.core.config import Config
-from mlops_console.core.errors import ConfigError, NotFoundError, RefusedError, UsageError
+from mlops_console.core.errors import ConfigError, NotFoundError, RefusedError, StoreError, UsageError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.text import clock
 from mlops_console.core.triggers import Trigger, TriggerState, basis, missed, next_firing
@@ -40,6 +41,7 @@ class Triggers:
         self._watched: tuple[Trigger, ...] = ()
         self._watch: Watch | None = None
         self._labels_at: dict[str, float] = {}  # by trigger, on the monotonic clock
+        self._again_at = math.inf  # when to look for labels again: they are no news of the store
 
     @property
     def need_worker(self) -> bool:
@@ -53,8 +55,8 @@ class Triggers:
         if config is None or not (config.triggers or self._on):
             return
         news = self._workspace.store.data_version()
-        if news != self._version:
-            self._version = news
+        if news != self._version or time.monotonic() >= self._again_at:
+            self._version, self._again_at = news, math.inf
             self._read(config)
             for trigger, state in self._on:
                 if trigger.on == "after":
@@ -208,15 +210,21 @@ class Triggers:
     def _fire_with_labels(self, trigger: Trigger, state: TriggerState, event: Event, move: Move, told: str) -> None:
         """Fire once enough of the rows have labels, which are known later than the rows, unless the drift is over."""
         now = time.monotonic()
-        if now - self._labels_at.get(trigger.name, -_LABELS) < _LABELS:
+        last = self._labels_at.get(trigger.name, -math.inf)
+        if now - last < _LABELS:
+            self._again_at = min(self._again_at, last + _LABELS)
             return
         self._labels_at[trigger.name] = now
+        self._again_at = min(self._again_at, now + _LABELS)
         environment = str(trigger.environment)
+        is_over, refused = False, None
         try:
-            refused = propose(self._workspace, environment, time.time()).refused
-            is_over = refused is not None and not goes_on(self._workspace, environment)
+            is_over = not goes_on(self._workspace, environment)
+            refused = None if is_over else propose(self._workspace, environment, time.time()).refused
         except NotFoundError:  # nothing is live there any more
-            refused, is_over = None, True
+            is_over = True
+        except StoreError as error:  # of the prediction log, which must not keep the worker from all else
+            refused = str(error)
         if is_over:
             over = f"Drift report {event.ref} fired nothing: the drift was over before enough of its rows had labels."
             self._skip(trigger, state, move, over, {"report": event.seq})
