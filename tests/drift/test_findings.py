@@ -3,9 +3,11 @@
 import numpy as np
 
 from mlops_console.core.drift import DriftSettings
+from mlops_console.core.models import Column
 from mlops_console.core.profiles import FeatureProfile, ReferenceProfile, WindowCounts
 from mlops_console.drift import findings
 from mlops_console.drift.features import compare_counts
+from mlops_console.drift.profiles import make_profile
 from mlops_console.drift.windows import count_window
 
 COUNTRY = FeatureProfile("country", "categorical", "input", 100, 0, (60, 40, 0), labels=("NO", "SE"), distinct=2)
@@ -33,6 +35,17 @@ def test_new_beside_the_window_before_is_what_that_did_not_have() -> None:
     assert told(COUNTRY, window("DK", "FI", "FI"), window("DK")) == ["1 new category, FI (2): 2 of 43 rows"]
     many = window(*(f"user {number}" for number in range(60)))
     assert told(COUNTRY, window("DK"), many) == [], "of the window before only 50 labels are known"
+
+
+def test_rare_labels_that_a_profile_does_not_keep_are_no_drift() -> None:
+    """Of 1,200 labels it keeps 1,000; which rows the 50 of the others have that a window names, it does not know."""
+    rng = np.random.default_rng(1)
+    columns = [Column("user", "object", "categorical")]
+    sides = [rng.integers(0, 1_200, 100_000).astype(str).astype(object) for _ in range(2)]
+    profile = make_profile({"user": sides[0]}, columns)
+    (found,) = compare_counts(profile, count_window(profile, {"user": sides[1]}), DriftSettings(least_effect=0.0))
+    assert found.tested
+    assert not found.drifted, found.verdict
 
 
 def test_categories_are_named_on_one_line_without_escape_sequences() -> None:

@@ -141,7 +141,7 @@ def _measure_counts(
     if feature.kind == "categorical":
         labels, ref, cur = _told_apart(feature.labels, reference, window)
         found = _measure_labels(feature.name, labels, ref, cur, missing, settings, demand, rest=True)
-        new = findings.of_new(*_new(feature, None if own else reference, window))
+        new = findings.of_new(*_new(reference, window))
         return replace(found, findings=(*told, *new, *found.findings))
     if few := _too_few(settings, n, m):
         return Measured(feature.name, "numeric", n, m, missing, few, findings=tuple(told))
@@ -160,20 +160,14 @@ def _measure_counts(
     return Measured(feature.name, "numeric", n, m, (tested, *missing), "", psi, histogram, tuple(told))
 
 
-def _new(
-    feature: FeatureProfile, before: FeatureCounts | None, window: FeatureCounts
-) -> tuple[Mapping[str, int], int, int]:
-    """What a window has that its reference has not, as `findings.of_new` takes it; nothing where that can't be known:
-    of a reference, or a window before, of which not every label is kept."""
+def _new(reference: FeatureCounts, window: FeatureCounts) -> tuple[Mapping[str, int], int, int]:
+    """What a window has that its reference has not, as `findings.of_new` takes it; nothing where the reference has
+    labels that were not told apart, which may be these."""
     rows = sum(window.counts)
-    if feature.counts[-1]:
+    if _untold(reference):
         return {}, rows, 0
-    if before is None:
-        return window.new, rows, window.counts[-1]
-    if sum(before.new.values()) < before.counts[-1]:
-        return {}, rows, 0
-    new = {label: count for label, count in window.new.items() if label not in before.new}
-    return new, rows, window.counts[-1] - sum(window.new.values()) + sum(new.values())
+    new = {label: count for label, count in window.new.items() if label not in reference.new}
+    return new, rows, sum(new.values()) + _untold(window)
 
 
 def _measure_labels(
@@ -195,7 +189,7 @@ def _measure_labels(
     if settings.profile == "evidently":
         return Measured(name, "categorical", n, m, (evidently.judge_categories(reference, window),), "", psi, histogram)
     tested = measure_categories(settings.categorical, reference, window, demand, rest=rest)
-    pooled = len(statistics.pool_rare(reference, window, rest=rest)[0])
+    pooled = len(labels) if tested is None else len(statistics.pool_rare(reference, window, rest=rest)[0])
     found = tuple(findings.of_categories(labels, reference, window, pooled))
     if tested is None:
         rare = f"its {len(labels):,} categories are too rare to be tested: no verdict"
@@ -206,16 +200,24 @@ def _measure_labels(
 def _told_apart(
     known: Sequence[str], reference: FeatureCounts, window: FeatureCounts
 ) -> tuple[tuple[str, ...], "Counts", "Counts"]:
-    """All labels with their rows on either side: those of the profile, new ones as far as they were told apart, and the
-    rest as one."""
+    """All labels with their rows on either side: those of the profile, new ones as far as they were told apart on both
+    sides, and the rest as one."""
     import numpy as np
 
-    new = tuple(dict.fromkeys((*reference.new, *window.new)))
     sides = []
+    new = tuple(dict.fromkeys((*reference.new, *window.new)))
+    for side in (reference, window):
+        if _untold(side):
+            new = tuple(label for label in new if label in side.new)
     for side in (reference, window):
         apart = [side.new.get(label, 0) for label in new]
         sides.append(np.array([*side.counts[:-1], *apart, side.counts[-1] - sum(apart)], dtype=np.int64))
     return (*known, *new, OTHER), sides[0], sides[1]
+
+
+def _untold(counts: FeatureCounts) -> int:
+    """Rows of labels that were not told apart."""
+    return counts.counts[-1] - sum(counts.new.values())
 
 
 def _test_missing(settings: DriftSettings, reference_rows: int, n: int, window_rows: int, m: int) -> tuple[Tested, ...]:
