@@ -156,7 +156,12 @@ def test_a_ranking_without_a_fault_is_not_certain() -> None:
 @pytest.mark.parametrize(
     ("signature", "then", "now", "reason"),
     [
-        (BINARY, two_classes(200, 1), live([], np.empty((0, 2)), [], {}), "The prediction log has no row of the window."),
+        (
+            BINARY,
+            two_classes(200, 1),
+            live([], np.empty((0, 2)), [], {}),
+            "The prediction log has no row of the window.",
+        ),
         (
             BINARY,
             two_classes(200, 1),
