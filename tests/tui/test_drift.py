@@ -154,7 +154,7 @@ def test_slices_join_what_they_are_worth_and_how_they_drift(workspace: Workspace
     seed(workspace)
     rows = slice_source(state(workspace).report).rows(0, 10)
     assert [cell.text for cell in rows[0].cells] == [
-        *("channel = app", "▲ drifted", "0.760 (0.730–0.790)", "–", "361", "140", "amount, hour"),
+        *("channel = app", "▲ drifted", "0.760 (0.730–0.790)", "–", "accuracy", "361", "140", "amount, hour"),
     ]
     assert [cell.text for cell in rows[1].cells[1:4]] == ["– untested", "0.940 (0.930–0.950)", "0.930 (0.910–0.950)"]
 

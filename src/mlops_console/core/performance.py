@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+_METRICS = {"f1": "F1", "roc_auc": "ROC AUC", "mae": "MAE", "rmse": "RMSE"}
+
+
+def metric_text(metric: str) -> str:
+    """What people call a metric."""
+    return _METRICS.get(metric, metric)
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:

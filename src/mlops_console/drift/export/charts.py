@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, Histogram
-from mlops_console.core.performance import Figure
+from mlops_console.core.performance import Figure, metric_text
 from mlops_console.core.text import clock, number, shorten
 from mlops_console.drift.export import svg, wording
 
@@ -172,7 +172,7 @@ def performance(history: Sequence[DriftReport], metric: str) -> str:
         parts.append(svg.polygon([*axes.line(highs), *reversed(axes.line(lows))], "band"))
         parts.append(svg.polyline(axes.line(values), "estimated line"))
     parts.extend(_whiskers(realised, axes))
-    title = f"{wording.metric(metric)}, estimated and realised, window by window"
+    title = f"{metric_text(metric)}, estimated and realised, window by window"
     return _framed(history, axes, title, number(axes.high, 3), number(axes.low, 3), parts)
 
 

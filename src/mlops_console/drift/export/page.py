@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 
 from mlops_console.core.drift import DriftReport, FeatureDrift
+from mlops_console.core.performance import metric_text
 from mlops_console.drift.export import charts, wording
 from mlops_console.drift.export.svg import element, text
 
@@ -67,9 +68,7 @@ def _performance(report: DriftReport, history: Sequence[DriftReport]) -> Iterato
     yield element("h2", "Performance")
     yield _listed(wording.performance_facts(found))
     drawn = [(metric, charts.performance(history, metric)) for metric in wording.metrics_of(found)]
-    cards = [
-        element("div", element("h3", text(wording.metric(m))), chart, class_="card") for m, chart in drawn if chart
-    ]
+    cards = [element("div", element("h3", text(metric_text(m))), chart, class_="card") for m, chart in drawn if chart]
     if cards:
         yield element("div", *cards, class_="cards")
         yield _key("Dashed is estimated with its interval of 95 %, dots are realised; the thin line is training's.")

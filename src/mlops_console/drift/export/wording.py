@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, effect_text
-from mlops_console.core.performance import Figure, Performance
+from mlops_console.core.performance import Figure, Performance, metric_text
 from mlops_console.core.text import clock, duration, number
 
 AGAINST = {
@@ -13,15 +13,6 @@ AGAINST = {
 }
 GLYPHS = {DriftVerdict.DRIFTED: "▲", DriftVerdict.STABLE: "●", DriftVerdict.UNTESTED: "–"}
 ROLES = {"input": "", "prediction": "prediction", "error": "error", "together": "all columns at once"}
-METRICS = {
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-    "roc_auc": "ROC AUC",
-    "mae": "MAE",
-    "rmse": "RMSE",
-}
 
 
 def title(report: DriftReport) -> str:
@@ -87,10 +78,6 @@ def performance_facts(found: Performance) -> Iterator[str]:
         yield "Estimated figures are reckoned without labels; they hold while only the inputs move."
 
 
-def metric(name: str) -> str:
-    return METRICS.get(name, name)
-
-
 def interval(figure: Figure | None) -> str:
     """`0.912 (0.880 to 0.941)`, an interval of 95 %."""
     if figure is None:
@@ -135,7 +122,7 @@ def metrics_of(found: Performance) -> list[str]:
 def metric_rows(found: Performance) -> Rows:
     return [
         (
-            metric(name),
+            metric_text(name),
             interval(found.figure("estimated", name)),
             interval(found.figure("realised", name)),
             number(found.reference.get(name), 3),
@@ -156,4 +143,4 @@ def slice_rows(report: DriftReport) -> Rows:
 
 
 def _named(figure: Figure | None) -> str:
-    return f"{metric(figure.metric)} {interval(figure)}" if figure else "–"
+    return f"{metric_text(figure.metric)} {interval(figure)}" if figure else "–"

@@ -1,7 +1,7 @@
 """What the live model is worth over time, and in the report that is looked at: estimated without labels, realised with
 them."""
 
-from mlops_console.core.performance import Figure, Performance
+from mlops_console.core.performance import Figure, Performance, metric_text
 from mlops_console.core.text import duration, safe_line
 from mlops_console.tui.screens.drift.reading import DriftState
 from mlops_console.tui.screens.drift.rows import figure_number, figure_text
@@ -54,7 +54,9 @@ def performance_rows(state: DriftState, metric: str, width: int, height: int) ->
     names = metrics(reports)
     metric = metric if metric in names else next(iter(names), "")
     if looked is None:
-        head = [fit_row([Ink(metric, "strong"), Ink("  This report knows nothing of it.", "muted")], width)]
+        head = [
+            fit_row([Ink(metric_text(metric), "strong"), Ink("  This report knows nothing of it.", "muted")], width)
+        ]
     elif height < _SPELLED:
         head = [fit_row(_short_head(looked, metric), width)]
     else:
@@ -65,7 +67,7 @@ def performance_rows(state: DriftState, metric: str, width: int, height: int) ->
 
 def _short_head(found: Performance, metric: str) -> list[Ink]:
     figures = (("estimated", found.figure("estimated", metric)), ("realised", found.figure("realised", metric)))
-    inks = [Ink(metric or "Performance", "strong")]
+    inks = [Ink(metric_text(metric) or "Performance", "strong")]
     for kind, figure in figures:
         inks += [Ink(f"  {kind} ", "muted"), Ink(figure_number(figure.value) if figure else "–")]
     return [*inks, Ink(f"  {_labels(found)}", "muted")]
@@ -77,7 +79,7 @@ def _head(found: Performance, metric: str, count: int, width: int) -> list[Row]:
     trained = [Ink(f" · {figure_number(reference)} on held-out rows", "muted")] if reference is not None else []
     realised = found.figure("realised", metric)
     return [
-        fit_row([Ink(metric or "Performance", "strong"), *trained, *more], width),
+        fit_row([Ink(metric_text(metric) or "Performance", "strong"), *trained, *more], width),
         fit_row(_figure("o estimated", "series-1", found.figure("estimated", metric), found.not_estimated), width),
         fit_row(_figure("x realised ", "series-2", realised), width),
         fit_row([Ink(_labels(found), "muted")], width),

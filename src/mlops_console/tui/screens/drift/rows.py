@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from mlops_console.core.drift import DriftReport, FeatureDrift, SliceDrift, effect_text
-from mlops_console.core.performance import Figure, SlicePerformance
+from mlops_console.core.performance import Figure, SlicePerformance, metric_text
 from mlops_console.core.text import age, clock, number, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.drift_words import named, told
@@ -40,6 +40,7 @@ SLICE_COLUMNS = (
     Column("drift", "DRIFT", least=9),
     Column("estimated", "ESTIMATED", "right"),
     Column("realised", "REALISED", "right"),
+    Column("metric", "METRIC", most=12),
     Column("rows", "ROWS", "right"),
     Column("labelled", "LABELLED", "right"),
     Column("features", "DRIFTED FEATURES", least=8),
@@ -129,6 +130,7 @@ def slice_source(report: DriftReport | None) -> ListSource:
 
 def _slice_row(name: str, worth: SlicePerformance | None, drift: SliceDrift | None) -> Row:
     state = glyphs.state("drifted" if drift.drifted else "stable") if drift else glyphs.state("untested")
+    figure = (worth.realised or worth.estimated) if worth else None
     rows = worth.rows if worth else drift.rows if drift else 0
     features = ", ".join(safe_line(feature, 60) for feature in drift.drifted_features) if drift else ""
     return Row(
@@ -138,6 +140,7 @@ def _slice_row(name: str, worth: SlicePerformance | None, drift: SliceDrift | No
             Cell(state.text, state.style, state.word),
             _figure_cell(worth.estimated if worth else None),
             _figure_cell(worth.realised if worth else None),
+            Cell(metric_text(figure.metric) if figure else "–", "muted"),
             Cell(f"{rows:,}", "muted", rows),
             Cell(f"{worth.labelled:,}" if worth else "–", "muted", worth.labelled if worth else None),
             Cell(features),

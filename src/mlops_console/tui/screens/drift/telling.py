@@ -1,6 +1,7 @@
 """A drift report in words: the banner over the list, and the report as a whole."""
 
 from mlops_console.core.drift import DriftReport, DriftVerdict, effect_text
+from mlops_console.core.performance import metric_text
 from mlops_console.core.text import age, clock, duration, safe_line
 from mlops_console.tui import glyphs
 from mlops_console.tui.drift_words import ROLES, sentence, told
@@ -128,10 +129,13 @@ def _performance_facts(report: DriftReport) -> list[Fact]:
     found = report.performance
     if found is None:
         return []
-    facts = [Fact("Performance"), *(Fact(f"{f.metric}, estimated", figure_text(f)) for f in found.estimated)]
+    facts = [
+        Fact("Performance"),
+        *(Fact(f"{metric_text(f.metric)}, estimated", figure_text(f)) for f in found.estimated),
+    ]
     if found.not_estimated:
         facts.append(Fact("estimated", found.not_estimated, "warn"))
-    facts += [Fact(f"{f.metric}, realised", figure_text(f)) for f in found.realised]
+    facts += [Fact(f"{metric_text(f.metric)}, realised", figure_text(f)) for f in found.realised]
     late = f", {duration(found.delay)} late" if found.delay is not None else ""
     facts.append(Fact("labels", f"{found.labelled:,} of {found.rows:,} rows ({found.share_labelled:.0%}){late}"))
     return facts
