@@ -106,7 +106,9 @@ class TestPlan:
 
     def test_a_pipeline_that_reads_none_is_proposed_without(self, answering: Workspace) -> None:
         configure(answering, served="")
-        assert retraining_of(answering, "production") == {"pipeline": "train"}
+        asked = retraining_of(answering, "production")
+        assert asked.keys() == {"pipeline", "reason"}
+        assert "no stage of train reads served rows" in actions.plan(answering, "train", asked).notes[0]
 
     def test_what_no_pipeline_has_made_can_not_be_proposed(self, answering: Workspace) -> None:
         with answering.store.write() as tx:

@@ -34,5 +34,7 @@ def retraining_of(workspace: Workspace, environment: str) -> dict[str, Any]:
             f"{version.ref}, which is live in {environment}, {by}.",
             "Name the pipeline that trains it: mlops-console train PIPELINE.",
         )
-    reads = pipelines[pipeline].reads_served
-    return {"pipeline": pipeline, **({"served": environment} if reads else {})}
+    if pipelines[pipeline].reads_served:
+        return {"pipeline": pipeline, "served": environment}
+    same_data = f"no stage of {pipeline} reads served rows (served = true), so it trains on the data that it has"
+    return {"pipeline": pipeline, "reason": f"retraining for {environment}; {same_data}"}

@@ -93,6 +93,7 @@ def _plan(workspace: Workspace, request: Train) -> Plan:
     usually = estimate(workspace, name, ordered, steps, config.worker.slots)
     settled = request if window is None else request.model_copy(update={"served": window.text})
     notes = [
+        *([f"Why: {request.reason}."] if request.reason else []),
         *([f"It is trained on {window.reason}."] if window else []),
         *_deployment(config, request.deploy),
         *([f"It usually takes {usually.span}."] if usually else []),

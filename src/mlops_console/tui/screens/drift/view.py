@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from textual import events
@@ -279,17 +280,16 @@ class DriftView(ListView):
         if report is None:
             self.console.tell("There is no report to export yet; v checks the drift now.", "warning")
         elif name:
-            self._export(name)
+            self._export(report.id, name)
         else:
             told = "The ending decides: .html, .md or .json. Without a folder it goes to the workspace."
             usual = f"drift-{report.environment}-{report.id}.html"
-            self.app.push_screen(Prompt(f"Export report {report.id}", told, usual), self._export)
+            self.app.push_screen(Prompt(f"Export report {report.id}", told, usual), partial(self._export, report.id))
 
-    def _export(self, name: str | None) -> None:
-        report = self._state.report
-        if report is not None and name and name.strip():
+    def _export(self, report_id: int, name: str | None) -> None:
+        if name and name.strip():
             path = writing.place_of(self.console.workspace, name)
-            self.read("export", lambda workspace: write_report(workspace, report.id, path))
+            self.read("export", lambda workspace: write_report(workspace, report_id, path))
 
     def on_taken(self, event: writing.Taken) -> None:
         def replace() -> None:
