@@ -107,6 +107,17 @@ class TestRows:
         assert (found.amount.tolist(), found.country.tolist()) == ([1.0, 3.0], ["c1", "c3"])
         assert (found.label.tolist(), found.hour.isna().all()) == ([1.5, 3.5], True)
 
+    def test_what_a_version_with_other_columns_has_answered_is_missing(self, live: Workspace) -> None:
+        rows = [
+            Prediction(NOON + i, 1, {"amount": amount, "hour": 1, "country": "c"}, {"predict": 0.0})
+            for i, amount in enumerate(["small", 2.5, "3.5"])
+        ]
+        log_rows(live, "production", rows)
+        PredictionLog(live.predictions_path).add_labels(Label(f"r{i}", 0, 1) for i in range(3))
+        found = served_rows(live, "production", NOON - 1, NOW)
+        assert found is not None
+        assert found.amount.fillna(-1).tolist() == [-1, 2.5, 3.5]
+
     def test_no_rows_are_an_empty_frame(self, live: Workspace) -> None:
         found = served_rows(live, "production", NOON, NOW)
         assert isinstance(found, pd.DataFrame)

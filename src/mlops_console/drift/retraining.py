@@ -1,6 +1,6 @@
 """Which served rows a retraining should use, and why."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.drift import DriftReport
@@ -8,6 +8,7 @@ from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.models import Column, ModelRef, ModelVersion
 from mlops_console.core.retraining import RetrainingWindow
 from mlops_console.core.text import clock, safe_line
+from mlops_console.drift.labels import floats_of
 from mlops_console.store import deployments, drift, models
 from mlops_console.store.database import Connection
 from mlops_console.store.predictions import PredictionLog
@@ -84,7 +85,8 @@ def served_rows(workspace: Workspace, environment: str, start: float, end: float
 
     Returns:
         The columns of the live version's signature, and `label`. Numbers are what they are in the signature, or float64
-        with NaN where some are missing; all else is object with None for missing.
+        with NaN where some are missing, or were answered by a version that took others; all else is object with None
+        for missing.
 
     Raises:
         NotFoundError: nothing is live there.
@@ -103,7 +105,7 @@ def served_rows(workspace: Workspace, environment: str, start: float, end: float
         for column, values in found.items():
             values.append(row.inputs.get(column.name))
         labels.append(label)
-    frame = {column.name: pd.Series(values, dtype=_dtype(column, values)) for column, values in found.items()}
+    frame = {column.name: _series(column, values) for column, values in found.items()}
     return pd.DataFrame({**frame, LABEL: pd.Series(labels, dtype=None if labels else "object")})
 
 
@@ -129,10 +131,17 @@ def _clock(at: float, beside: float | None = None) -> str:
     return told[_DATE:] if beside is not None and told[:_DATE] == clock(beside)[:_DATE] else told
 
 
-def _dtype(column: Column, values: list[object]) -> str:
+def _series(column: Column, values: list[object]) -> "pd.Series[Any]":
+    import pandas as pd
+
     if column.kind != "numeric":
-        return "object"
-    return "float64" if None in values else column.dtype
+        return pd.Series(values, dtype="object")
+    if None not in values:
+        try:
+            return pd.Series(values, dtype=column.dtype)
+        except (ValueError, TypeError, OverflowError):  # what another version has answered
+            pass
+    return pd.Series(floats_of(values)[0])
 
 
 def _check_label(version: ModelVersion) -> None:
