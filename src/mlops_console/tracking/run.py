@@ -282,7 +282,7 @@ class Run:
         objects, sample = self._objects(), reference and reference.sample
         of_reference = self._training and reference and self._training[0] == reference.sha256
         at_hand = sample if sample and objects.has(sample) else None
-        if not (of_reference or at_hand or held_out):
+        if not (of_reference or at_hand) and held_out is None:
             return None
         from mlops_console.data.samples import read_sample
         from mlops_console.drift.profiles import pack_profile
