@@ -66,7 +66,7 @@ def test_a_loss_is_what_even_the_good_end_of_the_interval_lacks(
     performance = Performance("classification", 500, 0, reference=reference, **figures)
     value, told = readings(report(feature("x"), performance=performance))["performance"]
     assert value == loss
-    assert "in training it was" in told
+    assert "on held-out rows it was" in told
 
 
 def test_without_a_reference_no_performance_is_judged() -> None:

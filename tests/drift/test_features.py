@@ -106,7 +106,11 @@ def test_a_certain_but_tiny_shift_is_no_drift() -> None:
             [np.nan] * 50,
             "amount: every value is missing in the window and in the reference: no verdict",
         ),
-        ([5.0] * 60, [5.0] * 70, "amount has not moved; 70 rows; a shift of 0.94 σ would have been seen"),
+        (
+            [5.0] * 60,
+            [5.0] * 70,
+            "amount shows no shift beyond chance; 70 rows; a shift of 0.94 σ would have been seen",
+        ),
     ],
 )
 def test_what_can_not_be_judged_is_said(reference: Any, window: Any, verdict: str) -> None:

@@ -126,8 +126,14 @@ def missing(p: float, before: float, after: float) -> verdicts.Tested:
     ("tests", "sentence"),
     [
         ((a_test(1e-9, 0.2),), "amount has moved by 0.51 σ; 1,240 rows; a shift of 0.28 σ would have been seen"),
-        ((a_test(1.0, 0.01),), "amount has not moved; 1,240 rows; a shift of 0.28 σ would have been seen"),
-        ((a_test(1.0, 0.1, m=1),), "amount has not moved; 1 row; a shift of more than 6 σ would have been seen"),
+        (
+            (a_test(1.0, 0.01),),
+            "amount shows no shift beyond chance; 1,240 rows; a shift of 0.28 σ would have been seen",
+        ),
+        (
+            (a_test(1.0, 0.1, m=1),),
+            "amount shows no shift beyond chance; 1 row; a shift of more than 6 σ would have been seen",
+        ),
         ((a_test(0.0, 1.0),), "amount has moved by more than 6 σ; 1,240 rows; a shift of 0.28 σ would have been seen"),
         (
             (a_test(1e-9, 0.05),),

@@ -114,7 +114,7 @@ def test_a_loss_of_performance_is_told_without_a_rule(heard: Workspace) -> None:
 
     assert check(0.7, 0.86) == [], "the interval reaches near what it was"
     assert check(0.6, 0.7) == [
-        "accuracy in production is estimated at 0.6500 (0.6000 to 0.7000), in training it was 0.9000: "
+        "accuracy in production is estimated at 0.6500 (0.6000 to 0.7000), on held-out rows it was 0.9000: "
         "worse by at least 0.2000; the bound of rule performance is 0.05."
     ]
     assert check(0.8, 0.9) == []

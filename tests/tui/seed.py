@@ -150,7 +150,7 @@ def _feature(name: str, shift: float) -> FeatureDrift:
         histogram = Histogram((0.5, 0.3, 0.2), (0.48, 0.31, 0.21), (), ("web", "app", "branch"))
         return FeatureDrift(
             name, "categorical", "chi2", 10_000, 1204, 1.2, 0.55, 0.001, False,
-            "channel has not moved; 1,204 rows; a shift of 4.1 % of the rows would have been seen", histogram,
+            "channel shows no shift beyond chance; 1,204 rows; a shift of 4.1 % would have been seen", histogram,
             effect=0.021, threshold=0.1, smallest_shift=0.041, importance=0.02,
             findings=("a new category: kiosk (0.2 % of the rows)",),
         )  # fmt: skip
@@ -169,7 +169,7 @@ def _prediction(shift: float) -> FeatureDrift:
     shares = (0.93 - shift / 100, 0.07 + shift / 100)
     return FeatureDrift(
         "prediction", "categorical", "chi2", 2_000, 1204, 0.9, 0.34, 0.002, False,
-        "prediction has not moved; 1,204 rows; a shift of 3.0 % of the rows would have been seen",
+        "prediction shows no shift beyond chance; 1,204 rows; a shift of 3.0 % of the rows would have been seen",
         Histogram((0.93, 0.07), shares, (), ("False", "True")), "prediction", shift / 100, 0.1, 0.03,
     )  # fmt: skip
 

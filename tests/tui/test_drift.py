@@ -165,7 +165,7 @@ def test_the_report_in_words(workspace: Workspace) -> None:
     assert report is not None
     facts = {fact.name: fact.value for fact in report_facts(report, time.time())}
     assert facts["rows"] == "1,204 against 10,000 of the reference"
-    assert facts["channel"].startswith("✓ channel has not moved")
+    assert facts["channel"].startswith("✓ channel shows no shift beyond chance")
     assert facts["accuracy, realised"] == "0.795 (0.775–0.815)"
     assert facts["labels"] == "520 of 1,204 rows (43%), 2h05m late"
     assert facts["channel = app"].startswith("▲ amount has moved")

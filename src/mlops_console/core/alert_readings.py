@@ -64,7 +64,7 @@ def _losses(report: DriftReport, performance: Performance) -> dict[str, Reading]
             if figure is not None and loss is not None and math.isfinite(loss):
                 told = (
                     f"{metric} in {report.environment} is {kind} at {number(figure.value)} "
-                    f"({number(figure.low)} to {number(figure.high)}), in training it was {number(reference)}: "
+                    f"({number(figure.low)} to {number(figure.high)}), on held-out rows it was {number(reference)}: "
                     f"worse by at least {number(max(loss, 0.0))}"
                 )
                 losses[metric] = Reading(loss, told, {"report": report.id, "metric": metric, "kind": kind})

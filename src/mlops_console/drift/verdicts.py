@@ -197,8 +197,10 @@ def _sentence(name: str, judged: _Judged, settings: DriftSettings) -> str:
     if tested.subject == "columns":
         return f"{name}: {_apart(judged, settings)}; {rows}; an AUC of {_auc(judged.smallest)} would have been seen"
     seen = f"{rows}; a shift of {_size(judged.smallest, tested.unit)} would have been seen"
+    if judged.drifted and tested.effect < judged.smallest:  # seen by luck: so many rows show it in fewer than 80 %
+        seen = f"{rows}; from {_size(judged.threshold, tested.unit)} on it is drift"
     if not judged.drifted and not judged.believed:
-        return f"{name} has not moved; {seen}"
+        return f"{name} shows no shift beyond chance; {seen}"
     less = "" if judged.drifted else f", less than the {_size(settings.least_effect, tested.unit)} that count"
     size = _size(tested.effect, tested.unit)
     if tested.subject == "values":
@@ -214,7 +216,8 @@ def _apart(judged: _Judged, settings: DriftSettings) -> str:
         return f"a classifier tells rows of the window from those of the reference, {auc}"
     if judged.believed:
         return f"a classifier tells rows of the window, {auc}, less than the {_auc(settings.least_effect)} that count"
-    return f"no classifier tells rows of the window from those of the reference ({auc})"
+    chance = "no better than chance" if judged.tested.statistic <= 0.5 else auc
+    return f"no classifier tells rows of the window from those of the reference ({chance})"
 
 
 def _auc(effect: float) -> str:

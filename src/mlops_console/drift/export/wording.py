@@ -27,11 +27,12 @@ def headline(report: DriftReport) -> str:
         return f"No verdict: {report.untested_because}."
     columns = [feature for feature in report.features if feature.role != "together"]
     tested, drifted = sum(feature.tested for feature in columns), sum(feature.drifted for feature in columns)
+    rest = f"; {len(columns) - tested:,} could not be tested" if tested < len(columns) else ""
     if drifted:
-        return f"Drifted: {drifted:,} of {tested:,} tested {_columns(tested)}."
+        return f"Drifted: {drifted:,} of {tested:,} tested {_columns(tested)}{rest}."
     if report.drifted:
         return "Drifted: no column by itself, but all of them at once."
-    return f"No drift in {'the one' if tested == 1 else f'any of the {tested:,}'} tested {_columns(tested)}."
+    return f"No drift in {'the one' if tested == 1 else f'any of the {tested:,}'} tested {_columns(tested)}{rest}."
 
 
 def _columns(count: int) -> str:

@@ -13,7 +13,7 @@ from mlops_console.core.models import Signature
 from mlops_console.core.performance import Figure, Performance
 from mlops_console.core.slices import Slice
 from mlops_console.drift.live_rows import LiveRows
-from mlops_console.drift.performance import measure, remarks
+from mlops_console.drift.performance.measure import measure, remarks
 from tests.drift.answered import BINARY, NUMBER, THREE, Answers, live, numbers, two_classes
 
 # Of NannyML 0.13.1 (pandas 2.3.3, statsmodels 0.15.0), for the rows that `nannyml_rows` makes: CBPE fitted on the first

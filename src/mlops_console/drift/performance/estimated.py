@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.drift import LEAST_ROWS
 from mlops_console.core.performance import Figure
-from mlops_console.drift.calibration import calibrate, counted, replicas
-from mlops_console.drift.intervals import of_share
-from mlops_console.drift.outcomes import Outcomes, some_of
+from mlops_console.drift.performance.calibration import calibrate, counted, replicas
+from mlops_console.drift.performance.intervals import of_share
+from mlops_console.drift.performance.outcomes import Outcomes, some_of
 
 if TYPE_CHECKING:
     import numpy as np

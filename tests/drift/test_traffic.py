@@ -12,7 +12,7 @@ from mlops_console.core.profiles import HeldOut, WindowCounts
 from mlops_console.core.windows import Window
 from mlops_console.drift.profiles import make_profile
 from mlops_console.drift.slots import slot_start
-from mlops_console.drift.window import Span, Traffic, span_of
+from mlops_console.drift.traffic import Span, Traffic, span_of
 from mlops_console.drift.windows import count_window, pack_counts
 from mlops_console.store import live_slots
 from mlops_console.store.live_slots import LiveSlot

@@ -5,9 +5,9 @@ import pytest
 
 from mlops_console.core.models import Column
 from mlops_console.core.performance import Figure
-from mlops_console.drift.error_model import ErrorEstimator
-from mlops_console.drift.outcomes import of_held_out, of_live
-from mlops_console.drift.performance import measure
+from mlops_console.drift.performance.error_model import ErrorEstimator
+from mlops_console.drift.performance.measure import measure
+from mlops_console.drift.performance.outcomes import of_held_out, of_live
 from tests.drift.answered import NUMBER, Answers, numbers
 
 

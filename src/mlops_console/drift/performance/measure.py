@@ -9,11 +9,11 @@ from mlops_console.core.performance import Figure, Performance, SlicePerformance
 from mlops_console.core.profiles import HeldOut
 from mlops_console.core.slices import Slice
 from mlops_console.core.text import safe_line, shorten
-from mlops_console.drift import realised
-from mlops_console.drift.error_model import ErrorEstimator
-from mlops_console.drift.estimated import ConfidenceEstimator
 from mlops_console.drift.live_rows import LiveRows
-from mlops_console.drift.outcomes import UNKNOWN, Outcomes, of_held_out, of_live
+from mlops_console.drift.performance import realised
+from mlops_console.drift.performance.error_model import ErrorEstimator
+from mlops_console.drift.performance.estimated import ConfidenceEstimator
+from mlops_console.drift.performance.outcomes import UNKNOWN, Outcomes, of_held_out, of_live
 from mlops_console.drift.slicing import parts_of
 
 if TYPE_CHECKING:

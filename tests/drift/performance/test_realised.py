@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_console.drift.intervals import of_magnitude, wilson
-from mlops_console.drift.outcomes import Outcomes
-from mlops_console.drift.realised import figures
+from mlops_console.drift.performance.intervals import of_magnitude, wilson
+from mlops_console.drift.performance.outcomes import Outcomes
+from mlops_console.drift.performance.realised import figures
 from tests.drift.answered import numbers
 
 

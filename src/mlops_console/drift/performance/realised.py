@@ -10,8 +10,8 @@ import math
 from typing import TYPE_CHECKING
 
 from mlops_console.core.performance import Figure
-from mlops_console.drift.intervals import of_magnitude, of_share, wilson
-from mlops_console.drift.outcomes import Outcomes
+from mlops_console.drift.performance.intervals import of_magnitude, of_share, wilson
+from mlops_console.drift.performance.outcomes import Outcomes
 
 if TYPE_CHECKING:
     import numpy as np

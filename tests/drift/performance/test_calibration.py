@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from mlops_console.drift.calibration import calibrate, isotonic, needs_calibration, replicas
+from mlops_console.drift.performance.calibration import calibrate, isotonic, needs_calibration, replicas
 from tests.drift.answered import two_classes
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlops_console.core.drift import DriftSettings
 from mlops_console.core.models import Signature
-from mlops_console.drift.error_drift import error_drift
+from mlops_console.drift.performance.error_drift import error_drift
 from tests.drift.answered import BINARY, NUMBER, live, numbers, two_classes
 
 PLAIN = Signature(BINARY.inputs, "classification", (0, 1))
