@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from mlops_console.store.workspace import Workspace, open_workspace
+
+# To explain a failure hypothesis traces each line of every example, passing ones too: slow ones run out of time by it.
+settings.register_profile("untraced", phases=[phase for phase in Phase if phase is not Phase.explain])
+settings.load_profile("untraced")
 
 
 @pytest.fixture(autouse=True)
