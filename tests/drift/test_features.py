@@ -171,7 +171,7 @@ def test_any_data_give_a_verdict_and_honest_histograms(data: st.DataObject) -> N
     values = st.one_of(st.just(np.nan), st.floats(allow_nan=True, allow_infinity=True), st.integers(-3, 3).map(float))
     reference, window = (data.draw(st.lists(values, max_size=80)) for _ in range(2))
     found = amount(reference, window)
-    assert found.verdict.startswith("amount: ")
+    assert found.verdict.startswith("amount")
     if found.histogram is not None:
         assert len(found.histogram.edges) == len(found.histogram.reference) + 1
         assert sum(found.histogram.reference) == pytest.approx(1)

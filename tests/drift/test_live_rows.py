@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlops_console.core.predictions import Label
@@ -117,12 +117,15 @@ def test_a_model_without_probabilities_has_none(log: PredictionLog) -> None:
 
 
 @given(st.lists(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([1, 2]) | st.just({})))
+@example(["6"])
 def test_what_is_no_number_is_missing(values: list[Any]) -> None:
     found = to_array(values, numeric=True)
     assert found.shape == (len(values),)
     for value, number in zip(values, found, strict=True):
         if isinstance(value, int | float) and abs(value) < 1e300:
             assert number == float(value)
+        elif isinstance(value, str):  # a text may hold a number
+            assert np.isnan(number) or number == float(value)
         elif not isinstance(value, int | float):
             assert np.isnan(number)
     assert to_array(values, numeric=False).shape == (len(values),)
