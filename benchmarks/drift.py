@@ -70,8 +70,8 @@ def main() -> None:
     from mlops_console.core.drift import DriftSettings
     from mlops_console.core.models import Column
     from mlops_console.drift.features import compare, compare_counts
+    from mlops_console.drift.live.counts import count_window
     from mlops_console.drift.profiles import make_profile
-    from mlops_console.drift.windows import count_window
 
     ref, cur = frames(rows)
     columns = [Column(n, *(("float64", "numeric") if n[0] == "x" else ("object", "categorical"))) for n in ref.columns]

@@ -97,7 +97,7 @@ def _cbpe(place: Path) -> dict[str, float]:
 
     from mlops_console.core.models import Signature
     from mlops_console.core.profiles import HeldOut
-    from mlops_console.drift.live_rows import LiveRows
+    from mlops_console.drift.live.rows import LiveRows
     from mlops_console.drift.performance.measure import measure
 
     rng = np.random.default_rng(0)

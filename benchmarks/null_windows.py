@@ -12,7 +12,7 @@ not the rows. That is exact:
 from typing import TYPE_CHECKING
 
 from mlops_console.core.profiles import FeatureCounts, FeatureProfile, ReferenceProfile, WindowCounts
-from mlops_console.drift.windows import NEW_LABELS
+from mlops_console.drift.live.counts import NEW_LABELS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlops_console.core.models import Column, Signature
 from mlops_console.core.profiles import HeldOut
-from mlops_console.drift.live_rows import LiveRows
+from mlops_console.drift.live.rows import LiveRows
 
 BINARY = Signature(
     (Column("x", "float64", "numeric"), Column("country", "object", "categorical", nullable=True)),

@@ -7,8 +7,8 @@ from mlops_console.core.models import Column
 from mlops_console.core.profiles import FeatureProfile, ReferenceProfile, WindowCounts
 from mlops_console.drift import findings
 from mlops_console.drift.features import compare_counts
+from mlops_console.drift.live.counts import count_window
 from mlops_console.drift.profiles import make_profile
-from mlops_console.drift.windows import count_window
 
 COUNTRY = FeatureProfile("country", "categorical", "input", 100, 0, (60, 40, 0), labels=("NO", "SE"), distinct=2)
 RARE_TOO = FeatureProfile("country", "categorical", "input", 100, 0, (60, 30, 10), labels=("NO", "SE"), distinct=12)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mlops_console.core.models import Column
 from mlops_console.core.profiles import FeatureProfile, ReferenceProfile
 from mlops_console.drift.labels import codes_of, count_labels, floats_of, label, plain
-from mlops_console.drift.live_rows import to_array
+from mlops_console.drift.live.counts import count_window
+from mlops_console.drift.live.rows import to_array
 from mlops_console.drift.profiles import make_profile
-from mlops_console.drift.windows import count_window
 
 values = st.one_of(
     st.none(), st.booleans(), st.floats(), st.integers(-3, 3), st.just(10**400), st.text(max_size=2),

@@ -9,11 +9,11 @@ from mlops_console.core.config import Config, Monitor, parse_config
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import NotFoundError, UsageError
 from mlops_console.core.windows import Window
+from mlops_console.drift.live.counts import count_window, pack_counts
+from mlops_console.drift.live.schedule import due
+from mlops_console.drift.live.slots import slot_start
 from mlops_console.drift.profiles import read_profile
 from mlops_console.drift.report import live_version, make_report
-from mlops_console.drift.schedule import due
-from mlops_console.drift.slots import slot_start
-from mlops_console.drift.windows import count_window, pack_counts
 from mlops_console.store import drift, jobs, live_slots
 from mlops_console.store.live_slots import LiveSlot
 from mlops_console.store.workspace import Workspace

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mlops_console.core.drift import DriftSettings
 from mlops_console.core.errors import UsageError
 from mlops_console.core.slices import Slice, parse_slice
-from mlops_console.drift.live_rows import LiveRows
+from mlops_console.drift.live.rows import LiveRows
 from mlops_console.drift.slicing import check_slices, parts_of, slice_drift
 from tests.drift.answered import BINARY, live, objects
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlops_console.core.drift import DriftSettings
-from mlops_console.drift import nulls, verdicts
+from mlops_console.drift import verdicts
+from mlops_console.drift.statistics import nulls
 from mlops_console.drift.verdicts import Measured, benjamini_hochberg, judge, sigmas
 
 SETTINGS = DriftSettings()

@@ -16,8 +16,8 @@ from mlops_console.core.deployments import ServerSettings
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.profiles import HeldOut, ReferenceProfile, WindowCounts
 from mlops_console.core.windows import Window, parse_window
+from mlops_console.drift.live.slots import LiveWindow, read_slots
 from mlops_console.drift.profiles import make_profile, pack_profile
-from mlops_console.drift.slots import LiveWindow, read_slots
 from mlops_console.serving import live_windows
 from mlops_console.serving.inputs import Batch
 from mlops_console.serving.live_windows import LiveWindows

@@ -16,8 +16,8 @@ from mlops_console.core.jobs import MONITOR
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.text import clock, duration
 from mlops_console.core.windows import WindowText, parse_window
+from mlops_console.drift.live.traffic import span_of
 from mlops_console.drift.report import live_version, make_report
-from mlops_console.drift.traffic import span_of
 from mlops_console.store import alerting, drift
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace

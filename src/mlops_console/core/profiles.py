@@ -1,6 +1,6 @@
 """What is kept of a dataset to compare others with, and what is kept of a window: bins and their counts.
 
-Plain data, as JSON has it. `drift.profiles` makes profiles, `drift.windows` counts windows.
+Plain data, as JSON has it. `drift.profiles` makes profiles, `drift.live.counts` counts windows.
 """
 
 from collections.abc import Mapping

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 from mlops_console.core.drift import LEAST_ROWS, DriftSettings, FeatureDrift
 from mlops_console.core.models import Column
 from mlops_console.core.profiles import FeatureCounts, FeatureProfile, ReferenceProfile, WindowCounts
-from mlops_console.drift import evidently, findings, statistics
+from mlops_console.drift import findings
 from mlops_console.drift.histograms import OTHER, binned_histogram, categorical_histogram, numeric_histogram
-from mlops_console.drift.measuring import (
+from mlops_console.drift.samples import Categories, Numbers, categories_of, numbers_of, side_by_side
+from mlops_console.drift.statistics import distances, evidently
+from mlops_console.drift.statistics.measuring import (
     measure_bins,
     measure_categories,
     measure_missing,
     measure_numbers,
     tenths,
 )
-from mlops_console.drift.nulls import Demand
-from mlops_console.drift.samples import Categories, Numbers, categories_of, numbers_of, side_by_side
+from mlops_console.drift.statistics.nulls import Demand
 from mlops_console.drift.verdicts import Measured, Tested, judge
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _measure_numbers(
         if settings.profile == "evidently"
         else measure_numbers(settings.numeric, ref, cur, demand)
     )
-    psi = float(statistics.population_stability(*statistics.quantile_counts(ref, cur)))
+    psi = float(distances.population_stability(*distances.quantile_counts(ref, cur)))
     histogram = numeric_histogram(ref, cur)
     return Measured(name, "numeric", n, m, (tested, *missing), "", psi, histogram, tuple(found))
 
@@ -155,7 +156,7 @@ def _measure_counts(
         if settings.profile == "evidently"
         else measure_bins(settings.numeric, ref, cur, middles, demand, fixed=fixed)
     )
-    psi = float(statistics.population_stability(*tenths(ref, cur)))
+    psi = float(distances.population_stability(*tenths(ref, cur)))
     histogram = binned_histogram(ref, cur, ends)
     return Measured(feature.name, "numeric", n, m, (tested, *missing), "", psi, histogram, tuple(told))
 
@@ -184,12 +185,12 @@ def _measure_labels(
     n, m = int(reference.sum()), int(window.sum())
     if few := _too_few(settings, n, m):
         return Measured(name, "categorical", n, m, missing, few)
-    psi = float(statistics.population_stability(reference, window))
+    psi = float(distances.population_stability(reference, window))
     histogram = categorical_histogram(labels, reference, window)
     if settings.profile == "evidently":
         return Measured(name, "categorical", n, m, (evidently.judge_categories(reference, window),), "", psi, histogram)
     tested = measure_categories(settings.categorical, reference, window, demand, rest=rest)
-    pooled = len(labels) if tested is None else len(statistics.pool_rare(reference, window, rest=rest)[0])
+    pooled = len(labels) if tested is None else len(distances.pool_rare(reference, window, rest=rest)[0])
     found = tuple(findings.of_categories(labels, reference, window, pooled))
     if tested is None:
         rare = f"its {len(labels):,} categories are too rare to be tested: no verdict"

@@ -15,7 +15,7 @@ from mlops_console.data.frames import as_frame
 from mlops_console.data.tables import read_table
 from mlops_console.drift.features import compare
 from mlops_console.drift.labels import floats_of
-from mlops_console.drift.together import compare_together
+from mlops_console.drift.statistics.together import compare_together
 from mlops_console.drift.verdicts import LEVEL_OF_COLUMNS, LEVEL_OF_TOGETHER, part_of
 
 if TYPE_CHECKING:

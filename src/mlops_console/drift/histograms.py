@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlops_console.core.drift import Histogram
-from mlops_console.drift.statistics import quantiles
+from mlops_console.drift.statistics.distances import quantiles
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,13 +17,13 @@ from mlops_console.core.slices import Slice, parse_slice
 from mlops_console.core.text import safe_line
 from mlops_console.core.windows import Window
 from mlops_console.drift.features import compare, compare_counts
-from mlops_console.drift.live_rows import LiveRows, to_array
+from mlops_console.drift.live.rows import LiveRows, to_array
+from mlops_console.drift.live.traffic import Counted, Traffic
 from mlops_console.drift.performance.error_drift import error_drift
 from mlops_console.drift.performance.measure import measure, remarks
 from mlops_console.drift.profiles import read_profile
 from mlops_console.drift.slicing import check_slices, slice_drift
-from mlops_console.drift.together import compare_together
-from mlops_console.drift.traffic import Counted, Traffic
+from mlops_console.drift.statistics.together import compare_together
 from mlops_console.drift.verdicts import LEVEL_OF_COLUMNS, LEVEL_OF_ERROR, LEVEL_OF_TOGETHER, part_of
 from mlops_console.store import deployments, models
 from mlops_console.store.predictions import PredictionLog

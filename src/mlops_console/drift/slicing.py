@@ -11,7 +11,7 @@ from mlops_console.core.slices import Slice
 from mlops_console.core.text import safe_line, shorten
 from mlops_console.drift.features import compare
 from mlops_console.drift.labels import codes_of
-from mlops_console.drift.live_rows import LiveRows
+from mlops_console.drift.live.rows import LiveRows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import ConfigError, MlopsError, StoreError
 from mlops_console.core.models import ModelRef
+from mlops_console.drift.live.counts import WindowCounter, pack_counts
+from mlops_console.drift.live.slots import ROW_PARTS, slot_seconds, slot_start
 from mlops_console.drift.profiles import PREDICTION, probability_names, unpack_profile
-from mlops_console.drift.slots import ROW_PARTS, slot_seconds, slot_start
-from mlops_console.drift.windows import WindowCounter, pack_counts
 from mlops_console.store import live_slots, models
 from mlops_console.store.live_slots import LiveSlot
 from mlops_console.store.workspace import Workspace

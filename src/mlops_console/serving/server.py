@@ -13,7 +13,7 @@ from typing import Any
 from mlops_console.core.deployments import LOOPBACK, Environment, RevisionState, ServerHealth, ServerSettings
 from mlops_console.core.errors import NotFoundError, RefusedError
 from mlops_console.core.models import Signature
-from mlops_console.drift.slots import rows_so_far
+from mlops_console.drift.live.slots import rows_so_far
 from mlops_console.serving import metrics
 from mlops_console.serving.application import Application
 from mlops_console.serving.feedback import parse_feedback

@@ -8,8 +8,8 @@ _BETWEEN = "environment = ?1 AND revision = ?2 AND start < ?4 AND (start + end) 
 
 
 class LiveSlot(NamedTuple):
-    """`end`: of its last row so far, seconds since the epoch; `rows`: that were answered; `counts`: as `drift.windows`
-    packs them."""
+    """`end`: of its last row so far, seconds since the epoch; `rows`: that were answered; `counts`: as
+    `drift.live.counts` packs them."""
 
     revision: int
     start: float

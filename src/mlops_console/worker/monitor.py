@@ -4,7 +4,7 @@ import time
 
 from mlops_console.core.config import Config
 from mlops_console.core.jobs import MONITOR
-from mlops_console.drift import schedule
+from mlops_console.drift.live import schedule
 from mlops_console.store import jobs
 from mlops_console.store.workspace import Workspace
 

@@ -12,7 +12,7 @@ from sklearn import metrics
 from mlops_console.core.models import Signature
 from mlops_console.core.performance import Figure, Performance
 from mlops_console.core.slices import Slice
-from mlops_console.drift.live_rows import LiveRows
+from mlops_console.drift.live.rows import LiveRows
 from mlops_console.drift.performance.measure import measure, remarks
 from tests.drift.answered import BINARY, NUMBER, THREE, Answers, live, numbers, two_classes
 

@@ -7,7 +7,7 @@ from mlops_console.core.drift import LEAST_ROWS, DriftSettings, FeatureDrift
 from mlops_console.core.models import Column, Signature
 from mlops_console.core.profiles import HeldOut
 from mlops_console.drift.features import compare
-from mlops_console.drift.live_rows import LiveRows
+from mlops_console.drift.live.rows import LiveRows
 from mlops_console.drift.performance.outcomes import UNKNOWN, Outcomes, of_held_out, of_live
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_console.core.models import Column
 from mlops_console.core.performance import Figure
 from mlops_console.drift.labels import label
-from mlops_console.drift.live_rows import to_array
+from mlops_console.drift.live.rows import to_array
 from mlops_console.drift.performance.intervals import of_magnitude
 from mlops_console.drift.performance.outcomes import Outcomes, some_of
 

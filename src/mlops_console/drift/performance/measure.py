@@ -9,7 +9,7 @@ from mlops_console.core.performance import Figure, Performance, SlicePerformance
 from mlops_console.core.profiles import HeldOut
 from mlops_console.core.slices import Slice
 from mlops_console.core.text import safe_line, shorten
-from mlops_console.drift.live_rows import LiveRows
+from mlops_console.drift.live.rows import LiveRows
 from mlops_console.drift.performance import realised
 from mlops_console.drift.performance.error_model import ErrorEstimator
 from mlops_console.drift.performance.estimated import ConfidenceEstimator

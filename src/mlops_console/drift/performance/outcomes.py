@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.models import Signature
 from mlops_console.core.profiles import HeldOut
-from mlops_console.drift.live_rows import LiveRows, to_array
+from mlops_console.drift.live.rows import LiveRows, to_array
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,6 +22,6 @@ CREATE TABLE live_slots (
     process TEXT NOT NULL, -- who has counted
     end REAL NOT NULL, -- of the last row so far
     rows INTEGER NOT NULL,
-    counts BLOB NOT NULL, -- core.profiles.WindowCounts, packed by drift.windows
+    counts BLOB NOT NULL, -- core.profiles.WindowCounts, packed by drift.live.counts
     PRIMARY KEY (environment, revision, start, process)
 ) STRICT, WITHOUT ROWID;

@@ -9,10 +9,10 @@ from mlops_console.core.deployments import Revision
 from mlops_console.core.models import ModelVersion
 from mlops_console.core.profiles import ReferenceProfile, WindowCounts
 from mlops_console.core.windows import Window
-from mlops_console.drift.live_rows import LiveRows, read_live_rows
+from mlops_console.drift.live.counts import add_all, count_window
+from mlops_console.drift.live.rows import LiveRows, read_live_rows
+from mlops_console.drift.live.slots import covers, read_slots
 from mlops_console.drift.profiles import PREDICTION, probability_names
-from mlops_console.drift.slots import covers, read_slots
-from mlops_console.drift.windows import add_all, count_window
 from mlops_console.store import deployments
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlops_console.drift import nulls, statistics
-from mlops_console.drift.nulls import Demand, Measure
+from mlops_console.drift.statistics import distances, nulls
+from mlops_console.drift.statistics.nulls import Demand, Measure
 from mlops_console.drift.verdicts import Tested
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _TIED_ROWS = 2_000  # of both samples, up to which tied numbers are shuffled
 _CELLS = 256  # that numbers are put into to be shuffled
 _MEASURES: dict[str, Measure] = {
-    "chi2": statistics.chi_squared,
-    "psi": statistics.population_stability,
-    "jensen_shannon": statistics.jensen_shannon,
-    "hellinger": statistics.hellinger,
-    "total_variation": statistics.total_variation,
+    "chi2": distances.chi_squared,
+    "psi": distances.population_stability,
+    "jensen_shannon": distances.jensen_shannon,
+    "hellinger": distances.hellinger,
+    "total_variation": distances.total_variation,
 }
 
 
@@ -34,19 +34,19 @@ def measure_numbers(test: str, reference: "Floats", current: "Floats", demand: D
     samples together, with the statistic in these bins.
     """
     n, m = len(reference), len(current)
-    i, j = statistics.furthest_apart(reference, current)
+    i, j = distances.furthest_apart(reference, current)
     distance = abs(i / n - j / m)
     if test == "ks":
         p = nulls.kolmogorov_smirnov(i, n, j, m)
         if n + m <= _TIED_ROWS and p > demand.least and _are_tied(reference, current):
-            p = nulls.shuffle(statistics.ks_of_counts, *_cells(reference, current)[:2], demand)
+            p = nulls.shuffle(distances.ks_of_counts, *_cells(reference, current)[:2], demand)
         return Tested("ks", "values", distance, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
     if test == "wasserstein":
         before, after, positions = _cells(reference, current)
-        statistic = statistics.wasserstein(reference, current)
-        p = nulls.shuffle(partial(statistics.wasserstein_of_counts, positions=positions), before, after, demand)
+        statistic = distances.wasserstein(reference, current)
+        p = nulls.shuffle(partial(distances.wasserstein_of_counts, positions=positions), before, after, demand)
         return Tested(test, "values", statistic, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
-    counts = statistics.quantile_counts(reference, current)
+    counts = distances.quantile_counts(reference, current)
     return _in_tenths(test, distance, counts, lambda: _cells(reference, current)[:2], demand, fixed=False)
 
 
@@ -72,7 +72,7 @@ def measure_bins(
         p = nulls.kolmogorov_smirnov(i, n, j, m)
         return Tested("ks", "values", distance, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
     if test == "wasserstein":
-        measure = partial(statistics.wasserstein_of_counts, positions=positions)
+        measure = partial(distances.wasserstein_of_counts, positions=positions)
         p = nulls.shuffle(measure, reference, current, demand, fixed=fixed)
         statistic = float(measure(reference, current))
         return Tested(test, "values", statistic, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
@@ -83,13 +83,13 @@ def measure_categories(
     test: str, reference: "Counts", current: "Counts", demand: Demand, *, rest: bool = False
 ) -> Tested | None:
     """A categorical column. Those that expect less than 5 rows on either side are one category; all of it, the
-    statistic and the effect, is of these. None where all are so rare. `rest`: see `statistics.pool_rare`."""
-    before, after = statistics.pool_rare(reference, current, rest=rest)
+    statistic and the effect, is of these. None where all are so rare. `rest`: see `distances.pool_rare`."""
+    before, after = distances.pool_rare(reference, current, rest=rest)
     n, m, bins = int(before.sum()), int(after.sum()), len(before)
     if bins == 1 and (reference + current > 0).sum() > 1:
         return None
     measure = _MEASURES[test]
-    statistic, effect = float(measure(before, after)), float(statistics.total_variation(before, after))
+    statistic, effect = float(measure(before, after)), float(distances.total_variation(before, after))
     if test == "total_variation":
         p = nulls.total_variation(measure, before, after, demand)
         demanded = partial(nulls.variation_demand, bins=bins, n=n, m=m)
@@ -115,7 +115,7 @@ def tenths(reference: "Counts", current: "Counts") -> tuple["Counts", "Counts"]:
     """Ordered bins of shape (..., k) made ten, each with about a tenth of the reference: by the rank of its middle."""
     import numpy as np
 
-    count = statistics.PSI_BINS
+    count = distances.PSI_BINS
     k = reference.shape[-1]
     ref, cur = (np.broadcast_to(side, reference.shape).reshape(-1, k) for side in (reference, current))
     n = ref.sum(axis=-1, keepdims=True)

@@ -6,7 +6,7 @@ import pytest
 from mlops_console.core.drift import DriftSettings, FeatureDrift
 from mlops_console.core.models import Column
 from mlops_console.drift.features import compare
-from mlops_console.drift.together import compare_together
+from mlops_console.drift.statistics.together import compare_together
 
 COLUMNS = [Column(f"x{i}", "float64", "numeric") for i in range(4)] + [Column("c", "object", "categorical")]
 

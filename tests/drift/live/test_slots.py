@@ -7,8 +7,8 @@ import pytest
 
 from mlops_console.core.profiles import FeatureProfile, ReferenceProfile
 from mlops_console.core.windows import Window, parse_window
-from mlops_console.drift.slots import LiveWindow, covers, read_between, read_slots, slot_start
-from mlops_console.drift.windows import count_window, pack_counts
+from mlops_console.drift.live.counts import count_window, pack_counts
+from mlops_console.drift.live.slots import LiveWindow, covers, read_between, read_slots, slot_start
 from mlops_console.store import live_slots
 from mlops_console.store.live_slots import LiveSlot
 from mlops_console.store.predictions import EncodedRequest, PredictionLog

@@ -11,8 +11,8 @@ import pytest
 from mlops_console.core.drift import DriftSettings, FeatureDrift
 from mlops_console.core.models import Column
 from mlops_console.drift.features import compare, compare_counts
+from mlops_console.drift.live.counts import count_window
 from mlops_console.drift.profiles import make_profile
-from mlops_console.drift.windows import count_window
 
 SETTINGS = DriftSettings(profile="evidently")
 NUMERIC, CATEGORICAL = ("normal", "few", "skew", "whole"), ("two", "colour", "rare")

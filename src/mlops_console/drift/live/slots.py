@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlops_console.core.errors import StoreError
 from mlops_console.core.profiles import ReferenceProfile, WindowCounts
-from mlops_console.drift.windows import add_all, fits, unpack_counts
+from mlops_console.drift.live.counts import add_all, fits, unpack_counts
 from mlops_console.store import live_slots
 from mlops_console.store.database import Connection
 from mlops_console.store.live_slots import LiveSlot

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlops_console.drift import nulls, statistics
-from mlops_console.drift.measuring import measure_bins, measure_categories, measure_numbers
-from mlops_console.drift.nulls import Demand
+from mlops_console.drift.statistics import distances, nulls
+from mlops_console.drift.statistics.measuring import measure_bins, measure_categories, measure_numbers
+from mlops_console.drift.statistics.nulls import Demand
 
 ONE = Demand(0.01, 1)
 
@@ -22,7 +22,7 @@ def test_ks_agrees_with_scipy(data: st.DataObject) -> None:
     n, m = data.draw(st.integers(1, 400)), data.draw(st.integers(1, 400))
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     reference, current = np.sort(rng.normal(size=n)), np.sort(rng.normal(0.3, size=m))
-    i, j = statistics.furthest_apart(reference, current)
+    i, j = distances.furthest_apart(reference, current)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # scipy's exact method may fail, and says so
         expected = stats.ks_2samp(reference, current).pvalue
@@ -32,7 +32,7 @@ def test_ks_agrees_with_scipy(data: st.DataObject) -> None:
 def test_ks_of_many_rows_agrees_with_scipy() -> None:
     rng = np.random.default_rng(1)
     reference, current = np.sort(rng.normal(size=20_000)), np.sort(rng.normal(0.03, size=12_000))
-    i, j = statistics.furthest_apart(reference, current)
+    i, j = distances.furthest_apart(reference, current)
     expected = stats.ks_2samp(reference, current).pvalue
     assert nulls.kolmogorov_smirnov(i, 20_000, j, 12_000) == pytest.approx(expected, abs=1e-9)
 
@@ -69,15 +69,15 @@ def test_chi_squared_agrees_with_scipy_where_its_size_is_beyond_doubt() -> None:
 def test_shuffling_finds_the_exact_p_value() -> None:
     """Of a 2 x 2 table by Fisher's test: 20 of 60 against 8 of 60."""
     before, after = np.array([20, 40]), np.array([8, 52])
-    found = nulls.shuffle(statistics.chi_squared, before, after, Demand(0.0001, 1))
+    found = nulls.shuffle(distances.chi_squared, before, after, Demand(0.0001, 1))
     assert found == pytest.approx(stats.fisher_exact([before, after]).pvalue, rel=0.5)
-    assert found == nulls.shuffle(statistics.chi_squared, before, after, Demand(0.0001, 1))  # every time alike
+    assert found == nulls.shuffle(distances.chi_squared, before, after, Demand(0.0001, 1))  # every time alike
 
 
 def test_shuffles_suffice_for_the_level_of_many_tests() -> None:
     apart = np.array([50, 0]), np.array([0, 50])
     demand = Demand(0.01, 100)
-    assert nulls.shuffle(statistics.total_variation, *apart, demand) <= demand.least
+    assert nulls.shuffle(distances.total_variation, *apart, demand) <= demand.least
 
 
 def test_a_rare_category_is_not_believed_too_soon() -> None:
@@ -131,5 +131,5 @@ def test_shuffles_come_to_an_end_whatever_the_level() -> None:
     impatient = Demand(1e-18, 1)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(nulls, "_MOST_SHUFFLES", 1_000)
-        p = nulls.shuffle(statistics.chi_squared, reference, current, impatient)
+        p = nulls.shuffle(distances.chi_squared, reference, current, impatient)
     assert p == 1 / 1_001 > impatient.least

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlops_console.core.predictions import Label
-from mlops_console.drift.live_rows import LiveRows, read_live_rows, to_array
+from mlops_console.drift.live.rows import LiveRows, read_live_rows, to_array
 from mlops_console.store.predictions import EncodedRequest, PredictionLog
 from tests.drift.answered import BINARY, NUMBER
 

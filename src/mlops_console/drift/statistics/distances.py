@@ -1,4 +1,4 @@
-"""Two-sample statistics of one feature: how far two samples are apart. What that proves is `drift.nulls`' business.
+"""Two-sample statistics of one feature: how far two samples are apart. What that proves is `nulls`' business.
 
 Samples are sorted arrays of shape (rows,) without missing values, with at least one value. Counts are arrays of shape
 (..., k), rows of each of k bins, the same bins on both sides; what is reckoned of them has the shape (...). Every

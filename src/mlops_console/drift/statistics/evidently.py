@@ -16,9 +16,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlops_console.drift import nulls, statistics
-from mlops_console.drift.measuring import measure_bins, measure_numbers
-from mlops_console.drift.nulls import Demand
+from mlops_console.drift.statistics import distances, nulls
+from mlops_console.drift.statistics.measuring import measure_bins, measure_numbers
+from mlops_console.drift.statistics.nulls import Demand
 from mlops_console.drift.verdicts import Subject, Tested
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def judge_numbers(reference: "Floats", current: "Floats") -> Tested:
     if len(values) <= _FEW_VALUES:
         upto = (np.searchsorted(side, values, side="right") for side in (reference, current))
         before, after = (np.diff(ends, prepend=0) for ends in upto)
-        return judge_categories(before, after, "values", statistics.kolmogorov_smirnov(reference, current))
+        return judge_categories(before, after, "values", distances.kolmogorov_smirnov(reference, current))
     if len(reference) <= _LARGE:
         return _by_p_value(measure_numbers("ks", reference, current, Demand(1, 1)), inclusive=True)
     found = measure_numbers("wasserstein", reference, current, _DEMAND)
@@ -75,7 +75,7 @@ def judge_bins(
 
     filled = reference + current > 0
     if max(distinct, int(np.count_nonzero(filled))) <= _FEW_VALUES:
-        distance = float(statistics.ks_of_counts(reference, current))
+        distance = float(distances.ks_of_counts(reference, current))
         return judge_categories(reference[filled], current[filled], "values", distance)
     if reference.sum() <= _LARGE:
         return _by_p_value(measure_bins("ks", reference, current, positions, _DEMAND, fixed=fixed), inclusive=True)
@@ -96,10 +96,10 @@ def judge_categories(
     reference, current = reference[known], current[known]
     n, m, k = int(reference.sum()), int(current.sum()), len(reference)
     if effect is None:
-        effect = float(statistics.total_variation(reference, current))
+        effect = float(distances.total_variation(reference, current))
     if n > _LARGE:
-        statistic = float(statistics.jensen_shannon(reference, current))
-        shuffled = partial(nulls.shuffle, statistics.jensen_shannon, reference, current, _DEMAND)
+        statistic = float(distances.jensen_shannon(reference, current))
+        shuffled = partial(nulls.shuffle, distances.jensen_shannon, reference, current, _DEMAND)
         p = nulls.of_counts("jensen_shannon", statistic, reference, current, _DEMAND, shuffled)
         return _by_distance(Tested("jensen_shannon", subject, statistic, p, effect, float, n, m))
     if k <= 2:

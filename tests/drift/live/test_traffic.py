@@ -10,10 +10,10 @@ from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.core.profiles import HeldOut, WindowCounts
 from mlops_console.core.windows import Window
+from mlops_console.drift.live.counts import count_window, pack_counts
+from mlops_console.drift.live.slots import slot_start
+from mlops_console.drift.live.traffic import Span, Traffic, span_of
 from mlops_console.drift.profiles import make_profile
-from mlops_console.drift.slots import slot_start
-from mlops_console.drift.traffic import Span, Traffic, span_of
-from mlops_console.drift.windows import count_window, pack_counts
 from mlops_console.store import live_slots
 from mlops_console.store.live_slots import LiveSlot
 from mlops_console.store.predictions import EncodedRequest, PredictionLog

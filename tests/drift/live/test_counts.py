@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mlops_console.core.errors import StoreError
 from mlops_console.core.profiles import FeatureProfile, ReferenceProfile, WindowCounts
-from mlops_console.drift import windows
-from mlops_console.drift.windows import WindowCounter, add, count_window, pack_counts, unpack_counts
+from mlops_console.drift.live import counts
+from mlops_console.drift.live.counts import WindowCounter, add, count_window, pack_counts, unpack_counts
 
 AMOUNT = FeatureProfile("amount", "numeric", "input", 100, 0, (25, 25, 25, 25), edges=(1.0, 2.0, 3.0))
 COUNTRY = FeatureProfile("country", "categorical", "input", 100, 10, (60, 30, 0), labels=("NO", "SE"))
@@ -112,8 +112,8 @@ def test_a_million_categories_take_the_room_of_fifty() -> None:
         counter.add({"amount": [1.0] * 20_000, "country": names[start : start + 20_000]}, {})
     found = counter.counts()
     assert found.features["country"].counts == (0, 0, 100_000)
-    assert len(found.features["country"].new) == windows.NEW_LABELS
-    assert len(found.keys) == windows.SAMPLE_ROWS
+    assert len(found.features["country"].new) == counts.NEW_LABELS
+    assert len(found.keys) == counts.SAMPLE_ROWS
     assert len(pack_counts(found)) < 20_000
 
 
@@ -161,5 +161,5 @@ def test_damaged_windows_are_told() -> None:
 
 def test_a_window_that_was_counted_in_other_bins_is_known() -> None:
     other = ReferenceProfile(100, (FeatureProfile("amount", "numeric", "input", 9, 0, (9, 0), edges=(5.0,)),))
-    assert windows.fits(count([(1.0, "NO", 1, 0.5)]), PROFILE)
-    assert not windows.fits(count_window(other, {"amount": [1.0]}), PROFILE)
+    assert counts.fits(count([(1.0, "NO", 1, 0.5)]), PROFILE)
+    assert not counts.fits(count_window(other, {"amount": [1.0]}), PROFILE)
