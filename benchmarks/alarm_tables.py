@@ -7,12 +7,11 @@ from pathlib import Path
 
 from benchmarks.alarm_rates import Alarms
 from benchmarks.drift_power import COLUMNS, Power
-from benchmarks.peer_alarms import KINDS, PeerAlarms
+from benchmarks.peer_alarms import COUNTED, EACH, KINDS, PeerAlarms
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 BEGIN, END = "<!-- alarms -->", "<!-- end of the alarms -->"
 ROWS = (50, 200, 1_000, 10_000, 100_000)
-EACH = (1, 10, 100)  # columns of a report
 SHIFTS = (("normal", 0.1), ("normal", 0.2), ("normal", 0.5), ("categories", 0.05), ("categories", 0.1))
 POWER_ROWS = (200, 1_000, 10_000, 100_000)
 
@@ -46,30 +45,50 @@ def section(found: Found) -> str:
     if broken:
         verdict += f" Above it: {', '.join(name.removeprefix('ours ') for name in broken)}."
     made = f"Simulated {time.strftime('%Y-%m-%d')} on {os.cpu_count()} cores."
-    return "\n\n".join([f"{made} {verdict}", "\n".join(_rates(found)), "### Power", "\n".join(_powers(found))])
+    tables = [_rates(found), _powers(found), _windows(found)]
+    rates, powers, windows = ("\n".join(table) for table in tables)
+    return "\n\n".join([f"{made} {verdict}", rates, "### Power", powers, "### Windows", windows])
 
 
 def _rates(found: Found) -> Iterator[str]:
     columns = [f"any difference, {each}" for each in EACH] + [f"shipped, {EACH[-1]}"]
-    columns += [f"{peer}, {each}" for peer in ("Evidently", "NannyML") for each in EACH]
-    columns += [f"alibi-detect, {each}" for each in EACH[:2]]
+    columns += [f"{peer}, {each}" for peer in ("Evidently", "NannyML", "alibi-detect") for each in EACH]
     yield from _head(["data", "rows", *columns])
     for kind in KINDS:
-        source = kind if kind in ("discrete", "rare categories") else "continuous"
         for rows in ROWS:
-            mine = [found.get(ours(source, rows, each)) for each in EACH]
+            mine = [found.get(ours(_source(kind), rows, each)) for each in EACH]
             cells = [_percent(cell.rate, cell.error) if isinstance(cell, Alarms) else "–" for cell in mine]
             cells.append(_percent(mine[-1].rate_shipped) if isinstance(mine[-1], Alarms) else "–")
             yield _line([kind, f"{rows:,}", *cells, *_of_peers(found.get(peers(kind, rows)))])
 
 
+def _source(kind: str) -> str:
+    """Where the windows come from that ours is asked about."""
+    return kind if kind in COUNTED else "continuous"
+
+
 def _of_peers(cell: object) -> list[str]:
-    asked = [(peer, each) for peer in ("evidently", "nannyml") for each in EACH] + [
-        ("alibi", each) for each in EACH[:2]
-    ]
+    asked = [(peer, each) for peer in ("evidently", "nannyml", "alibi") for each in EACH]
     if not isinstance(cell, PeerAlarms):
         return ["–"] * len(asked)
     return [_percent(cell.any_of(peer, each)) for peer, each in asked]
+
+
+def _windows(found: Found) -> Iterator[str]:
+    """How many were drawn for each cell, and how many of these the product has judged."""
+    columns = [f"{what}, {each}" for each in EACH for what in ("drawn", "judged")]
+    yield from _head(["data", "rows", *columns, "Evidently, NannyML"])
+    for kind in KINDS:
+        for rows in ROWS:
+            mine = [found.get(ours(_source(kind), rows, each)) for each in EACH]
+            cells = [
+                f"{count:,}" if isinstance(cell, Alarms) else "–"
+                for cell in mine
+                for count in ((cell.windows, cell.suspects + cell.checked) if isinstance(cell, Alarms) else (0, 0))
+            ]
+            theirs = found.get(peers(kind, rows))
+            cells.append(f"{theirs.windows:,}" if isinstance(theirs, PeerAlarms) else "–")
+            yield _line([kind, f"{rows:,}", *cells])
 
 
 def _powers(found: Found) -> Iterator[str]:
@@ -94,8 +113,7 @@ def _powers(found: Found) -> Iterator[str]:
             if isinstance(mine, Power):
                 cells[:3] = [_percent(mine.significant), _percent(mine.shipped), _percent(mine.others)]
             if isinstance(theirs, PeerAlarms):
-                alarmed = sum(p < 0.05 / COLUMNS for p in theirs.alibi) / theirs.windows
-                cells[3:] = [_percent(theirs.evidently), _percent(theirs.nannyml), _percent(alarmed)]
+                cells[3:] = [_percent(theirs.one_of(peer, COLUMNS)) for peer in ("evidently", "nannyml", "alibi")]
             yield _line([kind, by, f"{rows:,}", *cells])
 
 

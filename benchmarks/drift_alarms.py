@@ -90,7 +90,7 @@ def _told(result: object) -> str:
     if isinstance(result, Alarms):
         above = "" if result.kept else "  ABOVE THE LEVEL"
         return f"{result.rate:.4f} ± {result.error:.4f}, shipped {result.rate_shipped:.4f}{above}"
-    return str({name: value for name, value in asdict(result).items() if name != "alibi"})
+    return str(result)
 
 
 if __name__ == "__main__":
