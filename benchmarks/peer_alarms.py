@@ -19,9 +19,9 @@ KINDS = ("normal", "heavy-tailed", "skewed", "discrete", "rare categories")
 COUNTED = ("discrete", "rare categories", "categories")  # kinds of few values, of which counts are drawn
 EACH = (1, 10, 100)  # columns of a report
 ALIBI_LEVEL = 0.05  # of the report, which alibi-detect divides by the number of columns
-_ROWS = 250_000_000  # that are drawn for a cell at the most
-_MOST, _LEAST = 10_000, 1_000  # windows of a cell
-_MOST_MOVED = 1_000  # windows of a cell in which a column has moved
+_ROWS = 40_000_000  # of continuous columns that are drawn for a cell at the most
+_MOST, _LEAST = 10_000, 300  # windows of a cell
+_MOST_MOVED = 300  # windows of a cell in which a column has moved
 _ALIBI_WINDOWS = 100_000  # of counts, as what alibi-detect divides its level to is rare
 _EACH_FIT = 10  # windows that NannyML is asked about with one reference
 

@@ -48,6 +48,19 @@ def test_json_says_all_of_it(files: Path) -> None:
     assert len(amount["histogram"]["edges"]) == len(amount["histogram"]["reference"]) + 1
 
 
+def test_columns_can_be_left_out_and_one_that_is_lost_stops_a_pipeline(files: Path) -> None:
+    (files / "less.csv").write_text(pd.read_csv(files / "same.csv")[["amount"]].to_csv(index=False))
+    lost = console("drift", "compare", "ref.csv", "less.csv", "--fail-on-drift", cwd=files)
+    assert lost.returncode == 1
+    assert "country is lost: the reference has this column, and the current rows do not" in lost.stdout
+    both = ("--ignore", "country", "--ignore", "amount")
+    left = document("drift", "compare", "ref.csv", "moved.csv", "--fail-on-drift", *both, cwd=files)
+    assert (left["drifted"], left["features"]) == (False, [])
+    assert left["notes"][1:] == ["country is ignored.", "amount is ignored."]
+    wrong = ("drift", "compare", "ref.csv", "same.csv", "--ignore", "contry")
+    fails(*wrong, cwd=files, status=2, told="There is no column 'contry' to ignore, did you mean 'country'?")
+
+
 def test_a_header_alone_proves_nothing(files: Path) -> None:
     (files / "header.csv").write_text("amount,country\n")
     found = console("drift", "compare", "ref.csv", "header.csv", "--fail-on-drift", cwd=files)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mlops_console as mlops
-from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift
+from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, Profile
 from mlops_console.core.errors import NotFoundError, UsageError
 
 
@@ -65,11 +65,51 @@ def test_evidentlys_rules_can_be_asked_for() -> None:
     assert report.notes[0].startswith("Judged by Evidently's rules")
 
 
-def test_a_column_of_one_side_gets_a_sentence_and_no_verdict() -> None:
-    report = mlops.drift(rows(500).assign(old=1.0), rows(500, seed=1).assign(new="x"))
-    assert not report.drifted
-    assert of(report, "old").verdict == "old: the window does not have this column: no verdict"
+def test_a_column_that_is_new_gets_a_sentence_and_no_verdict() -> None:
+    report = mlops.drift(rows(500), rows(500, seed=1).assign(new="x"))
+    assert report.verdict is DriftVerdict.STABLE
     assert of(report, "new").verdict == "new: the reference does not have this column: no verdict"
+
+
+@pytest.mark.parametrize("profile", ["calibrated", "evidently"])
+@pytest.mark.parametrize("count", [0, 10, 500])
+def test_a_column_that_is_lost_has_drifted_whatever_the_rows_say(profile: Profile, count: int) -> None:
+    reference = rows(500).assign(old=1.0, at=pd.Timestamp("2026-01-01"))
+    report = mlops.drift(reference, rows(500, seed=1).head(count), profile=profile)
+    assert report.drifted
+    assert report.drifted_features[:2] == ("old", "at")
+    assert [feature.verdict for feature in report.features[:2]] == [
+        f"{name} is lost: the reference has this column, and the current rows do not" for name in ("old", "at")
+    ]
+    assert not mlops.drift(reference, rows(500, seed=1), ignore=["old", "at"]).drifted
+
+
+def test_columns_can_be_ignored() -> None:
+    ref, cur = rows(500).assign(id=range(500)), rows(500, seed=1).assign(id=range(500, 1_000), day=1)
+    report = mlops.drift(ref, cur, ignore=["id", "day"])
+    assert not report.drifted
+    assert {feature.name for feature in report.features if feature.role == "input"} == {"amount", "country"}
+    assert report.notes == ("id is ignored.", "day is ignored.")
+    assert mlops.drift(ref, cur, ignore="id").notes == ("id is ignored.",)
+    with pytest.raises(UsageError, match=r"There is no column 'amuont' to ignore, did you mean 'amount'\?") as caught:
+        mlops.drift(ref, cur, ignore=["amuont"])
+    assert caught.value.hint == "There are amount, country, id, day."
+
+
+def test_a_column_that_counts_rows_or_names_them_is_told_as_one() -> None:
+    ref = rows(500).assign(number=range(500), key=[f"a{n}" for n in range(500)], hour=[n // 10 for n in range(500)])
+    cur = rows(500, 3.0, seed=1).assign(
+        number=range(500, 1_000), key=[f"b{n}" for n in range(500)], hour=[50 + n // 10 for n in range(500)]
+    )
+    report = mlops.drift(ref, cur)
+    for name in ("number", "hour"):
+        told = "it only rises, as a row's number or its time does: if it is one, let it be ignored"
+        assert of(report, name).findings[-1] == told
+    assert (
+        of(report, "key").findings[-1] == "it is another one in each row, as an id is: if it is one, let it be ignored"
+    )
+    assert not any("ignored" in finding for name in ("amount", "country") for finding in of(report, name).findings)
+    assert not any(feature.findings for feature in mlops.drift(ref, ref).features if feature.name == "number")
 
 
 def test_numbers_that_are_texts_now_are_compared_as_numbers_and_the_rest_is_missing() -> None:

@@ -37,6 +37,9 @@ def compare(
     profile: Annotated[
         Profile, typer.Option("--profile", help="evidently: the tests and thresholds that Evidently 0.7 chooses.")
     ] = "calibrated",
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="COLUMN", help="Leave this column out; may be repeated.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML file, too.")
     ] = None,
@@ -46,7 +49,7 @@ def compare(
     """Compare any two files, column by column; what moved most first. No workspace is needed."""
     from mlops_console.drift.files import compare_files, settings_of
 
-    report = compare_files(reference, current, settings_of(level, effect, profile))
+    report = compare_files(reference, current, settings_of(level, effect, profile), ignore or ())
     if html is not None:
         write_whole(html, render(report, "html"))
     if as_json:

@@ -1,20 +1,20 @@
 """Any two files or frames compared, without a workspace."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.datasets import ColumnKind, dtype_name, kind_of
-from mlops_console.core.drift import DriftReport, DriftSettings, FeatureDrift, Profile
+from mlops_console.core.drift import LEAST_ROWS, DriftReport, DriftSettings, DriftVerdict, FeatureDrift, Profile
 from mlops_console.core.errors import UsageError
 from mlops_console.core.models import Column
-from mlops_console.core.text import safe_line
+from mlops_console.core.text import did_you_mean, safe_line
 from mlops_console.data.frames import as_frame
 from mlops_console.data.tables import read_table
 from mlops_console.drift.features import compare
-from mlops_console.drift.labels import floats_of
+from mlops_console.drift.labels import count_labels, floats_of
 from mlops_console.drift.statistics.together import compare_together
 from mlops_console.drift.verdicts import LEVEL_OF_COLUMNS, LEVEL_OF_TOGETHER, part_of
 
@@ -27,10 +27,17 @@ _EVIDENTLY: Mapping[Profile, tuple[str, ...]] = {
     "evidently": ("Judged by Evidently's rules, with no correction for several tests and no least effect.",),
 }
 _MOST_SHOWN = 60  # characters of a value in a sentence
+_IGNORE = "if it is one, let it be ignored"
 
 
 def drift(
-    ref: Any, cur: Any, *, level: float = 0.01, effect: float = 0.1, profile: Profile = "calibrated"
+    ref: Any,
+    cur: Any,
+    *,
+    level: float = 0.01,
+    effect: float = 0.1,
+    profile: Profile = "calibrated",
+    ignore: Collection[str] = (),
 ) -> DriftReport:
     """Compare two tables column by column. No workspace is needed, and nothing is stored.
 
@@ -41,16 +48,18 @@ def drift(
         level: false discovery rate over all tests, between 0 and 1.
         effect: the least difference that counts, as a share of the rows from 0 to 1.
         profile: "evidently" takes the tests and thresholds that Evidently 0.7 chooses by default.
+        ignore: columns that are left out, as ids and times.
 
     Returns:
         A `DriftReport`: `drifted`, and `features`, what moved most first, each with `name`, `drifted`, `test`,
         `statistic`, `p_value`, `effect`, `smallest_shift`, and `verdict` in a sentence.
 
     Raises:
-        UsageError: one of them is no table, or a setting is out of its range.
+        UsageError: one of them is no table, a setting is out of its range, or neither has a column to ignore.
         NotFoundError: there is no such file.
     """
-    return compare_frames(_rows(ref), _rows(cur), settings_of(level, effect, profile))
+    settings = settings_of(level, effect, profile)
+    return compare_frames(_rows(ref), _rows(cur), settings, [ignore] if isinstance(ignore, str) else ignore)
 
 
 def settings_of(level: float, effect: float, profile: Profile) -> DriftSettings:
@@ -68,22 +77,30 @@ def settings_of(level: float, effect: float, profile: Profile) -> DriftSettings:
     return DriftSettings(level=level, least_effect=effect, profile=profile)
 
 
-def compare_files(ref: Path, cur: Path, settings: DriftSettings) -> DriftReport:
+def compare_files(ref: Path, cur: Path, settings: DriftSettings, ignore: Collection[str] = ()) -> DriftReport:
     """Compare the rows of two files, as `data.tables` reads them.
 
     Raises:
-        NotFoundError, UsageError: see `data.tables.read_table`.
+        NotFoundError, UsageError: see `data.tables.read_table` and `compare_frames`.
     """
-    report = compare_frames(read_table(ref), read_table(cur), settings)
+    report = compare_frames(read_table(ref), read_table(cur), settings, ignore)
     return replace(report, notes=(f"{safe_line(cur)} is compared with {safe_line(ref)}.", *report.notes))
 
 
-def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSettings) -> DriftReport:
+def compare_frames(
+    ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSettings, ignore: Collection[str] = ()
+) -> DriftReport:
     """Compare the rows of two frames whose columns have different names each.
 
-    Columns of times are left out, and that is noted. A column that only one of them has is named without a verdict.
+    Columns of times are left out, and that is noted. A column that only `cur` has is named without a verdict; one that
+    it has lost has drifted, whatever the rows say.
+
+    Raises:
+        UsageError: a column of `ignore` is in neither.
     """
-    pairs = [_Pair.of(name, ref.get(name), cur.get(name)) for name in dict.fromkeys([*ref.columns, *cur.columns])]
+    names = _compared(dict.fromkeys([*ref.columns, *cur.columns]), ignore)
+    lost = [name for name in names if name not in cur.columns]
+    pairs = [_Pair.of(name, ref.get(name), cur.get(name)) for name in names if name not in lost]
     times = [pair.name for pair in pairs if pair.of_times]
     pairs = [pair for pair in pairs if not pair.of_times]
     columns = [Column(pair.name, "float64" if pair.kind == "numeric" else "object", pair.kind) for pair in pairs]
@@ -93,8 +110,8 @@ def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSett
     together = None
     if not any(feature.drifted for feature in features):
         together = compare_together(*sides, whole, part_of(settings, LEVEL_OF_TOGETHER))
-    said = {pair.name: pair.finding for pair in pairs if pair.finding}
-    features = tuple(_with(feature, said.get(feature.name)) for feature in features)
+    by_name = {pair.name: pair for pair in pairs}
+    features = (*map(_lost, lost), *(_told(feature, by_name[feature.name]) for feature in features))
     if together is not None:
         features = (*features, together)
     return DriftReport(
@@ -108,16 +125,34 @@ def compare_frames(ref: "pd.DataFrame", cur: "pd.DataFrame", settings: DriftSett
         notes=(
             *_EVIDENTLY[settings.profile],
             *(f"{safe_line(name)} holds times, which are not compared." for name in times),
+            *(f"{safe_line(name)} is ignored." for name in dict.fromkeys(ignore)),
         ),
     )
+
+
+def _compared(names: Collection[str], ignore: Collection[str]) -> list[str]:
+    for name in ignore:
+        if name not in names:
+            raise UsageError(
+                f"There is no column {name!r} to ignore{did_you_mean(name, names)}.",
+                f"There are {', '.join(map(safe_line, names))}." if names else "Neither has any column.",
+            )
+    return [name for name in names if name not in ignore]
 
 
 def _rows(data: Any) -> "pd.DataFrame":
     return read_table(Path(data)) if isinstance(data, str | Path) else as_frame(data)
 
 
-def _with(feature: FeatureDrift, finding: str | None) -> FeatureDrift:
-    return replace(feature, findings=(*feature.findings, finding)) if finding else feature
+def _lost(name: str) -> FeatureDrift:
+    """No matter of statistics: what reads this column can't work."""
+    verdict = f"{safe_line(name)} is lost: the reference has this column, and the current rows do not"
+    return FeatureDrift(name, "categorical", "", 0, 0, None, None, None, True, verdict)
+
+
+def _told(feature: FeatureDrift, pair: "_Pair") -> FeatureDrift:
+    told = (pair.finding, "" if feature.outcome is DriftVerdict.STABLE else pair.of_no_use)
+    return replace(feature, findings=(*feature.findings, *filter(None, told)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +184,19 @@ class _Pair:
     @property
     def whole(self) -> bool:
         return self.ref is not None and self.cur is not None
+
+    @property
+    def of_no_use(self) -> str:
+        """A sentence on a column that names rows or tells their order, and so differs whatever the data are; "" of
+        others."""
+        if self.ref is None or self.cur is None or min(len(self.ref), len(self.cur)) < LEAST_ROWS:
+            return ""
+        sides = (self.ref, self.cur)
+        if self.kind == "categorical":
+            named = all(len(count_labels(side.to_numpy(dtype=object))[0]) == len(side) for side in sides)
+            return f"it is another one in each row, as an id is: {_IGNORE}" if named else ""
+        rises = all(side.is_monotonic_increasing and side.nunique() >= LEAST_ROWS for side in sides)
+        return f"it only rises, as a row's number or its time does: {_IGNORE}" if rises else ""
 
     @property
     def of_times(self) -> bool:
