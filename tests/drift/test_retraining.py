@@ -74,6 +74,15 @@ class TestProposal:
             "the 200 labelled rows since 12:29, where the prediction log begins (amount and hour had moved before)"
         )
 
+    def test_traffic_that_moved_from_its_beginning_on_had_not_moved_before(self, live: Workspace) -> None:
+        answer(live, 200, start=NOON + 1800)
+        report(live, NOON + 1900, "amount")  # nobody asked in its first minutes
+        found = propose(live, "production", NOW)
+        assert (found.rows, found.labelled) == (200, 200)
+        assert found.reason == (
+            "the 200 labelled rows since 12:29, the start of the window in which amount began to move"
+        )
+
     def test_without_drift_it_is_the_whole_log(self, live: Workspace) -> None:
         answer(live, 101, labelled=range(100))
         report(live, NOON + 600, "amount", revision=7)  # of another one

@@ -138,7 +138,7 @@ def test_the_stage_that_asks_gets_the_rows_and_no_other_runs_again(answering: Wo
     run, why = seen[-1]
     assert str(run.params["mlops.served"]).startswith("production:2")
     assert why[0].startswith("cached from")
-    assert "MLOPS_WINDOW_ENVIRONMENT=" in why[1]
+    assert "it takes served rows now" in why[1]
     assert train(served=str(run.params["mlops.served"])) == [250, 0, 1, 0.0, 1.0]
     assert seen[-1][1][1].startswith("cached from")
     PredictionLog(answering.predictions_path).add_labels([Label("r299", 0, 1)])

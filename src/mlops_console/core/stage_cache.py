@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlops_console.core.retraining import VARIABLES
 from mlops_console.core.text import param, shorten
 
 
@@ -93,7 +94,9 @@ def differences(before: Inputs, after: Inputs) -> list[str]:
     if before.cwd != after.cwd:
         told.append(f"its folder changed from {before.cwd} to {after.cwd}")
     told += [f"{name} {_word(old)} → {_word(new)}" for name, old, new in _changes(before.params, after.params)]
-    told += [f"{name}={_word(old)} → {_word(new)}" for name, old, new in _changes(before.env, after.env)]
+    env = [change for change in _changes(before.env, after.env) if change[0] not in VARIABLES]
+    told += [f"{name}={_word(old)} → {_word(new)}" for name, old, new in env]
+    told += _served(before, after)
     for name, old, new in _changes(before.deps, after.deps):
         told.append(
             f"{name} is new" if old is _NONE else f"{name} is no dep now" if new is _NONE else f"{name} changed"
@@ -102,6 +105,16 @@ def differences(before: Inputs, after: Inputs) -> list[str]:
     if set(before.outs) != set(after.outs):
         told.append("its outs are others")
     return told
+
+
+def _served(before: Inputs, after: Inputs) -> list[str]:
+    """What is different of the window of served rows, which a stage is told in its environment."""
+    old, new = ([inputs.env.get(name) for name in VARIABLES] for inputs in (before, after))
+    if old == new:
+        return []
+    if None in old:
+        return ["it takes served rows now"]
+    return ["it takes no served rows now" if None in new else "the served rows are others"]
 
 
 _NONE = object()

@@ -40,8 +40,8 @@ def live_revision(db: Connection, environment: str) -> Revision:
 def propose(workspace: Workspace, environment: str, now: float) -> RetrainingWindow:
     """The window that a retraining should use: from when the live revision began to drift until now.
 
-    It begins where the window of the first drifted report of this drift does; where nothing has drifted, or where the
-    prediction log is kept for less long, with the log.
+    It begins where the window of the first drifted report of this drift does; with the log where nothing has drifted, or
+    where the log is kept for less long.
 
     Raises:
         NotFoundError: nothing is live there.
@@ -52,12 +52,13 @@ def propose(workspace: Workspace, environment: str, now: float) -> RetrainingWin
         report = drift.began(db, environment, live_revision(db, environment).revision)
     first = log.first_at(environment)
     kept = now if first is None else first - 1e-3  # the first row is in it
-    if report is None or report.window_start < kept:
+    if report is None or report.window_end < kept:
         why = f"{_moved(report)} had moved before" if report else "nothing has drifted"
         told = f"since {_clock(kept, now)}, where the prediction log begins ({why})"
         return _window(log, environment, kept, now, told)
-    told = f"since {_clock(report.window_start, now)}, the start of the window in which {_moved(report)} began to move"
-    return _window(log, environment, report.window_start, now, told)
+    start = max(report.window_start, kept)
+    told = f"since {_clock(start, now)}, the start of the window in which {_moved(report)} began to move"
+    return _window(log, environment, start, now, told)
 
 
 def goes_on(workspace: Workspace, environment: str) -> bool:
