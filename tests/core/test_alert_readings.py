@@ -1,12 +1,13 @@
 """Figures and sentences of what rules look at."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from mlops_console.core.alert_readings import of_disk, of_ended, of_report, of_running, of_traffic
 from mlops_console.core.alert_settings import LATENCIES
-from mlops_console.core.drift import Against, DriftReport, FeatureDrift, Histogram
+from mlops_console.core.drift import Against, DriftReport, FeatureDrift
 from mlops_console.core.jobs import Job, JobState
 from mlops_console.core.performance import Figure, Performance
 from mlops_console.core.traffic import BOUNDS, Traffic
@@ -57,7 +58,7 @@ def test_what_was_not_tested_or_not_against_training_says_nothing() -> None:
         ({"estimated": (Figure("f1", 0.9, 0.9, 0.9),), "realised": (Figure("f1", 0.5, 0.4, 0.6),)}, {"f1": 0.9}, 0.3),
         # the worst of several
         ({"estimated": (Figure("f1", 0.9, 0.8, 0.9), Figure("accuracy", 0.5, 0.4, 0.6))},
-         {"f1": 0.9, "accuracy": 0.9}, 0.3),
+         {"f1": 0.9, "accuracy": 0.9}, 0.286338),
     ],
 )  # fmt: skip
 def test_a_loss_is_what_even_the_good_end_of_the_interval_lacks(
@@ -69,18 +70,42 @@ def test_a_loss_is_what_even_the_good_end_of_the_interval_lacks(
     assert "on held-out rows it was" in told
 
 
+def test_the_interval_of_the_held_out_rows_counts_too() -> None:
+    figure = Figure("accuracy", 0.7, 0.62, 0.78)
+    performance = Performance("classification", 500, 0, (figure,), reference={"accuracy": 0.9})
+    known = replace(performance, reference_bounds={"accuracy": (0.84, 0.94)})
+    assert readings(report(feature("x"), performance=performance))["performance"][0] == 0.12
+    assert readings(report(feature("x"), performance=known))["performance"] == (
+        0.1,  # 0.2 less the root of 0.06² + 0.08²
+        "accuracy in production is estimated at 0.7000 (0.6200 to 0.7800), on held-out rows it was 0.9000 "
+        "(0.8400 to 0.9400): worse by at least 0.1000",
+    )
+
+
+def test_rmse_is_looked_at_only_where_a_rule_names_it() -> None:
+    figures = (Figure("mae", 2.1, 2.0, 2.2), Figure("rmse", 9.0, 8.0, 10.0))
+    performance = Performance("regression", 500, 0, figures, reference={"mae": 2.0, "rmse": 3.0})
+    (seen,) = of_report(report(performance=performance))
+    assert (seen.readings[""], seen.readings["mae"].value) == (seen.readings["mae"], pytest.approx(0.0))
+    assert seen.readings["rmse"].value == pytest.approx(8 / 3 - 1)
+
+
 def test_without_a_reference_no_performance_is_judged() -> None:
     performance = Performance("regression", 500, 0, (Figure("mae", 3, 2, 4),), reference={"mae": 0.0})
     assert "performance" not in readings(report(feature("x"), performance=performance))
 
 
 def test_data_quality_is_the_worst_share() -> None:
-    new = Histogram((0.6, 0.4, 0.0), (0.5, 0.2, 0.3), labels=("a", "b", "c"))
-    found = readings(report(feature("age", m=400), feature("country", histogram=new)))["data_quality"]
-    assert found == (0.3, "30.0% of the values of country in production are categories never seen before (500 rows)")
+    found = readings(report(feature("age", m=400), feature("country", new_rows=150)))["data_quality"]
+    assert found == (0.3, "30.0% of the values of country in production are categories never seen before (500 values)")
     found = readings(report(feature("age", m=100)))["data_quality"]
     assert found == (0.8, "80.0% of the values of age in production are missing beyond those of training (500 rows)")
     assert readings(report(feature("age", n=500, m=250)))["data_quality"][0] == 0.0  # missing as in training
+    found = readings(report(feature("country", m=400, new_rows=350)))["data_quality"]
+    assert found == (
+        0.875,
+        "87.5% of the values of country in production are categories never seen before (400 values)",
+    )
 
 
 def test_traffic_has_error_rate_and_latencies() -> None:

@@ -256,6 +256,25 @@ def test_a_new_category_in_a_small_window_is_seen() -> None:
     assert found.findings[0] == "1 new category, d (13): 13 of 50 rows"
 
 
+def test_rows_of_new_categories_are_counted_however_many_there_are() -> None:
+    """Not only those among the most frequent ones, nor only those whose labels are kept."""
+    window = [*list("ab") * 300, *(f"new {i}" for i in range(60) for _ in range(5))]
+    reference = texts(list("ab") * 100)
+    column = Column("country", "object", "categorical")
+    profile = make_profile({"country": reference}, [column])
+    (raw,) = compare({"country": reference}, {"country": texts(window)}, [column], DriftSettings())
+    for private in ((), ("country",)):
+        counts = count_window(profile, {"country": window}, private=private)
+        (binned,) = compare_counts(profile, counts, DriftSettings())
+        assert (raw.new_rows, binned.new_rows) == (300, 300)
+    assert raw.histogram is not None
+    assert not any(label.startswith("new") for label in raw.histogram.labels[:2])
+    many = make_profile({"country": texts([f"known {i}" for i in range(1_100)])}, [column])
+    (untold,) = compare_counts(many, count_window(many, {"country": window}), DriftSettings())
+    assert untold.new_rows is None, "a reference that has not kept all of its own labels can't tell"
+    assert amount(np.arange(100.0), np.arange(100.0)).new_rows is None
+
+
 def test_vanished_and_rare_categories_are_told() -> None:
     reference = ["a"] * 500 + ["b"] * 500 + [f"rare {i}" for i in range(20)]
     found = country(reference, ["a"] * 200 + ["rare 1"])

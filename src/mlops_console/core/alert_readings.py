@@ -9,11 +9,15 @@ from mlops_console.core.alert_rules import Observation, Reading
 from mlops_console.core.alert_settings import LATENCIES
 from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift
 from mlops_console.core.jobs import Job, JobState
-from mlops_console.core.performance import Figure, Performance, better_when_lower
+from mlops_console.core.losses import least_loss
+from mlops_console.core.performance import Figure, Performance
 from mlops_console.core.text import duration, latency, number, size
 from mlops_console.core.traffic import Traffic
 
-_KINDS: tuple[Literal["realised", "estimated"], ...] = ("realised", "estimated")
+_Kind = Literal["realised", "estimated"]
+
+_KINDS: tuple[_Kind, ...] = ("realised", "estimated")
+_ASKED_FOR = "rmse"  # only a rule that names it looks at it: what it is hangs on the few largest errors
 _REQUESTS = 20  # from here on the figures of traffic say something
 _JOBS = 3  # successes that make a usual time
 _PATIENCE = 30.0  # seconds that every job may take longer than usual
@@ -52,32 +56,41 @@ def _drift(report: DriftReport) -> str:
 
 
 def _losses(report: DriftReport, performance: Performance) -> dict[str, Reading]:
-    """How far each figure is worse than in training, even at the good end of its interval; realised before estimated.
-
-    Of a metric that is a share (accuracy, …) the difference, of an error the difference as a share of the reference.
-    """
-    losses: dict[str, Reading] = {}
-    for metric, reference in performance.reference.items():
-        for kind in _KINDS:
-            figure = performance.figure(kind, metric)
-            loss = None if figure is None else _loss(figure, reference)
-            if figure is not None and loss is not None and math.isfinite(loss):
-                told = (
-                    f"{metric} in {report.environment} is {kind} at {number(figure.value)} "
-                    f"({number(figure.low)} to {number(figure.high)}), on held-out rows it was {number(reference)}: "
-                    f"worse by at least {number(max(loss, 0.0))}"
-                )
-                losses[metric] = Reading(loss, told, {"report": report.id, "metric": metric, "kind": kind})
-                break
-    if losses:
-        losses[""] = max(losses.values(), key=lambda reading: reading.value)
-    return losses
+    """How much each figure is worse than in training at least, realised before estimated; "" is the worst of them."""
+    found = []
+    for metric in performance.reference:
+        known = ((kind, performance.figure(kind, metric)) for kind in _KINDS)
+        first = next(((kind, figure) for kind, figure in known if figure is not None), None)
+        if first is not None:
+            found.append((performance.held_out(metric), *first))
+    losses = {}
+    for before, kind, after in found:
+        reading = _loss(report.environment, report.id, before, kind, after)
+        if reading is not None:
+            losses[before.metric] = reading
+    together = [one for one in found if one[0].metric != _ASKED_FOR]
+    every = [_loss(report.environment, report.id, *one, looked_at=len(together)) for one in together]
+    worst = max((reading for reading in every if reading is not None), key=lambda reading: reading.value, default=None)
+    return losses if worst is None else losses | {"": worst}
 
 
-def _loss(figure: Figure, reference: float) -> float | None:
-    if not better_when_lower(figure.metric):
-        return reference - figure.high
-    return (figure.low - reference) / reference if reference > 0 else None
+def _loss(
+    environment: str, report: int, before: Figure, kind: _Kind, after: Figure, looked_at: int = 1
+) -> Reading | None:
+    loss = least_loss(before, after, looked_at)
+    if loss is None or not math.isfinite(loss):
+        return None
+    told = (
+        f"{before.metric} in {environment} is {kind} at {_with_bounds(after)}, on held-out rows it was "
+        f"{_with_bounds(before)}: worse by at least {number(max(loss, 0.0))}"
+    )
+    return Reading(loss, told, {"report": report, "metric": before.metric, "kind": kind})
+
+
+def _with_bounds(figure: Figure) -> str:
+    if figure.low == figure.high:
+        return number(figure.value)
+    return f"{number(figure.value)} ({number(figure.low)} to {number(figure.high)})"
 
 
 def _quality(report: DriftReport) -> Reading | None:
@@ -85,19 +98,19 @@ def _quality(report: DriftReport) -> Reading | None:
     inputs = [feature for feature in report.features if feature.role == "input"]
     if not inputs or not report.rows or not report.reference_rows:
         return None
-    shares = [(*_bad_share(feature, report), feature) for feature in inputs]
-    share, what, worst = max(shares, key=lambda found: found[0])
-    told = f"{share:.1%} of the values of {worst.name} in {report.environment} are {what} ({report.rows:,} rows)"
+    share, told, worst = max(
+        ((*_bad_share(feature, report), feature) for feature in inputs), key=lambda found: found[0]
+    )
+    told = f"{share:.1%} of the values of {worst.name} in {report.environment} are {told}"
     return Reading(share, told, {"report": report.id, "feature": worst.name})
 
 
 def _bad_share(feature: FeatureDrift, report: DriftReport) -> tuple[float, str]:
     missing = max(feature.n / report.reference_rows - feature.m / report.rows, 0.0)
-    new = 0.0
-    if feature.histogram is not None and feature.histogram.labels:
-        pairs = zip(feature.histogram.reference, feature.histogram.current, strict=True)
-        new = sum(current for reference, current in pairs if reference == 0)
-    return (missing, "missing beyond those of training") if missing >= new else (new, "categories never seen before")
+    new = (feature.new_rows or 0) / max(feature.m, 1)
+    if missing >= new:
+        return missing, f"missing beyond those of training ({report.rows:,} rows)"
+    return new, f"categories never seen before ({feature.m:,} values)"
 
 
 def of_traffic(environment: str, traffic: Traffic) -> tuple[Observation, ...]:

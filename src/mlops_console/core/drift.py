@@ -78,6 +78,7 @@ class FeatureDrift:
         importance: to the live model, 0 to 1, all features together 1; None where it is not known.
         findings: what else was found, a sentence each: new, vanished and rare categories, values out of range, a change
             of type, a constant column, missing values.
+        new_rows: of the `m`, those with a category that the reference does not have; None where that is not known.
     """
 
     name: str
@@ -98,6 +99,7 @@ class FeatureDrift:
     unit: Unit = "share"
     importance: float | None = None
     findings: tuple[str, ...] = ()
+    new_rows: int | None = None
 
     @property
     def tested(self) -> bool:

@@ -45,6 +45,7 @@ class Performance:
         delay: median seconds from an answer to its label; None without labels.
         slices: the worst first.
         not_estimated: why there is no estimate, one sentence; "" where there is one.
+        reference_bounds: their intervals of 95 %, by metric; not known of reports before format 12.
     """
 
     task: Literal["classification", "regression"]
@@ -56,6 +57,7 @@ class Performance:
     delay: float | None = None
     slices: tuple[SlicePerformance, ...] = ()
     not_estimated: str = ""
+    reference_bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def share_labelled(self) -> float:
@@ -64,6 +66,15 @@ class Performance:
     def figure(self, kind: Literal["estimated", "realised"], metric: str) -> Figure | None:
         figures = self.estimated if kind == "estimated" else self.realised
         return next((figure for figure in figures if figure.metric == metric), None)
+
+    def held_out(self, metric: str) -> Figure:
+        """What the model was worth on the held-out rows; taken for exact where its interval is not known.
+
+        Raises:
+            KeyError: this was not measured there.
+        """
+        value = self.reference[metric]
+        return Figure(metric, value, *self.reference_bounds.get(metric, (value, value)))
 
 
 def better_when_lower(metric: str) -> bool:

@@ -120,7 +120,8 @@ def _measure_categories(
     missing = _test_missing(settings, reference.rows, int(ref.sum()), window.rows, int(cur.sum()))
     found = _measure_labels(name, labels, ref, cur, missing, settings, demand)
     new = dict(zip(labels[len(reference.labels) :], cur[len(reference.labels) :].tolist(), strict=True))
-    return replace(found, findings=(*findings.of_new(new, int(cur.sum())), *found.findings))
+    told = findings.of_new(new, int(cur.sum()))
+    return replace(found, findings=(*told, *found.findings), new_rows=sum(new.values()))
 
 
 def _measure_counts(
@@ -142,8 +143,9 @@ def _measure_counts(
     if feature.kind == "categorical":
         labels, ref, cur = _told_apart(feature.labels, reference, window)
         found = _measure_labels(feature.name, labels, ref, cur, missing, settings, demand, rest=True)
-        new = findings.of_new(*_new(reference, window))
-        return replace(found, findings=(*told, *new, *found.findings))
+        new, of_rows, rows = _new(reference, window)
+        told += findings.of_new(new, of_rows, rows)
+        return replace(found, findings=(*told, *found.findings), new_rows=None if _untold(reference) else rows)
     if few := _too_few(settings, n, m):
         return Measured(feature.name, "numeric", n, m, missing, few, findings=tuple(told))
     extremes = (reference.least, reference.greatest), (window.least, window.greatest)

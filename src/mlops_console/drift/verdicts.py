@@ -66,6 +66,7 @@ class Measured:
         n, m: rows with a value.
         tests: the first one is of the values themselves; () where nothing can be tested.
         untested: why there is no test of the values; "" where there is one.
+        new_rows: with a category that the reference does not have; None where that is not known.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Measured:
     findings: tuple[str, ...] = ()
     role: Role = "input"
     importance: float | None = None
+    new_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def _verdict(feature: Measured, judged: Sequence[_Judged], settings: DriftSettin
         return FeatureDrift(
             feature.name, feature.kind, "", feature.n, feature.m, None, None, feature.psi, False,
             f"{safe_line(feature.name)}: {feature.untested}", feature.histogram, feature.role,
-            importance=feature.importance, findings=findings,
+            importance=feature.importance, findings=findings, new_rows=feature.new_rows,
         )  # fmt: skip
     tested = chosen.tested
     scale = sigmas if tested.unit == "σ" else float
@@ -185,6 +187,7 @@ def _verdict(feature: Measured, judged: Sequence[_Judged], settings: DriftSettin
         tested.unit,
         feature.importance,
         findings,
+        feature.new_rows,
     )
 
 

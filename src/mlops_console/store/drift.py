@@ -13,7 +13,7 @@ from mlops_console.store.changes import Topic, announce
 
 _NAMES = (  # of the fields of a feature, in the order of its columns
     "name", "kind", "test", "n", "m", "statistic", "p_value", "psi", "drifted", "verdict", "role", "effect",
-    "threshold", "smallest_shift", "unit", "importance", "findings",
+    "threshold", "smallest_shift", "unit", "importance", "new_rows", "findings",
 )  # fmt: skip
 _COLUMNS = ", ".join(_NAMES).replace("name", "feature", 1)
 _TESTED = "(drifted OR EXISTS (SELECT 1 FROM drift_features WHERE report_id = id AND p_value IS NOT NULL))"
@@ -175,6 +175,7 @@ def _performance(stored: dict[str, Any]) -> Performance:
             "estimated": tuple(Figure(**figure) for figure in stored["estimated"]),
             "realised": tuple(Figure(**figure) for figure in stored["realised"]),
             "slices": tuple(parts),
+            "reference_bounds": {m: tuple(bounds) for m, bounds in stored.get("reference_bounds", {}).items()},
         }
     )
 

@@ -49,16 +49,18 @@ def measure(
     reason = _why_not_estimated(signature, then, live)
     estimator = None if reason else _estimator(signature, held_out, then, rows, live)
     labelled = int(live.labelled.sum())
+    reference = () if then is None else realised.figures(then)
     return Performance(
         signature.task,
         live.rows,
         labelled,
         estimated=() if estimator is None else estimator.figures(np.ones(live.rows, dtype=bool)),
         realised=realised.figures(live) if labelled >= LEAST_ROWS else (),
-        reference={} if then is None else {figure.metric: figure.value for figure in realised.figures(then)},
+        reference={figure.metric: figure.value for figure in reference},
         delay=float(np.median(rows.delays[live.labelled])) if labelled else None,
         slices=tuple(sorted(_by_slice(slices, rows, live, estimator), key=_badness)),
         not_estimated=reason,
+        reference_bounds={figure.metric: (figure.low, figure.high) for figure in reference},
     )
 
 
