@@ -1,13 +1,9 @@
 """Small models in a workspace, and real server processes that serve them."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +20,7 @@ from mlops_console.core.deployments import Environment, Revision, RevisionState,
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.store import deploying, deployments, models
 from mlops_console.store.workspace import Workspace
+from tests.serving.forked import ServerProcess
 from tests.support import free_port, wait_for
 
 FRAUD = Signature(
@@ -115,7 +112,7 @@ def revision(workspace: Workspace, number: int) -> Revision:
 @dataclass(frozen=True, slots=True)
 class Server:
     workspace: Workspace
-    process: "subprocess.Popen[bytes]"
+    process: ServerProcess
     url: str
 
     def swap(self, version: ModelVersion) -> Revision:
@@ -159,17 +156,9 @@ def serving(workspace: Workspace, version: ModelVersion, port: int | None = None
         process.wait(20)
 
 
-def start(workspace: Workspace, number: int = 0) -> "subprocess.Popen[bytes]":
+def start(workspace: Workspace, number: int = 0) -> ServerProcess:
     """A server process of production; its log is in the workspace."""
-    source = Path(__file__).parents[2] / "src"
-    path = os.pathsep.join([str(source), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with (workspace.logs_dir / "server.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "mlops_console.serving", str(workspace.root), "production", str(number)],
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+    return ServerProcess([str(workspace.root), "production", str(number)], workspace.logs_dir / "server.log")
 
 
 def error_of(response: httpx.Response) -> str:
