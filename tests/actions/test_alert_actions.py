@@ -1,15 +1,28 @@
 """The actions on alerts: acknowledge, resolve_alert, silence, unsilence."""
 
+import shutil
 import time
+from collections import namedtuple
+from dataclasses import replace
 
 import pytest
 
 from mlops_console import actions
+from mlops_console.core.alert_readings import of_disk, of_report
+from mlops_console.core.alert_rules import Observation, Reading
+from mlops_console.core.alert_settings import Alerts
 from mlops_console.core.alerts import Severity
+from mlops_console.core.config import parse_config
+from mlops_console.core.drift import DriftReport, FeatureDrift
 from mlops_console.core.errors import NotFoundError, RefusedError, UsageError
-from mlops_console.store import alerts, ledger, outbox, silences
+from mlops_console.store import alerting, alerts, deploying, drift, ledger, outbox, silences
+from mlops_console.store.identity import actor as os_user
 from mlops_console.store.workspace import Workspace
+from tests.delivery.helpers import add_live
+from tests.serving.helpers import add_constant
 
+PLAIN = Alerts()
+Usage = namedtuple("Usage", "total used free")
 REQUESTS = {
     "acknowledge": {"alert": 1},
     "resolve_alert": {"alert": 1},
@@ -112,3 +125,81 @@ def test_read_only_refuses_them(alarmed: Workspace, name: str, monkeypatch: pyte
 def test_what_is_not_there(workspace: Workspace, name: str) -> None:
     with pytest.raises(NotFoundError, match=r"There is no (alert|silence) 1\."):
         actions.perform(workspace, name, REQUESTS[name])
+
+
+def test_what_is_still_wrong_is_not_ended_by_hand(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be opened again with the next look, and until then nobody would know."""
+    free = [400e6]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(1e12, 0, int(free[0])))
+    see(workspace, of_disk(int(free[0])))
+    with pytest.raises(RefusedError) as caught:
+        actions.perform(workspace, "resolve_alert", {"alert": 1})
+    assert str(caught.value) == (
+        "Alert 1 is not over: The disk of .mlops has 400.0 MB left; the bound of rule disk is 500.0 MB free. "
+        "It ends by itself once that is right. "
+        "For quiet until then: 'mlops-console alert silence disk .mlops --for 2h'."
+    )
+    assert state(workspace) == "open"
+    free[0] = 600e6
+    perform(workspace, "resolve_alert", alert=1)
+    assert state(workspace) == "resolved"
+
+
+def test_a_drift_that_the_newest_report_tells_is_not_ended_by_hand(workspace: Workspace) -> None:
+    version = add_constant(workspace, 1)
+    feature = FeatureDrift("x", "numeric", "ks", 100, 50, 0.9, 1e-9, None, True, "")
+    report = DriftReport(
+        0, "production", version.model, version.version, 1, 0, 1, 50, 100, 0.01, True, 1, (feature,)
+    )  # fmt: skip
+    with workspace.store.write() as tx:
+        deploying.ensure_environment(tx, "production", version.model, "127.0.0.1", 8100)
+        add_live(tx, "production", version)
+        drift.add_report(tx, report)
+    (seen,) = [found for found in of_report(report) if found.on == "drift"]
+    see(workspace, seen)
+    with pytest.raises(RefusedError, match=r"Alert 1 is not over: x has drifted in production from what "):
+        actions.perform(workspace, "resolve_alert", {"alert": 1})
+    with workspace.store.write() as tx:  # one of another window, which says nothing of the training data
+        drift.add_report(tx, replace(report, against="previous", drifted=False, features=()))
+    with pytest.raises(RefusedError, match="Alert 1 is not over"):
+        actions.perform(workspace, "resolve_alert", {"alert": 1})
+    with workspace.store.write() as tx:
+        drift.add_report(tx, replace(report, drifted=False, features=(replace(feature, drifted=False),)))
+    perform(workspace, "resolve_alert", alert=1)
+
+
+def test_a_server_that_can_not_serve_is_not_ended_by_hand(alarmed: Workspace) -> None:
+    version = add_constant(alarmed, 1)
+    with alarmed.store.write() as tx:
+        deploying.ensure_environment(tx, "production", version.model, "127.0.0.1", 8100)
+        add_live(tx, "production", version)
+        deploying.set_error(tx, "production", "Port 8100 is taken.")
+    with pytest.raises(RefusedError, match=r"Alert 1 is not over: Port 8100 is taken\."):
+        actions.perform(alarmed, "resolve_alert", {"alert": 1})
+    with alarmed.store.write() as tx:
+        deploying.set_error(tx, "production", None)
+    perform(alarmed, "resolve_alert", alert=1)
+
+
+def test_what_has_happened_or_is_not_seen_any_more_is_ended_by_hand(workspace: Workspace) -> None:
+    """A failed job that nobody runs again; errors of a server without traffic."""
+    rules = parse_config("[project]\nname = 'x'\n[[alerts.rules]]\non = 'error_rate'").alerts
+    see(workspace, Observation("job_failed", "train train", {"": Reading(1.0, "Job 1 failed")}))
+    see(workspace, Observation("error_rate", "production", {"": Reading(0.5, "50% fail")}), rules)
+    for alert in (1, 2):
+        perform(workspace, "resolve_alert", alert=alert)
+
+
+def test_who_has_ended_it_is_told(alarmed: Workspace) -> None:
+    perform(alarmed, "resolve_alert", alert=1, note="moved to \x1b[2Jberlin")
+    with alarmed.store.read() as db:
+        found = alerts.get(db, 1)
+        opened, over = (delivery.body for delivery in outbox.of_alert(db, 1))
+    assert (found.resolved_by, found.resolved_note) == (os_user(), "moved to ␛[2Jberlin")
+    assert (opened["by"], opened["note"]) == (None, None)
+    assert (over["event"], over["by"], over["note"]) == ("resolved", os_user(), "moved to ␛[2Jberlin")
+
+
+def see(workspace: Workspace, seen: Observation, rules: Alerts = PLAIN) -> None:
+    with workspace.store.write() as tx:
+        alerting.observe(tx, rules, seen, time.time())

@@ -44,6 +44,8 @@ def test_what_is_wrong_and_what_was_told(project: Path) -> None:
         "environment": "production",
         "state": "open",
         "resolved_at": None,
+        "resolved_by": "",
+        "resolved_note": "",
         "acknowledged_at": None,
         "acknowledged_by": "",
         "note": "",
@@ -83,10 +85,12 @@ def test_from_acknowledging_to_the_end(project: Path) -> None:
     assert document("alert", "unsilence", "1", cwd=project)["state"] == "succeeded"
     assert document("alert", "silences", cwd=project) == {"silences": []}
     assert len(document("alert", "silences", "--all", cwd=project)["silences"]) == 1
-    assert "Done: end alert 1." in console("alert", "resolve", "1", cwd=project).stdout
+    assert "Done: end alert 1." in console("alert", "resolve", "1", "--note", "gone", cwd=project).stdout
     assert client.worker_status(Workspace(project)).state == "running", "somebody has to tell of it"
     assert "Nothing is wrong" in console("alert", "list", cwd=project).stdout
-    assert document("alert", "list", "--all", cwd=project)["alerts"][0]["state"] == "resolved"
+    (ended,) = document("alert", "list", "--all", cwd=project)["alerts"]
+    assert (ended["state"], ended["resolved_note"], ended["note"]) == ("resolved", "gone", "on it")
+    assert f", ended by {ended['resolved_by']}: gone" in console("alert", "show", "1", cwd=project).stdout
 
 
 def test_errors_are_one_sentence(project: Path) -> None:

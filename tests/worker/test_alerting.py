@@ -141,3 +141,18 @@ def test_a_worker_stays_for_what_is_to_open_or_to_be_told_later(workspace: Works
         alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "down")
     alerting.look(PLAIN)
     assert alerting.need_worker
+
+
+def test_what_has_been_over_for_a_quarter_of_a_year_is_forgotten(workspace: Workspace) -> None:
+    old, new = time.time() - 91 * 86_400, time.time() - 89 * 86_400
+    with workspace.store.write() as tx:
+        for at in (old, new, new):
+            alerts.open_alert(tx, "server", "production", Severity.WARNING, "down")
+            tx.execute("UPDATE alerts SET resolved_at = ? WHERE resolved_at IS NULL", (at,))
+    alerting = Alerting(workspace, pause=0)
+    looked(workspace, PLAIN, alerting)
+    with workspace.store.read() as db:
+        assert [alert.id for alert in alerts.recent(db)] == [3, 2]
+    before = workspace.store.data_version()
+    looked(workspace, PLAIN, alerting)
+    assert workspace.store.data_version() == before

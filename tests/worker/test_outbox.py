@@ -21,7 +21,7 @@ from mlops_console.core.destinations import destinations
 from mlops_console.core.errors import MlopsError
 from mlops_console.store import alerts, outbox
 from mlops_console.store.workspace import Workspace
-from mlops_console.worker.messages import Post, post_of, unreachable
+from mlops_console.worker.messages import Post, post_of, text, unreachable
 from mlops_console.worker.messenger import Patience, deliver, pause_after
 from mlops_console.worker.outbox import Outbox, start
 from mlops_console.worker.webhook import signature
@@ -235,6 +235,21 @@ def test_the_end_is_told_after_the_beginning(workspace: Workspace) -> None:
             deliver(workspace, to, HASTE, clock)
         assert [message["event"] for message in receiver.messages] == ["opened", "opened", "resolved"]
         assert receiver.messages[-1]["title"] == "fraud: over: drift production"
+
+
+def test_who_has_ended_it_is_in_the_message_and_in_the_text(workspace: Workspace, receiver: Receiver) -> None:
+    to = post(workspace, receiver.url)
+    open_alert(workspace)
+    deliver(workspace, to, Patience())
+    with workspace.store.write() as tx:
+        alerts.resolve_one(tx, alerts.get(tx, 1), "ann", "moved\nto [b]berlin")
+    deliver(workspace, to, Patience())
+    first, over = receiver.messages
+    assert (first["by"], first["note"], over["by"], over["note"]) == (None, None, "ann", "moved\nto [b]berlin")
+    assert text(first) == first["message"]
+    assert text(over) == f"{over['message']}\nann has ended it: moved␤to [b]berlin"
+    assert text({**over, "note": None}).endswith("\nann has ended it.")
+    assert text({"message": "of an earlier version"}) == "of an earlier version"
 
 
 def test_after_a_day_it_is_given_up_and_the_others_are_told(workspace: Workspace, receiver: Receiver) -> None:

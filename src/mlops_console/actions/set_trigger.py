@@ -63,7 +63,7 @@ def _perform(workspace: Workspace, request: SetTrigger, job: JobContext) -> dict
             triggers.switch(tx, trigger.name, request.on)
             if request.on and trigger.on != "change":  # the worker looks at the files
                 triggers.begin(tx, trigger, time.time())
-        alerts.resolve(tx, "trigger", trigger.name)
+        alerts.resolve(tx, "trigger", trigger.name, by=job.actor)
         change = {"trigger": trigger.name, "on": request.on}
         job.record(tx, {**change, "before": before})
     return change

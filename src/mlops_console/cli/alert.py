@@ -197,7 +197,9 @@ def _lines(alert: Alert) -> list[str]:
     lines = [f"alert {alert.id}: {alert.state}, {alert.severity}, rule {alert.rule}, {alert.subject}", alert.message]
     lines.append(f"since {text.clock(alert.created_at)}")
     if alert.resolved_at is not None:
-        lines.append(f"over since {text.clock(alert.resolved_at)}")
+        note = f": {alert.resolved_note}" if alert.resolved_note else ""
+        by = f", ended by {alert.resolved_by}{note}" if alert.resolved_by else ""
+        lines.append(f"over since {text.clock(alert.resolved_at)}{by}")
     if alert.silenced_until is not None:
         lines.append(f"silenced until {text.clock(alert.silenced_until)}")
     if alert.acknowledged_at is not None:

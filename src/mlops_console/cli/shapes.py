@@ -220,6 +220,8 @@ def alert(found: Alert) -> dict[str, Any]:
         "environment": found.environment,
         "state": found.state,
         "resolved_at": found.resolved_at,
+        "resolved_by": found.resolved_by,
+        "resolved_note": found.resolved_note,
         "acknowledged_at": found.acknowledged_at,
         "acknowledged_by": found.acknowledged_by,
         "note": found.note,

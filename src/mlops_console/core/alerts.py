@@ -36,6 +36,7 @@ class Alert:
         acknowledged_at: when a person has taken it up, `acknowledged_by` whom, with a `note`.
         silenced_until: nobody is told of it before; None where nothing silences it.
         told_at: when it was first handed to the outbox; None while it is silenced.
+        resolved_by: who has ended it by hand, with a `resolved_note`; "" where it was right again.
     """
 
     id: int
@@ -53,6 +54,8 @@ class Alert:
     note: str = ""
     silenced_until: float | None = None
     told_at: float | None = None
+    resolved_by: str = ""
+    resolved_note: str = ""
 
     @property
     def state(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mlops_console.core.alert_rules import Move, Observation, Reading, State, decide, limits, message
 from mlops_console.core.alert_settings import AlertRule, Alerts, Watched
+from mlops_console.core.alerts import Alert
 from mlops_console.core.destinations import destinations
 from mlops_console.core.errors import ConfigError
 from mlops_console.store import alerts
@@ -56,6 +57,19 @@ def is_news(db: sqlite3.Connection, settings: Alerts, seen: Observation, now: fl
         if decide(limits(rule), state, reading.value, now) != (state, Move.NOTHING):
             return True
     return False
+
+
+def still_wrong(settings: Alerts, alert: Alert, seen: Observation | None) -> str:
+    """What an open alert's own rule says of what is to be seen now; "" where it would end it, or can't tell."""
+    found = () if seen is None else _judging(settings, seen)
+    return next(
+        (
+            message(rule, reading)
+            for rule, reading in found
+            if rule.name == alert.rule and limits(rule).is_wrong(reading.value, is_open=True)
+        ),
+        "",
+    )
 
 
 def is_due(db: sqlite3.Connection, settings: Alerts, now: float) -> bool:

@@ -47,26 +47,32 @@ def open_alert(
     announce(tx, Topic.ALERTS, subject)
 
 
-def resolve(tx: sqlite3.Connection, kind: str, subject: str, *, rule: str | None = None) -> None:
+def resolve(
+    tx: sqlite3.Connection, kind: str, subject: str, *, rule: str | None = None, by: str = "", note: str = ""
+) -> None:
     """It is right again; nothing happens where nothing was open. What its rules have seen of it is forgotten.
 
     Args:
         rule: only what this one has found.
+        by: who ends it by hand; "" where it is right again.
     """
     condition = "kind = ?1 AND subject = ?2 AND (?3 IS NULL OR rule = ?3)"
     tx.execute(f"DELETE FROM alert_states WHERE {condition}", (kind, subject, rule))
     rows = tx.execute(f"SELECT * FROM alerts WHERE {condition} AND resolved_at IS NULL", (kind, subject, rule))
     for alert in _alerts(rows, ()):
-        _end(tx, alert)
+        _end(tx, alert, by, note)
 
 
-def resolve_one(tx: sqlite3.Connection, alert: Alert) -> None:
-    """It is over because a person says so."""
-    resolve(tx, alert.kind, alert.subject, rule=alert.rule)
+def resolve_one(tx: sqlite3.Connection, alert: Alert, by: str = "", note: str = "") -> None:
+    """It is over, because a person says so or because nobody looks at it any more."""
+    resolve(tx, alert.kind, alert.subject, rule=alert.rule, by=by, note=note)
 
 
-def _end(tx: sqlite3.Connection, alert: Alert) -> None:
-    tx.execute("UPDATE alerts SET resolved_at = ? WHERE id = ?", (time.time(), alert.id))
+def _end(tx: sqlite3.Connection, alert: Alert, by: str, note: str) -> None:
+    tx.execute(
+        "UPDATE alerts SET resolved_at = ?, resolved_by = ?, resolved_note = ? WHERE id = ?",
+        (time.time(), by, note, alert.id),
+    )
     outbox.add(tx, get(tx, alert.id), AlertEvent.RESOLVED)
     announce(tx, Topic.ALERTS, alert.subject)
 
@@ -181,4 +187,6 @@ def _alert(row: sqlite3.Row, silenced: Iterable[Silence]) -> Alert:
         row["note"],
         max(until, default=None) if row["resolved_at"] is None else None,
         row["told_at"],
+        row["resolved_by"],
+        row["resolved_note"],
     )

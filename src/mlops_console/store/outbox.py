@@ -40,6 +40,8 @@ def add(tx: sqlite3.Connection, alert: Alert, event: AlertEvent) -> None:
             "environment": alert.environment,
             "opened_at": alert.created_at,
             "resolved_at": alert.resolved_at,
+            "by": alert.resolved_by or None,
+            "note": alert.resolved_note or None,
         }
     )
     tx.executemany(

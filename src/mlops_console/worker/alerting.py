@@ -1,22 +1,20 @@
 """Looks now and then at what no report tells of: traffic, jobs that run, the disk, and the time that has passed."""
 
-import shutil
 import time
 from collections.abc import Iterator
 
-from mlops_console.core.alert_readings import of_disk, of_running, of_traffic
 from mlops_console.core.alert_rules import Observation
 from mlops_console.core.alert_settings import Alerts
 from mlops_console.core.config import Config, seconds
-from mlops_console.core.jobs import JobState
-from mlops_console.core.traffic import Traffic
-from mlops_console.store import alerting, alerts, deployments, jobs
+from mlops_console.store import alerting, alerts, old_alerts, sightings
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
 PAUSE = 2.0  # seconds between two looks
 _DISK = 30.0  # seconds between two looks at the disk
 _REFRESH = 60.0  # seconds after which the message of an alert is brought up to date
+_PRUNE = 3600.0  # seconds between two looks at what is old
+_KEEP = 90 * 86_400.0  # seconds that what is over is kept
 
 
 class Alerting:
@@ -28,6 +26,7 @@ class Alerting:
         self._looked_at = float("-inf")  # on the monotonic clock, as the others
         self._disk_at = float("-inf")
         self._refreshed_at = time.monotonic()
+        self._pruned_at = float("-inf")
         self._seen: Config | None = None
         self._is_new = True
         self.need_worker = False  # whether something is to open, to end or to be told when its time has come
@@ -44,8 +43,10 @@ class Alerting:
         self._seen = config
         refresh = now - self._refreshed_at > _REFRESH
         wall = time.time()
+        if now - self._pruned_at >= _PRUNE:
+            self._prune(now, wall - _KEEP)
         with self._workspace.store.read() as db:
-            seen = [*self._traffic(db, settings), *self._running(db, settings, wall), *self._disk(now)]
+            seen = list(self._to_see(db, settings, now, wall))
             if not refresh:
                 seen = [found for found in seen if alerting.is_news(db, settings, found, wall)]
             due = alerting.is_due(db, settings, wall) or alerts.is_due(db, wall, remind)
@@ -63,25 +64,23 @@ class Alerting:
             alerts.tell_due(tx, wall, remind)
         self._is_new = False
 
-    def _traffic(self, db: Connection, settings: Alerts) -> Iterator[Observation]:
-        if not any(rule.on in ("error_rate", "latency") for rule in settings.rules):
-            return
-        for environment in deployments.environments(db):
-            total = Traffic()
-            for process in environment.processes:
-                total += Traffic.of_json(process.stats.get("recent", {}))
-            yield from of_traffic(environment.name, total)
-
-    def _running(self, db: Connection, settings: Alerts, now: float) -> Iterator[Observation]:
-        if not any(rule.on == "job_slow" for rule in settings.rules):
-            return
-        for job in jobs.open_jobs(db):
-            if job.state is JobState.RUNNING:
-                found = of_running(job, jobs.usual(db, job.action, job.subject), now)
-                if found is not None:
-                    yield found
-
-    def _disk(self, now: float) -> Iterator[Observation]:
+    def _to_see(self, db: Connection, settings: Alerts, now: float, wall: float) -> Iterator[Observation]:
+        """What the rules ask for, and now and then the disk, which is looked at whatever they ask."""
+        asked = {rule.on for rule in settings.rules}
+        if asked & {"error_rate", "latency"}:
+            yield from sightings.traffic(db)
+        if "job_slow" in asked:
+            yield from sightings.running(db, wall)
         if now - self._disk_at >= _DISK:
             self._disk_at = now
-            yield of_disk(shutil.disk_usage(self._workspace.home).free)
+            yield sightings.disk(self._workspace.home)
+
+    def _prune(self, now: float, before: float) -> None:
+        """Forget a part of what was over before then, and look again soon if there was anything."""
+        with self._workspace.store.read() as db:
+            is_old = old_alerts.are_there(db, before)
+        if not is_old:
+            self._pruned_at = now
+            return
+        with self._workspace.store.write() as tx:
+            old_alerts.delete(tx, before)

@@ -100,6 +100,8 @@ def send_test(post: Post, patience: float = 1.5 * TIMEOUT) -> list[tuple[Destina
         "environment": "",
         "opened_at": time.time(),
         "resolved_at": None,
+        "by": None,
+        "note": None,
     }
     results: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
 
@@ -151,6 +153,13 @@ def title(project: str, body: Mapping[str, Any]) -> str:
     return safe_line(f"{project}: {word.get(body['event'], body['severity'])}: {body['rule']} {body['subject']}", 200)
 
 
+def text(body: Mapping[str, Any]) -> str:
+    """What the alert says, and of one that somebody has ended who it was."""
+    by, note = body.get("by"), body.get("note")  # which messages of an earlier version have not
+    ended = f"{by} has ended it{f': {note}' if note else '.'}" if by else ""
+    return "\n".join(filter(None, (safe_text(body["message"], 4000), safe_line(ended, 1000))))
+
+
 def _send_by_apprise(to: Destination, document: Mapping[str, Any]) -> None:
     try:
         import apprise
@@ -164,7 +173,7 @@ def _send_by_apprise(to: Destination, document: Mapping[str, Any]) -> None:
     is_over = document["event"] == AlertEvent.RESOLVED.value
     told = service.notify(
         title=document["title"],
-        body=safe_text(document["message"], 4000) or document["title"],
+        body=text(document) or document["title"],
         notify_type=apprise.NotifyType.SUCCESS if is_over else kinds[document["severity"]],
         body_format=apprise.NotifyFormat.TEXT,  # a name in it is no markup
     )
