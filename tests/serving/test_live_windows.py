@@ -21,8 +21,9 @@ from mlops_console.drift.profiles import make_profile, pack_profile
 from mlops_console.serving import live_windows
 from mlops_console.serving.inputs import Batch
 from mlops_console.serving.live_windows import LiveWindows
-from mlops_console.serving.prediction_log import Answered
+from mlops_console.serving.prediction_log import Answered, PredictionWriter
 from mlops_console.store import deploying
+from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from tests.serving.helpers import FRAUD, ROW, add_version, environment, fraud_model, serving, start
 from tests.support import free_port, wait_for
@@ -286,6 +287,73 @@ def test_a_damaged_profile_is_told_and_its_rows_are_not_counted(
     assert counted(workspace, now=NOON + 60).counts.rows == 0
     (record,) = caplog.records
     assert record.message.startswith("The live rows of fraud:1 are not counted. The reference profile is damaged")
+
+
+def test_a_damaged_profile_delays_no_other_revision(workspace: Workspace, live: LiveWindows) -> None:
+    profiled(workspace)
+    with_profile(workspace, profiled(workspace), b"nonsense")
+    put(live, answered(revision=3))
+    put(live, answered(revision=2), answered(revision=3))
+    live.close()
+    assert counted(workspace, 2, now=NOON + 60).counts.rows == 1
+    assert counted(workspace, 3, now=NOON + 60).counts.rows == 0
+
+
+FEW = replace(PROFILE.features[0], counts=PROFILE.features[0].counts[:2])
+TEXT = replace(PROFILE.features[0], edges=("a", "b"))  # type: ignore[arg-type]
+assert PROFILE.held_out is not None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(PROFILE, features=(FEW, *PROFILE.features[1:])),
+        replace(PROFILE, features=(TEXT, *PROFILE.features[1:])),
+        replace(PROFILE, held_out=replace(PROFILE.held_out, classes=(0, 1, 2))),
+    ],
+    ids=["too few bins", "bins of text", "a class that no answer has"],
+)
+def test_a_profile_that_does_not_fit_its_rows_ends_no_thread(
+    workspace: Workspace, live: LiveWindows, caplog: pytest.LogCaptureFixture, changed: ReferenceProfile
+) -> None:
+    """The log of predictions, whose thread it is, goes on, and so do the windows of the other revisions."""
+    with_profile(workspace, profiled(workspace), pack_profile(changed))
+    log = PredictionLog(workspace.predictions_path)
+    writer = PredictionWriter(log, "production", ServerSettings(), live)
+    writer.start()
+    with caplog.at_level(logging.WARNING):
+        for number in range(1, 4):
+            for revision in (2, 1):
+                writer.put(answered(revision=revision))
+            wait_for(lambda n=number: log.count("production", NOON - 1, NOON) == 2 * n, 10)  # type: ignore[misc]
+        writer.close()
+    assert counted(workspace, now=NOON + 60).counts.rows == 3
+    assert counted(workspace, 2, now=NOON + 60).counts.rows == 0
+    (record,) = caplog.records
+    assert record.message.startswith("The live rows of fraud:2 are not counted. They do not fit its reference profile")
+
+
+def test_a_store_that_can_not_even_be_looked_at_ends_no_thread(
+    workspace: Workspace, live: LiveWindows, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live_windows, "_WRITE_EVERY", 0.0)
+    monkeypatch.setattr(live_windows, "_RETRY", 0.0)
+    put(live, answered())
+    wait_for(lambda: live._store._writing is None or live._store._writing.done(), 5)
+    aside = workspace.store.path.with_suffix(".aside")
+    workspace.store.path.rename(aside)
+    workspace.store.path.symlink_to(workspace.store.path)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            put(live, answered(), answered(revision=2))
+            wait_for(lambda: live._store._writing is None or live._store._writing.done(), 5)
+    workspace.store.path.unlink()
+    aside.rename(workspace.store.path)
+    live.close()
+    assert [record.message.partition(".")[0] for record in caplog.records] == [
+        "The live rows of fraud:2 are not counted", "What was counted of live rows waits to be stored",
+    ]  # fmt: skip
+    assert counted(workspace, now=NOON + 60).counts.rows == 4
 
 
 def test_numbers_are_counted_alike_one_row_a_request_or_many(workspace: Workspace) -> None:

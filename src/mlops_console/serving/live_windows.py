@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_console.core.errors import ConfigError, MlopsError, StoreError
 from mlops_console.core.models import ModelRef
+from mlops_console.core.text import safe_line
 from mlops_console.drift.live.counts import WindowCounter, pack_counts
 from mlops_console.drift.live.slots import ROW_PARTS, slot_seconds, slot_start
 from mlops_console.drift.profiles import PREDICTION, probability_names, unpack_profile
@@ -53,7 +54,8 @@ _KEEP_BYTES = 1 << 26  # of an environment
 _OPEN = 4  # slots, each of another revision
 _UNWRITTEN = 200  # slots that are kept while the store can't be written
 _SHORTEST = 0.1  # seconds of a slot of rows, however many come: each takes some milliseconds to be packed
-_RETRY = 60.0  # seconds until a profile that could not be read is tried again
+_RETRY = 60.0  # seconds until a profile that could not be read, or counted by, is tried again
+_MISFITS = (ValueError, TypeError, LookupError, OverflowError)  # what counting by a profile of another form comes to
 
 _at = attrgetter("at")
 _revision = attrgetter("revision")
@@ -161,7 +163,12 @@ class LiveWindows:
             for revision in revisions:
                 is_all = len(revisions) == 1
                 mine = part if is_all else [answered for answered in part if answered.revision == revision]
-                self._count(revision, mine, private)
+                try:
+                    self._count(revision, mine, private)
+                except _MISFITS as error:  # the log of predictions goes on, whatever a profile is like
+                    self._open.pop(revision, None)  # in which a part of the rows may be counted twice
+                    problem = f"They do not fit its reference profile: {type(error).__name__}: {error}."
+                    self._settings.put_off(revision, mine[0].model_ref, problem)
             self._taken += sum(map(_rows, part))
         self._take_passed()
         if time.monotonic() >= self._write_at:
@@ -229,8 +236,9 @@ class _Settings:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._profiles: dict[int, ReferenceProfile | None] = {}
-        self._retry_at = 0.0
+        self._profiles: dict[int, ReferenceProfile | None] = {}  # by revision, as are the next two
+        self._retry_at: dict[int, float] = {}
+        self._told: dict[int, str] = {}
         self.known: Window | None = None
         self._seen: object = None  # the state of mlops.toml that the window is of
         self._look_at = 0.0
@@ -259,15 +267,22 @@ class _Settings:
 
     def profile(self, revision: int, model_ref: str) -> "ReferenceProfile | None":
         """That of a revision's version; None where it has none, or none that can be read now."""
-        if revision not in self._profiles and time.monotonic() >= self._retry_at:
+        if revision not in self._profiles and time.monotonic() >= self._retry_at.get(revision, 0.0):
             if len(self._profiles) >= 2 * _OPEN:
                 self._profiles.clear()
             try:
                 self._profiles[revision] = self._read(model_ref)
-            except MlopsError as error:
-                logger.warning("The live rows of %s are not counted. %s", model_ref, error)
-                self._retry_at = time.monotonic() + _RETRY
+            except (MlopsError, OSError) as error:
+                self.put_off(revision, model_ref, str(error))
         return self._profiles.get(revision)
+
+    def put_off(self, revision: int, model_ref: str, problem: str) -> None:
+        """Do without a revision's profile for a while, and say why, once."""
+        self._profiles.pop(revision, None)
+        self._retry_at[revision] = time.monotonic() + _RETRY
+        if self._told.get(revision) != problem:
+            self._told[revision] = problem
+            logger.warning("The live rows of %s are not counted. %s", model_ref, safe_line(problem, 500))
 
     def _read(self, model_ref: str) -> "ReferenceProfile | None":
         with self._workspace.store.read() as db:
@@ -336,7 +351,7 @@ class _Writer:
                     before = time.time() - _KEEP - (prune.seconds or 0.0)
                     most_rows = None if prune.rows is None else prune.rows * _KEEP_WINDOWS
                     live_slots.prune(tx, self._environment, before, _KEEP_BYTES, most_rows)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             return str(error)
         return ""
 
