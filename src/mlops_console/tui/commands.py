@@ -5,15 +5,12 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-VIEWS = ("overview", "runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger")  # with a number and a tab
-ASIDE = (
-    "datasets",
-    "triggers",
-    "sweeps",
-    "alerts",
-)  # views without: no more tabs fit into 80 columns; `:name` opens them
+VIEWS = (  # with a number and a tab
+    "overview", "runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", "alerts",
+)  # fmt: skip
+ASIDE = ("datasets", "triggers", "sweeps")  # views without: `:name` opens them
 _SORTED = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", "datasets", "triggers", "sweeps")
-LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", *ASIDE)
+LISTS = ("runs", "pipelines", "models", "deployments", "drift", "jobs", "ledger", "alerts", *ASIDE)
 CHARTS = ("runs",)  # the views with a chart that can be zoomed
 LOGS = ("runs", "pipelines", "jobs")  # the views with a log
 _DELIVERY = ("overview", "deployments")  # the views with a selected environment and what is on its way there
@@ -64,10 +61,10 @@ COMMANDS: tuple[Command, ...] = (
     _view(6, "drift", "How far the live data is from the reference, feature by feature"),
     _view(7, "jobs", "What the worker does, has done and will do"),
     _view(8, "ledger", "Who did what and when, in a chain that shows tampering"),
+    _view(9, "alerts", "What wants a person, who has taken it up, and who was told; the ones to look at first on top"),
     _view("", "datasets", "Every dataset version: what has changed, its profile, who reads it, what it should hold"),
     _view("", "triggers", "What starts pipelines by itself: on a schedule, a change, after another one, on drift"),
     _view("", "sweeps", "Every sweep: how its trials went, what they tried, and what comes of the best"),
-    _view(9, "alerts", "What wants a person, who has taken it up, and who was told; the ones to look at first on top"),
     Command("train", "Train", "t", "app.train", "Train a pipeline, with params of your choice", acts=True,
             footer=("overview", "runs", "pipelines", "models", "sweeps", "drift", "alerts"), argument="[PIPELINE]"),
     Command("deploy", "Deploy", "d", "app.deploy", "Deploy a model version to an environment", acts=True,

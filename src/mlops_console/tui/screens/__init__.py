@@ -1,1 +1,1 @@
-"""The main screen, the eight views in it and the dialogues over it; one folder per view."""
+"""The main screen, the views in it and the dialogues over it; one folder per view."""

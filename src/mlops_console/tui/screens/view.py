@@ -14,7 +14,7 @@ from mlops_console.tui.selection import NOTHING, Selection
 
 
 class View(Reader):
-    """One of the eight views. It lives from its first visit on; while it is hidden it neither reads nor draws.
+    """One of the views. It lives from its first visit on; while it is hidden it neither reads nor draws.
 
     A subclass says in `TOPICS` what it shows, reads in `reload`, and draws when its messages arrive.
     """

@@ -1,4 +1,4 @@
-"""The second line: the eight views."""
+"""The second line: the views with a number."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,11 @@ from textual.widget import Widget
 from mlops_console.tui import commands
 from mlops_console.tui.paint import line
 
+_SHORT = {"pipelines": "Pipes", "deployments": "Deploys"}  # so that all nine have their names in 80 columns
+
 
 class ViewTabs(Widget):
-    """The views with their numbers. Where they don't fit, only the active one keeps its name."""
+    """The views with their numbers. Where they don't fit, names are shortened; then only the active one keeps its."""
 
     DEFAULT_CSS = """
     ViewTabs { height: 1; padding: 0 1; background: $background; color: $muted; }
@@ -37,13 +39,15 @@ class ViewTabs(Widget):
             x -= part.cell_length
 
     def _parts(self) -> list[tuple[Content, str]]:
-        for gap, names in (("  ", True), (" ", True), (" ", False)):
+        full = {view: view.title() for view in commands.VIEWS}
+        short = full | _SHORT
+        for gap, names in (("  ", full), (" ", full), ("  ", short), (" ", short), (" ", {})):
             parts = [(self._tab(number, view, gap, names), view) for number, view in enumerate(commands.VIEWS, 1)]
             if sum(part.cell_length for part, _ in parts) <= self.size.width + len(gap):
                 break
         return parts
 
-    def _tab(self, number: int, view: str, gap: str, names: bool) -> Content:
+    def _tab(self, number: int, view: str, gap: str, names: dict[str, str]) -> Content:
         active = view == self.active
-        title = f" {view.title()}" if names or active else ""
+        title = f" {names.get(view, view.title() if active else '')}".rstrip()
         return line((str(number), "key" if active else "accent"), (title, "strong" if active else "muted"), gap)
