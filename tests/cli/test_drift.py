@@ -28,9 +28,12 @@ def reported(workspace: Workspace) -> Workspace:
 def test_a_report_is_shown_with_all_that_it_says(reported: Workspace) -> None:
     shown = console("drift", "show", "production", "--report", "1", cwd=reported.root).stdout
     lines = shown.splitlines()
-    assert lines[0] == "production  fraud:1  report 1  400 rows  ⚠ drifted: amount, error"
+    assert lines[0].startswith("production  fraud:1  revision 1  report 1  20")
+    assert lines[1].startswith("≠ drifted  amount has moved by ")
+    assert lines[1].endswith(" 1 more: error.")
+    assert lines[2] == "  400 rows of the window against 2,000 of the reference"
     (amount,) = [line for line in lines if line.startswith("amount")]
-    assert "⚠ drifted" in amount
+    assert "≠ drifted" in amount
     assert "σ" in amount
     assert "      amount has moved by" in shown
     assert "a shift of" in shown
@@ -42,9 +45,24 @@ def test_a_report_is_shown_with_all_that_it_says(reported: Workspace) -> None:
 
 def test_what_it_was_compared_with_is_told_with_the_notes(reported: Workspace) -> None:
     lines = console("drift", "show", "production", cwd=reported.root).stdout.splitlines()
-    assert "– too few reference rows (0 of at least 30)" in lines[0]
-    assert "the last report that could be tested is 1" in lines[1]
-    assert lines[2:4] == ["  compared with the window before", "  Nothing was answered in the window before it."]
+    assert lines[1] == "– untested  Too few reference rows (0 of at least 30): no verdict."
+    assert lines[2] == "  300 rows of the window against 0 of the window before"
+    assert lines[3] == "  Nothing was answered in the window before it."
+    assert lines[4].startswith("  the last report that could be tested is 1: ≠ drifted  amount has moved")
+
+
+def test_the_reports_of_an_environment_are_listed_newest_first(reported: Workspace) -> None:
+    lines = console("drift", "list", "production", cwd=reported.root).stdout.splitlines()
+    assert lines[0].split() == ["REPORT", "CHECKED", "VERDICT", "DRIFTED", "WINDOW", "ROWS", "AGAINST", "MODEL"]
+    assert "the window before" in lines[2]
+    assert "2 of 6" in lines[3]
+    found = document("drift", "list", "production", "--limit", "1", cwd=reported.root)["reports"]
+    assert [(report["id"], report["verdict"], report["against"]) for report in found] == [(2, "untested", "previous")]
+    whole = document("drift", "show", "production", "--report", "2", cwd=reported.root)
+    assert {name: whole[name] for name in found[0] if name in whole and name != "features"} == {
+        name: value for name, value in found[0].items() if name not in ("features", "drifted_features")
+    }
+    fails("drift", "list", "staging", cwd=reported.root, status=2, told="There is no drift report of 'staging' yet")
 
 
 def test_the_document_has_it_all(reported: Workspace) -> None:

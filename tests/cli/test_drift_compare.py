@@ -23,10 +23,11 @@ def test_what_moved_most_comes_first_with_its_sentence(files: Path) -> None:
     found = console("drift", "compare", "ref.csv", "moved.csv", cwd=files)
     assert found.returncode == 0
     lines = found.stdout.splitlines()
-    assert lines[0].startswith("▲ Drifted: 1 of ")
-    assert lines[1] == "  moved.csv is compared with ref.csv."
+    assert lines[0].startswith("≠ drifted  amount has moved by ")
+    assert lines[1] == "  600 rows against 600 of the reference"
+    assert lines[2] == "  moved.csv is compared with ref.csv."
     first = next(at for at, line in enumerate(lines) if line.startswith("amount"))
-    assert "▲ drifted" in lines[first]
+    assert "≠ drifted" in lines[first]
     assert "amount has moved by" in lines[first + 1]
     assert first < next(at for at, line in enumerate(lines) if line.startswith("country"))
 
@@ -65,7 +66,7 @@ def test_a_header_alone_proves_nothing(files: Path) -> None:
     (files / "header.csv").write_text("amount,country\n")
     found = console("drift", "compare", "ref.csv", "header.csv", "--fail-on-drift", cwd=files)
     assert found.returncode == 0
-    assert "– No verdict: too few rows (0 of at least 30)." in found.stdout
+    assert "– untested  Too few rows (0 of at least 30): no verdict." in found.stdout
 
 
 def test_what_is_no_table_is_said_in_one_sentence(files: Path) -> None:

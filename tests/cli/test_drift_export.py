@@ -19,7 +19,7 @@ def reported(workspace: Workspace) -> Workspace:
 def test_the_newest_report_goes_to_standard_output_as_markdown(reported: Workspace) -> None:
     found = console("drift", "export", "production", cwd=reported.root)
     assert found.stdout.startswith("# Drift of production: ")
-    assert "| amount | ▲ drifted |" in found.stdout
+    assert "| amount | ≠ drifted |" in found.stdout
 
 
 def test_the_ending_of_the_file_is_the_format(reported: Workspace) -> None:

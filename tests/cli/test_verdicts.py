@@ -42,8 +42,8 @@ def test_status_stands_by_the_newest_tested_report(drifted: Workspace) -> None:
 def test_drift_show_has_no_check_mark_where_nothing_was_tested(drifted: Workspace) -> None:
     shown = console("drift", "show", "production", cwd=drifted.root).stdout
     assert "✓" not in shown
-    assert "– too few rows (2 of at least 30)" in shown.splitlines()[0]
-    assert "the last report that could be tested is 8: ⚠ drifted: amount" in shown.splitlines()[1]
+    assert shown.splitlines()[1] == "– untested  Too few rows (2 of at least 30): no verdict."
+    assert "  the last report that could be tested is 8: ≠ drifted  amount has moved" in shown
     assert document("drift", "show", "production", cwd=drifted.root)["verdict"] == "untested"
     assert document("drift", "show", "production", "--report", "8", cwd=drifted.root)["verdict"] == "drifted"
 

@@ -54,8 +54,8 @@ def test_what_is_open_is_shown_however_much_came_after_it(alerted: Workspace, mo
 def test_what_nobody_has_taken_up_comes_first(alerted: Workspace) -> None:
     found = read_alerts(alerted).alerts
     assert [alert.state for alert in found] == ["open", "acknowledged", "silenced", "resolved"]
-    assert [cell.text for cell in alert_row(found[0], time.time()).cells[:4]] == [
-        *("drift production", "⚠ warning", "● open", "now"),
+    assert [cell.text for cell in alert_row(found[0], time.time()).cells] == [
+        *("⚠ drift production", "amount has drifted in production.", "● open", "now", "warning"),
     ]
 
 

@@ -438,7 +438,7 @@ class TestDistribution:
 
     def test_numeric_bins_show_both_samples_and_edges(self) -> None:
         text = plain(distribution_rows(self.NUMERIC, 50, 12))
-        assert "█ now" in text
+        assert "█ current" in text
         assert "reference" in text
         assert "75.0%┤" in text
         assert "███" in text
@@ -486,7 +486,7 @@ class TestDistribution:
 
     def test_categories_without_room_are_counted(self) -> None:
         many = Histogram((0.1,) * 10, (0.1,) * 10, (), tuple(f"c{i}" for i in range(10)))
-        assert "+ 7 more: 70.0% now, 70.0% before" in plain(distribution_rows(many, 60, 5))
+        assert "+ 7 more: 70.0%, was 70.0%" in plain(distribution_rows(many, 60, 5))
 
     def test_a_small_share_is_not_nothing(self) -> None:
         assert horizontal_bar(0.0001, 1, 10).strip()

@@ -55,7 +55,8 @@ def test_what_went_live_is_marked_on_the_axis() -> None:
     lines = plain(heat_rows(heat(count=9), 70, 14)).splitlines()
     assert lines[1].split() == ["▲r2", "▼r3"]
     assert lines[-7].strip().endswith("◆─") or any("◆" in line for line in lines)
-    assert any("r3 amount" in line for line in lines)
+    assert any("r3, report 9" in line for line in lines)
+    assert any(line.startswith("✓ amount has not moved; 1,204 rows") for line in lines)
 
 
 def test_the_newest_reports_are_shown_where_there_is_no_room_for_all() -> None:
@@ -73,15 +74,23 @@ def test_any_size_is_filled_exactly(count: int, features: int, width: int, heigh
     assert all(sum(cell_len(ink.text) for ink in row) == width for row in rows)
 
 
+def test_one_row_on_the_cell_of_the_cursor_loses_what_matters_least_first() -> None:
+    told = [plain(heat_rows(heat(features=8), width, 11)).splitlines()[-1].rstrip() for width in (80, 58, 44)]
+    assert told[0].endswith("r3 amount ≠ drifted 2.40 σ, drifts from 0.50 σ")
+    assert told[1].endswith(":38 amount ≠ drifted 2.40 σ, drifts from 0.50 σ")
+    assert told[2].endswith(":38 amount ≠ drifted 2.40 σ")
+
+
 async def test_arrows_move_over_the_map_and_enter_looks_at_a_report(workspace: Workspace) -> None:
     seed(workspace)
     async with console(workspace, "drift", (80, 24)) as pilot:
-        await until(pilot, "█ now")
+        await until(pilot, "█ current")
         await pilot.press("m")
-        assert "r2 amount ▲ drifted 2.40 σ, drifts from 0.50 σ" in await until(pilot, "Over the reports")
-        assert "█ now" not in screen_text(pilot)
+        assert "≠ amount has moved by 2.40 σ" in await until(pilot, "Over the reports")
+        assert "█ current" not in screen_text(pilot)
         await pilot.press("left", "left", "left", "j")
-        await until(pilot, "r2 hour ✓ stable 0.60 σ")
+        await until(pilot, "✓ hour has not moved")
+        assert "enter looks at this report" in screen_text(pilot)
         await pilot.press("enter")
         await until(pilot, "not the newest report")
         assert "None of 8 features" in screen_text(pilot)

@@ -46,7 +46,7 @@ class TestRows:
             "✓ ready",
             "– req/s",
             "p50 – p95 – err –",
-            "▲ drifted amount 2.40 σ",
+            "≠ drifted amount 2.40 σ",
             "Needs you 2",
             "✗ critical  job train",
             "Running 2",
@@ -138,7 +138,7 @@ class TestRows:
         assert "p50 1.01 ms  p95 1.01 ms  errors 0.5%" in text
         assert "✓ ready 2 of 2" in text
         small = plain(overview_rows(overview(workspace), "production", time.time(), 100, 8))
-        assert "▲ drifted  err 0.5%  20 req/s" in small
+        assert "≠ drifted  err 0.5%  20 req/s" in small
 
     def test_a_freeze_and_what_waits_are_told_with_the_key(self, workspace: Workspace) -> None:
         seed(workspace)

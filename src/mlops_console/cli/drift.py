@@ -1,4 +1,4 @@
-"""`drift check|show`; `compare|export` are added by `cli.drift_files`."""
+"""`drift check|show|list`; `compare|export` are added by `cli.drift_files`."""
 
 from typing import Annotated, Any
 
@@ -6,19 +6,17 @@ import typer
 
 from mlops_console.cli import drift_files, progress
 from mlops_console.cli.acting import error_of
-from mlops_console.cli.drift_report import show_features, show_performance, show_slices
+from mlops_console.cli.drift_report import show_features, show_performance, show_reports, show_slices, show_verdict
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json
-from mlops_console.core.drift import Against, DriftReport, DriftVerdict
+from mlops_console.core.drift import Against, DriftVerdict
 from mlops_console.core.errors import NotFoundError
-from mlops_console.core.text import safe_line
-from mlops_console.drift.export import wording
-from mlops_console.drift.export.document import document
+from mlops_console.core.text import clock
+from mlops_console.drift import wording
+from mlops_console.drift.export.document import document, summary
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
-
-_GLYPHS = {DriftVerdict.DRIFTED: "⚠", DriftVerdict.STABLE: "✓", DriftVerdict.UNTESTED: "–"}
 
 app = typer.Typer(help="Drift: live data against a version's reference data.", no_args_is_help=True)
 drift_files.add_to(app)
@@ -62,12 +60,34 @@ def show_report(
         with found.store.read() as db:
             newest = drift.reports(db, environment, limit=1)
         if not newest:
-            raise NotFoundError(
-                f"There is no drift report of {environment!r} yet.",
-                f"'mlops-console drift check {environment}' makes one.",
-            )
+            raise _no_report(environment)
         report = newest[0].id
     _show(found, report, as_json=as_json)
+
+
+@app.command("list")
+def list_reports(
+    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT")],
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 20,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The reports of an environment, newest first."""
+    found = opened(workspace)
+    with found.store.read() as db:
+        reports = drift.reports(db, environment, limit=limit)
+    if as_json:
+        show_json({"reports": [summary(report) for report in reports]})
+    elif reports:
+        show_reports(reports)
+    else:
+        raise _no_report(environment)
+
+
+def _no_report(environment: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no drift report of {environment!r} yet.", f"'mlops-console drift check {environment}' makes one."
+    )
 
 
 def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:
@@ -77,25 +97,14 @@ def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:
     if as_json:
         show_json(document(found))
         return
-    head = f"{found.environment}  {found.model}:{found.version}  report {found.id}  {found.rows:,} rows"
-    show(f"{head}  {_verdict(found)}")
+    where = f"{found.environment}  {found.model}:{found.version}  revision {found.revision}  report {found.id}"
+    show(f"{where}  {clock(found.window_start)} to {clock(found.window_end)}")
+    show_verdict(found)
     if found.verdict is DriftVerdict.UNTESTED and standing and standing.verdict is not DriftVerdict.UNTESTED:
-        show(f"  the last report that could be tested is {standing.id}: {_verdict(standing)}")
-    if found.against != "reference":
-        show(f"  compared with {wording.AGAINST[found.against]}")
-    for note in found.notes:
-        show(f"  {note}")
-    show_features(found.features, _GLYPHS)
+        last = f"{wording.verdict_text(standing.verdict)}  {wording.sentence(standing)}"
+        show(f"  the last report that could be tested is {standing.id}: {last}")
+    show_features(found.features)
     if found.performance is not None:
         show_performance(found.performance)
     if found.slices:
         show_slices(found)
-
-
-def _verdict(found: DriftReport) -> str:
-    told = {
-        DriftVerdict.DRIFTED: f"drifted: {', '.join(map(safe_line, found.drifted_features))}",
-        DriftVerdict.STABLE: "no drift",
-        DriftVerdict.UNTESTED: found.untested_because,
-    }
-    return f"{_GLYPHS[found.verdict]} {told[found.verdict]}"

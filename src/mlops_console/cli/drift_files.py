@@ -6,13 +6,13 @@ from typing import Annotated, cast
 
 import typer
 
-from mlops_console.cli.drift_report import show_features
+from mlops_console.cli.drift_report import show_features, show_verdict
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json
 from mlops_console.cli.whole_file import write_whole
 from mlops_console.core.drift import DriftReport, Profile
 from mlops_console.core.errors import NotFoundError, UsageError
-from mlops_console.drift.export import Form, render, wording
+from mlops_console.drift.export import Form, render
 from mlops_console.drift.export.document import document
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
@@ -111,8 +111,6 @@ def _read(workspace: Workspace, subject: str) -> tuple[DriftReport, list[DriftRe
 
 
 def _tell(report: DriftReport) -> None:
-    show(f"{wording.GLYPHS[report.verdict]} {wording.headline(report)}")
-    for note in report.notes:
-        show(f"  {note}")
+    show_verdict(report)
     if report.features:
-        show_features(report.features, wording.GLYPHS)
+        show_features(report.features)

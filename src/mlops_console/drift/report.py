@@ -187,8 +187,6 @@ class _Beside:
         yield from self._refused
         if self._is_measured:
             yield from remarks(self._signature, self._rows)
-            if self._current.rows is None and self._traffic.step(self._current.span) > 1:
-                yield f"Performance is that of an even sample of {self._rows.rows:,} rows."
 
     def _some_rows(self) -> "Mapping[str, NDArray[Any]]":
         """Those of the prediction log; where it keeps none, the few that its servers have kept with their counts."""

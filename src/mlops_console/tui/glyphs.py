@@ -4,7 +4,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mlops_console.core.deployments import Revision, RevisionState
+from mlops_console.core.drift import DriftVerdict
 from mlops_console.core.runs import StageRun
+from mlops_console.drift import wording
 
 # The semantic styles: each names a theme variable (see `tui.themes`) and a component class of the grid.
 STYLES = ("ok", "run", "warn", "bad", "muted", "strong", "accent")
@@ -25,6 +27,7 @@ class State(NamedTuple):
         return (self.text, self.style)
 
 
+_DRIFT = {DriftVerdict.DRIFTED: "warn", DriftVerdict.STABLE: "ok", DriftVerdict.UNTESTED: "muted"}
 _STATES = {
     state.word: state
     for state in (
@@ -58,9 +61,7 @@ _STATES = {
         # triggers
         State("●", "on", "ok"),
         # drift
-        State("▲", "drifted", "warn"),
-        State("✓", "stable", "ok"),
-        State("–", "untested", "muted"),
+        *(State(wording.GLYPHS[verdict], verdict.value, style) for verdict, style in _DRIFT.items()),
         # alerts
         State("⚠", "warning", "warn"),
         State("✗", "critical", "bad"),

@@ -13,6 +13,7 @@ from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram, Slice
 from mlops_console.core.performance import Figure, Performance, SlicePerformance
 from mlops_console.drift.export import render
 from mlops_console.drift.export.page import MOST_CARDS
+from mlops_console.drift.wording import sentence
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m\u202e & \"'"
 VOID = {"meta", "br", "img", "link"}
@@ -90,11 +91,11 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 def test_the_page_tells_what_the_report_says() -> None:
     page = Page(render(REPORT, "html", EARLIER))
     assert "Drift of production: fraud:8" in page.text
-    assert "Drifted: 1 of 2 tested columns; 1 could not be tested." in page.text
+    assert "≠ drifted amount has moved by 0.31 σ" in page.text
     assert "amount has moved by 0.31 σ; 1,240 rows" in page.text
     assert "12 values lie below 0" in page.text
     assert "estimated" in page.text.lower()
-    assert "0.900 (0.870 to 0.930)" in page.text
+    assert "0.900 (0.870–0.930)" in page.text
     assert "Labels have come for 310 of 1,240 rows (25%), after 1h00m in the median." in page.text
     assert "empty has no value" in page.text
     assert "A note." in page.text
@@ -108,11 +109,16 @@ def test_the_page_draws_charts_over_time_only_where_there_is_a_past() -> None:
     assert "fraud:8" in Page(together).text
 
 
-def test_all_columns_at_once_are_no_column() -> None:
-    together = feature("(all columns)", role="together", test="domain_classifier")
-    assert "Drifted: 1 of 1 tested column." in render(DriftReport(features=(feature(), together), drifted=True), "md")
+def test_a_drift_of_all_columns_at_once_is_told_by_its_own_sentence() -> None:
+    together = feature("(all columns)", role="together", test="domain_classifier", verdict="all columns at once differ")
     alone = DriftReport(features=(feature(drifted=False), together), drifted=True)
-    assert "Drifted: no column by itself, but all of them at once." in render(alone, "md")
+    assert "**≠ drifted** all columns at once differ." in render(alone, "md")
+
+
+def test_the_sentence_leaves_out_names_before_it_leaves_out_the_verdict() -> None:
+    said = DriftReport(features=(feature("a", verdict="a has moved"), feature("b"), feature("c")), drifted=True)
+    told = [sentence(said, most) for most in (40, 25, 5)]
+    assert told == ["a has moved. 2 more: b, c.", "a has moved. 2 more.", "a has moved."]
 
 
 def test_a_trend_draws_the_threshold_as_a_band_and_marks_what_drifted() -> None:
@@ -152,21 +158,21 @@ def test_json_has_the_documented_shape() -> None:
 
 def test_markdown_has_a_table_of_the_columns() -> None:
     found = render(REPORT, "md")
-    assert "| amount | ▲ drifted | 0.31 σ | 0.20 σ | 0.09 σ | 30% | &lt; 1e-9 | ks | 10,000 | 1,240 |" in found
-    assert "| accuracy | 0.900 (0.870 to 0.930) | 0.800 (0.700 to 0.900) | 0.920 |" in found
+    assert "| amount | ≠ drifted | 0.31 σ | 0.20 σ | 30% | 0.09 σ | &lt;0.0001 | KS | 1,240 | 10,000 |" in found
+    assert "| accuracy | 0.900 (0.870–0.930) | 0.800 (0.700–0.900) | 0.920 |" in found
 
 
 @pytest.mark.parametrize("form", ["html", "md", "json"])
 def test_a_report_of_nothing_says_that_it_proves_nothing(form: str) -> None:
     found = render(DriftReport(), form)  # type: ignore[arg-type]
-    assert "too few rows (0 of at least 30)" in found
+    assert "too few rows (0 of at least 30)" in found.lower()
 
 
 def test_the_charts_of_very_many_columns_are_limited_and_it_is_said() -> None:
     many = DriftReport(features=tuple(feature(f"x{number}") for number in range(MOST_CARDS + 5)), drifted=True)
     found = render(many, "html")
     assert found.count("<svg") == MOST_CARDS
-    assert f"Charts are of the first {MOST_CARDS} of {MOST_CARDS + 5} columns." in Page(found).text
+    assert f"Charts are of the first {MOST_CARDS} of {MOST_CARDS + 5} features." in Page(found).text
 
 
 numbers = st.none() | st.floats(allow_nan=True, allow_infinity=True)

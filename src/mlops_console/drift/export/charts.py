@@ -1,4 +1,4 @@
-"""The charts of a report as SVG: histograms, trends, performance, and the heat map of columns and windows."""
+"""The charts of a report as SVG: histograms, trends, performance, and the heat map of features and windows."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, Histogram
 from mlops_console.core.performance import Figure, metric_text
 from mlops_console.core.text import clock, number, shorten
-from mlops_console.drift.export import svg, wording
+from mlops_console.drift import wording
+from mlops_console.drift.export import svg
 
 WIDTH = 460
 _LEFT, _RIGHT, _TOP = 58, 12, 12
@@ -123,7 +124,7 @@ class _Axes:
 
 
 def trend(history: Sequence[DriftReport], name: str, role: str) -> str:
-    """The effect of one column in each window, and what it has to reach to be drift as a band; "" without two."""
+    """The effect of one feature in each window, and what it has to reach to be drift as a band; "" without two."""
     found = [next((f for f in r.features if (f.name, f.role) == (name, role)), None) for r in history]
     effects = [_known(f.effect) if f else None for f in found]
     thresholds = [_known(f.threshold) if f else None for f in found]
@@ -187,7 +188,7 @@ def _whiskers(figures: Sequence[Figure | None], axes: _Axes) -> Iterator[str]:
 
 
 def heat_map(history: Sequence[DriftReport], columns: Sequence[tuple[str, str]]) -> str:
-    """Columns, each with its role, by windows: the darker, the nearer to being drift, and a glyph for the verdict."""
+    """Features, each with its role, by windows: the darker, the nearer to being drift, and a glyph for the verdict."""
     width = _NAMES + _CELL * len(history) + _RIGHT
     parts = []
     for row, (name, role) in enumerate(columns):
@@ -200,7 +201,7 @@ def heat_map(history: Sequence[DriftReport], columns: Sequence[tuple[str, str]])
     parts += [svg.label(_NAMES, base + 16, _when(history[0]))]
     if len(history) > 8:
         parts += [svg.label(width - _RIGHT, base + 16, _when(history[-1]), anchor="end")]
-    return svg.chart(max(width, WIDTH), base + 24, "Columns by windows: what has drifted, and when", *parts)
+    return svg.chart(max(width, WIDTH), base + 24, "Features by windows: what has drifted, and when", *parts)
 
 
 def _cell(feature: FeatureDrift | None, x: float, y: float) -> str:

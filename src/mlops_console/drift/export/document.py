@@ -10,21 +10,10 @@ from mlops_console.core.performance import Figure, Performance, SlicePerformance
 def document(report: DriftReport) -> dict[str, Any]:
     """Everything that a report says, as plain data."""
     return {
-        "id": report.id,
-        "environment": report.environment,
-        "model": report.model,
-        "version": report.version,
-        "revision": report.revision,
-        "against": report.against,
-        "window": {"start": report.window_start, "end": report.window_end},
-        "rows": report.rows,
-        "reference_rows": report.reference_rows,
+        **_head(report),
         "level": report.level,
         "least_effect": report.least_effect,
-        "verdict": report.verdict.value,
-        "drifted": report.drifted,
         "untested_because": report.untested_because,
-        "created_at": report.created_at,
         "features": [_feature(feature) for feature in report.features],
         "performance": _performance(report.performance) if report.performance else None,
         "slices": [
@@ -38,6 +27,28 @@ def document(report: DriftReport) -> dict[str, Any]:
             for part in report.slices
         ],
         "notes": list(report.notes),
+    }
+
+
+def summary(report: DriftReport) -> dict[str, Any]:
+    """One element of `drift list --json`."""
+    return _head(report) | {"features": len(report.features), "drifted_features": list(report.drifted_features)}
+
+
+def _head(report: DriftReport) -> dict[str, Any]:
+    return {
+        "id": report.id,
+        "environment": report.environment,
+        "model": report.model,
+        "version": report.version,
+        "revision": report.revision,
+        "against": report.against,
+        "window": {"start": report.window_start, "end": report.window_end},
+        "rows": report.rows,
+        "reference_rows": report.reference_rows,
+        "verdict": report.verdict.value,
+        "drifted": report.drifted,
+        "created_at": report.created_at,
     }
 
 

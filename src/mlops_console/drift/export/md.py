@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.markdown import inline, table
 from mlops_console.core.performance import Performance
-from mlops_console.drift.export import wording
+from mlops_console.drift import wording
 
 
 def markdown(report: DriftReport) -> str:
@@ -15,13 +15,14 @@ def markdown(report: DriftReport) -> str:
 
 def _blocks(report: DriftReport) -> Iterator[str]:
     yield f"# {inline(wording.title(report))}"
-    yield f"**{inline(wording.headline(report))}**"
+    yield f"**{inline(wording.verdict_text(report.verdict))}** {inline(wording.sentence(report))}"
     yield _listed(f"{name}: {value}" for name, value in wording.facts(report).items())
     if report.notes:
         yield _listed(report.notes)
     if report.features:
-        yield "## Columns"
+        yield "## Features"
         yield table(wording.FEATURE_TITLES, wording.feature_rows(report.features))
+        yield wording.LEGEND
         yield _listed(feature.verdict for feature in report.features)
     found = [f"{feature.name}: {finding}" for feature in report.features for finding in feature.findings]
     if found:

@@ -3,13 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 
-from mlops_console.core.drift import DriftReport, FeatureDrift
+from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift
 from mlops_console.core.performance import metric_text
-from mlops_console.drift.export import charts, wording
+from mlops_console.drift import wording
+from mlops_console.drift.export import charts
 from mlops_console.drift.export.svg import element, text
 
-MOST_CARDS = 200  # columns with charts of their own: a page of ten thousand opens in no browser
-MOST_HEAT = 60  # columns in the heat map
+MOST_CARDS = 200  # features with charts of their own: a page of ten thousand opens in no browser
+MOST_HEAT = 60  # features in the heat map
+_SHADOWED = "Each cell says more under the pointer."
+_CARDS = (
+    "Grey: the reference. Blue: the current rows. Below, over time, how far the feature has moved: from the dashed "
+    "line on it drifts, and red dots are windows in which it has."
+)
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # what a browser may load on behalf of this page: nothing
 
 
@@ -33,32 +39,34 @@ def page(report: DriftReport, earlier: Sequence[DriftReport] = ()) -> str:
 
 
 def _body(report: DriftReport, history: Sequence[DriftReport]) -> Iterator[str]:
-    glyph = wording.GLYPHS[report.verdict]
-    yield element("p", text(f"{glyph} {wording.headline(report)}"), class_=f"headline {report.verdict}")
+    told = element("strong", text(wording.verdict_text(report.verdict)))
+    yield element("p", told, " ", text(wording.sentence(report)), class_=f"headline {report.verdict}")
     facts = wording.facts(report).items()
     yield element("dl", *(element("dt", text(name)) + element("dd", text(value)) for name, value in facts))
     yield _listed(report.notes)
     if len(history) > 1 and report.features:
         yield element("h2", "Over time")
-        yield element("div", charts.heat_map(history, _columns(report)), class_="wide")
-        yield _key("▲ drifted, ● not drifted, – not tested. The darker, the nearer to being drift.")
+        yield element("div", charts.heat_map(history, _charted(report)), class_="wide")
+        told = ", ".join(map(wording.verdict_text, DriftVerdict))
+        yield _key(f"{told}. The darker, the nearer to drift; red: drifted. {_SHADOWED}")
     if report.performance is not None:
         yield from _performance(report, history)
     if report.features:
-        yield element("h2", "Columns")
-        yield _table(wording.FEATURE_TITLES, wording.feature_rows(report.features), words=("Column", "Verdict"))
+        yield element("h2", "Features")
+        yield _table(wording.FEATURE_TITLES, wording.feature_rows(report.features), ("Feature", "Verdict", "Test"))
+        yield _key(wording.LEGEND)
         cards = report.features[:MOST_CARDS]
-        yield _key("Grey is the reference, blue the current data.")
+        yield _key(_CARDS)
         yield element("div", *(_card(feature, history) for feature in cards), class_="cards")
         if len(report.features) > MOST_CARDS:
-            yield _key(f"Charts are of the first {MOST_CARDS} of {len(report.features):,} columns.")
+            yield _key(f"Charts are of the first {MOST_CARDS} of {len(report.features):,} features.")
     if report.slices:
         yield element("h2", "Slices")
-        words = ("Slice", "Drifted", "Verdict")
+        words = ("Slice", "Verdict", "Drifted features", "In words")
         yield _table(wording.SLICE_TITLES, wording.slice_rows(report), words=words)
 
 
-def _columns(report: DriftReport) -> list[tuple[str, str]]:
+def _charted(report: DriftReport) -> list[tuple[str, str]]:
     return [(feature.name, feature.role) for feature in report.features[:MOST_HEAT]]
 
 
@@ -71,7 +79,7 @@ def _performance(report: DriftReport, history: Sequence[DriftReport]) -> Iterato
     cards = [element("div", element("h3", text(metric_text(m))), chart, class_="card") for m, chart in drawn if chart]
     if cards:
         yield element("div", *cards, class_="cards")
-        yield _key("Dashed is estimated with its interval of 95 %, dots are realised; the thin line is training's.")
+        yield _key("Dashed: estimated, with its interval of 95 %. Dots: realised. Thin line: on held-out rows.")
     if rows := wording.metric_rows(found):
         yield _table(wording.METRIC_TITLES, rows, words=("Metric",))
     if found.slices:

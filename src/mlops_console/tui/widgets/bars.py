@@ -7,10 +7,11 @@ from rich.cells import cell_len
 
 from mlops_console.core.drift import Histogram
 from mlops_console.core.text import safe_line
-from mlops_console.tui.widgets.chart_paint import Ink, Row, fit
+from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _REFERENCE = "┃"
+_UNIT = "  in % of the rows"
 
 
 def share(value: float) -> float:
@@ -51,23 +52,23 @@ def paired_bar_rows(histogram: Histogram, width: int, height: int) -> tuple[Row,
     if width < 1 or height < 1:
         return ()
     pairs = _pairs(histogram)
-    legend = [legend_row(width)] if height >= 3 else []
-    room = height - len(legend)
+    head = [fit_row(legend(_REFERENCE, width), width)] if height >= 3 else []
+    room = height - len(head)
     cut = len(pairs) > room
     shown = pairs[: room - 1] if cut and room > 1 else pairs[:room]
     labels = min(max((cell_len(label) for label, _, _ in shown), default=0), max(width // 3, 1))
     top = max((max(reference, current) for _, reference, current in pairs), default=0.0) or 1.0
-    rows: list[Row] = [*legend, *(_bar_row(*pair, labels, top, width) for pair in shown)]
+    rows: list[Row] = [*head, *(_bar_row(*pair, labels, top, width) for pair in shown)]
     if cut and room > 1:
         rows.append((Ink(fit(_rest(pairs[len(shown) :]), width)),))
     return (*rows, *((Ink(" " * width),) for _ in range(height - len(rows))))
 
 
-def legend_row(width: int, reference: str = _REFERENCE) -> Row:
-    """What the bar and the reference's glyph stand for."""
-    text = [Ink("█ ", "current"), Ink("now  "), Ink(f"{reference} ", "reference"), Ink("reference")]
-    used = sum(cell_len(ink.text) for ink in text)
-    return (*text, Ink(" " * (width - used))) if used <= width else (Ink(" " * width),)
+def legend(reference: str, width: int) -> list[Ink]:
+    """What the bar and the reference's glyph stand for, and where there is room what their lengths are."""
+    inks = [Ink("█ ", "current"), Ink("current  "), Ink(f"{reference} ", "reference"), Ink("reference")]
+    used = sum(cell_len(ink.text) for ink in inks)
+    return inks + [Ink(_UNIT, "muted")] * (used + len(_UNIT) <= width)
 
 
 def _pairs(histogram: Histogram) -> list[tuple[str, float, float]]:
@@ -96,4 +97,4 @@ def _bar_row(label: str, reference: float, current: float, labels: int, top: flo
 
 def _rest(pairs: list[tuple[str, float, float]]) -> str:
     reference, current = sum(pair[1] for pair in pairs), sum(pair[2] for pair in pairs)
-    return f"+ {len(pairs)} more: {percent(current)} now, {percent(reference)} before"
+    return f"+ {len(pairs)} more: {percent(current)}, was {percent(reference)}"

@@ -55,6 +55,13 @@ def cut(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
+def cut_end(text: str, width: int) -> str:
+    """`text` cut at its end to at most `width` cells: for sentences, which say first what they are about."""
+    if cell_len(text) <= width:
+        return text
+    return f"{set_cell_size(text, width - 1).rstrip()}…" if width > 1 else "…"[: max(width, 0)]
+
+
 def wrap(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` cells, broken between words; at least one line.
 

@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from mlops_console.core.text import safe_line
 from mlops_console.tui import glyphs
-from mlops_console.tui.widgets.fit import Placed, cut, fit
+from mlops_console.tui.widgets.fit import Placed, cut, cut_end, fit
 from mlops_console.tui.widgets.rows import Cell, Column, Row
 
 GUTTER = 3  # cells: the cursor's bar, the mark, a space
@@ -52,7 +52,9 @@ class LinePaint:
         x = GUTTER
         for p in self.placed:
             cell = row.cells[p.index] if p.index < len(row.cells) else Cell("")
-            text = fit(cell.text, p.width, self.columns[p.index].align, p.decimals)
+            column = self.columns[p.index]
+            said = cut_end(cell.text, p.width) if column.prose else cell.text
+            text = fit(said, p.width, column.align, p.decimals)
             segments += [Segment(" " * (p.x - x), base), Segment(text, base + self.style(cell.style))]
             x = p.x + p.width
         return Strip(segments).adjust_cell_length(self.width, base)

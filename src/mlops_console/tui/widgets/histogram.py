@@ -4,8 +4,10 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from mlops_console.core.drift import Histogram
-from mlops_console.tui.widgets.bars import legend_row, paired_bar_rows, percent, share
+from mlops_console.tui.widgets.bars import legend, paired_bar_rows, percent, share
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, fit, message_rows, row_of, split_row
 from mlops_console.tui.widgets.chart_raster import Dot, Raster
 from mlops_console.tui.widgets.chart_scale import cell, tick_labels, ticks
@@ -107,20 +109,19 @@ def _framed(
     """A legend with the note at its right, the plot with its axes, the labels of the x axis."""
     top = max((*reference, *current)) or 1.0
     legend_rows = 1 if height >= 4 else 0
-    axis_rows = 2 if height >= 6 else 1 if height >= 5 else 0
+    axis_rows = 2 if height >= 6 else 1 if height >= 5 else 0  # a lone one is of labels: they tell more than a line
     plot_height = height - legend_rows - axis_rows
     plot = _columns([r / top for r in reference], [c / top for c in current], starts, plot_height)
     rows: list[Row] = []
     if legend_rows:
-        legend = legend_row(width, _OUTLINE)
-        rows.append(split_row(legend[:-1], [Ink(f"  {note}", "strong")], width) if note else legend)
+        rows.append(split_row(legend(_OUTLINE, width - cell_len(note) - 3), [Ink(f"  {note}", "strong")], width))
     for y, row in enumerate(plot):
         side = _side(percent(top) if y == 0 else "0" if y == plot_height - 1 and y > 0 else "", gutter)
         rows.append((*side, *row))
-    if axis_rows:
+    if axis_rows > 1:
         corner = " " * (gutter - 1) + "└" if gutter else ""
         rows.append((Ink(corner + "─" * (width - gutter), "axis"),))
-    if axis_rows > 1:
+    if axis_rows:
         rows.append((Ink(labels, "muted"),))
     return tuple(rows)
 

@@ -70,6 +70,7 @@ class LineData:
         smooth: the weight of `core.smoothing`; above 0 the smoothed lines lie on the muted raw ones.
         x_range: the part of the x axis that is shown; None for all of the data.
         cursor: where on the x axis the cross-hair is; the legend has the values there.
+        legend: whether there is one: not where what stands above the chart says as much.
         figures: the legend has the last value of each line, or the one at the cursor.
         head: lines above the chart, each in parts, the very first one stronger; what has no room is left out.
     """
@@ -86,5 +87,6 @@ class LineData:
     smooth: float = 0.0
     x_range: tuple[float, float] | None = None
     cursor: float | None = None
+    legend: bool = True
     figures: bool = True
     head: tuple[tuple[str, ...], ...] = ()

@@ -75,8 +75,8 @@ def lay_out(data: LineData, width: int, height: int) -> Sheet | None:
     x_low, x_high, y_low, y_high = _domain(data, lines)
     head = _head(data, width, height)
     left = height - len(head)
-    legend = legend_rows(data, lines, width, max(left // _LEGEND_SHARE, 1)) if left >= 4 else ()
-    axis_rows = 2 if left >= 6 else 1 if left >= 5 else 0
+    legend = legend_rows(data, lines, width, max(left // _LEGEND_SHARE, 1)) if left >= 4 and data.legend else ()
+    axis_rows = 2 if left - len(legend) >= 5 else 1 if left >= 5 else 0
     mark_row = 1 if any(mark.label for mark in data.marks) and left >= 7 else 0
     found = y_ticks(data, lines, y_low, y_high, left)
     widest = max((len(label) for _, label in found), default=0)

@@ -36,6 +36,7 @@ class Column:
         width: fixed, in cells; None takes what its widest cell needs, at most `most`.
         flex: its share of the space that is left over; 0 takes none. Where there is too little space, a column that
             flexes is narrowed to `least` before others are left out.
+        prose: it holds sentences, which are cut at their end and not in the middle.
         sortable: whether `s` and a click on its title offer it.
     """
 
@@ -46,6 +47,7 @@ class Column:
     least: int = 4
     most: int = 32
     flex: int = 0
+    prose: bool = False
     sortable: bool = True
 
 

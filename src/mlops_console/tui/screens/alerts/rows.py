@@ -10,11 +10,11 @@ from mlops_console.tui.widgets.facts import Fact
 from mlops_console.tui.widgets.rows import Cell, Column, Row
 
 COLUMNS = (
-    Column("about", "ALERT", least=16, most=40, flex=1),
-    Column("severity", "SEVERITY", width=10),
+    Column("about", "ALERT", least=18, most=40, flex=1),
+    Column("message", "MESSAGE", least=26, most=200, flex=5, prose=True),
     Column("state", "STATE", width=14),
     Column("since", "SINCE", "right", width=7),
-    Column("message", "MESSAGE", least=20, most=200, flex=5),
+    Column("severity", "SEVERITY", width=8),
 )
 _DRIFT = ("drift", "performance", "data_quality")
 _SERVED = ("server", "error_rate", "latency", "deploy")
@@ -27,11 +27,11 @@ def alert_row(alert: Alert, now: float) -> Row:
     return Row(
         str(alert.id),
         (
-            Cell(name_of(alert), "muted" if over else "strong"),
-            Cell(severity.text, "muted" if over else severity.style),
+            Cell(f"{severity.glyph} {name_of(alert)}", "muted" if over else severity.style, name_of(alert)),
+            Cell(safe_line(alert.message, 1000), "muted" if over else ""),
             Cell(state.text, state.style, state.word),
             Cell(age(since, now), "muted", since),
-            Cell(safe_line(alert.message, 1000), "muted" if over else ""),
+            Cell(severity.word, "muted" if over else severity.style),
         ),
     )
 
@@ -49,6 +49,7 @@ def alert_facts(alert: Alert, deliveries: Sequence[Delivery], now: float) -> lis
         Fact("", alert.message, severity.style),
         Fact("state", _state(alert, now), state.style),
         *_note(alert, now),
+        *([Fact("enter", f"goes to {place[0].title()}{_in(alert)}", "accent")] if (place := leads_to(alert)) else []),
         Fact("severity", severity.text, severity.style),
         Fact("since", f"{clock(alert.created_at)}, {age(alert.created_at, now)}"),
         Fact("about", alert.environment or alert.subject),
@@ -74,6 +75,10 @@ def _note(alert: Alert, now: float) -> list[Fact]:
         return []
     said = f": {alert.note}" if alert.note else ""
     return [Fact("taken up", f"by {alert.acknowledged_by} {age(alert.acknowledged_at, now)}{said}")]
+
+
+def _in(alert: Alert) -> str:
+    return f", {alert.environment}" if alert.environment else ""
 
 
 def _untold(alert: Alert) -> str:

@@ -9,15 +9,17 @@ from rich.cells import cell_len
 
 from mlops_console.core.deployments import Revision
 from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, effect_text
-from mlops_console.core.text import clock
+from mlops_console.core.text import clock, safe_line
 from mlops_console.tui.drift_words import named, told
 from mlops_console.tui.screens.drift.rows import key_of
 from mlops_console.tui.screens.drift.trends import revision_glyph
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, message_rows, row_of
 from mlops_console.tui.widgets.chart_scale import time_labels
+from mlops_console.tui.widgets.fit import cut, wrap
 
 _NAMES = 28  # cells of a name at the most
 _APART = 8  # cells from one time to the next
+_TOLD = 5  # more rows on the cell under the cursor, where nothing else needs them
 
 
 class Shade(NamedTuple):
@@ -77,6 +79,7 @@ class Sheet:
         gutter: cells of the names; `wide`: of one report.
         first, count: which features are in sight.
         parts: which rows besides those of the features there are.
+        told: how many rows tell of the cell under the cursor.
     """
 
     reports: tuple[DriftReport, ...]
@@ -85,6 +88,7 @@ class Sheet:
     first: int
     count: int
     parts: frozenset[str]
+    told: int
 
     def report_at(self, x: int) -> DriftReport | None:
         """Whose cell is at this place."""
@@ -100,8 +104,11 @@ def lay_out(data: HeatData, width: int, height: int) -> Sheet | None:
     gutter = min(names, _NAMES, width // 3) + 2
     wide = next((cells for cells in (3, 2) if len(data.reports) * cells <= width - gutter), 1)
     reports = data.reports[-((width - gutter) // wide) :]
-    parts, left = set(), height
-    for part, least in (("told", 2), ("line", 4), ("times", 6), ("marks", 7), ("legend", 9)):
+    parts: set[str] = set()
+    left = height
+    told = int(height >= 2)
+    left -= told
+    for part, least in (("line", 4), ("times", 6), ("marks", 7), ("legend", 9)):
         if left > 1 and height >= least and (part != "marks" or _changes(reports)):
             parts.add(part)
             left -= 1
@@ -109,7 +116,7 @@ def lay_out(data: HeatData, width: int, height: int) -> Sheet | None:
     at = keys.index(data.selected) if data.selected in keys else 0
     count = min(left, len(keys))
     first = max(min(at - count // 2, len(keys) - count), 0)
-    return Sheet(reports, gutter, wide, first, count, frozenset(parts))
+    return Sheet(reports, gutter, wide, first, count, frozenset(parts), told + min(left - count, _TOLD) if told else 0)
 
 
 def heat_rows(data: HeatData, width: int, height: int) -> tuple[Row, ...]:
@@ -131,8 +138,7 @@ def heat_rows(data: HeatData, width: int, height: int) -> tuple[Row, ...]:
         rows.append(_axis(data, sheet, width))
     if "times" in sheet.parts:
         rows.append(_times(sheet, width))
-    if "told" in sheet.parts:
-        rows.append(_told(data, width))
+    rows += _told(data, width, sheet.told)
     return tuple(rows + [fit_row([], width)] * (height - len(rows)))
 
 
@@ -220,19 +226,49 @@ def _times(sheet: Sheet, width: int) -> Row:
     return (Ink("".join(cells), "muted"),)
 
 
-def _told(data: HeatData, width: int) -> Row:
-    """The cell under the cursor, in words."""
+def _told(data: HeatData, width: int, height: int) -> list[Row]:
+    """The cell under the cursor in words: in one row, or where there are more of them in whole sentences."""
     report = next((report for report in data.reports if report.id == data.cursor), None)
     if report is None:
-        return fit_row([], width)
-    inks = [Ink(f"{clock(report.window_end)[5:16]} r{report.revision}", "muted")]
+        return [fit_row([], width)] * height
     feature = next((one for one in report.features if key_of(one) == data.selected), None)
-    if feature is None:
-        return fit_row([*inks, Ink(" · not in this report", "muted")], width)
+    if height <= 2 or feature is None:
+        return [_told_shortly(report, feature, width)][:height]
+    where = f"{report.model}:{report.version} r{report.revision}, report {report.id}"
     state = told(feature)
-    inks += [Ink(f" {named(feature)} ", "strong"), Ink(state.text, state.style)]
-    if feature.effect is not None:
-        inks.append(Ink(f" {effect_text(feature.effect, feature.unit)}"))
-    if feature.threshold is not None:
-        inks.append(Ink(f", drifts from {effect_text(feature.threshold, feature.unit)}", "muted"))
-    return fit_row(inks, width)
+    rows = [
+        fit_row([Ink(f"◆ {clock(report.window_end)[:16]}  ", "accent"), Ink(safe_line(where, 100), "muted")], width),
+        *(
+            fit_row([Ink(f"{state.glyph} " if at == 0 else "  ", state.style), Ink(text)], width)
+            for at, text in enumerate(wrap(safe_line(feature.verdict, 400), width - 2))
+        ),
+    ]
+    if data.cursor != data.looked and len(rows) < height:
+        rows.append(fit_row([Ink("  enter", "accent"), Ink(" looks at this report", "muted")], width))
+    return rows[:height]
+
+
+def _told_shortly(report: DriftReport, feature: FeatureDrift | None, width: int) -> Row:
+    """In one row; of what has no room the revision goes first, then the threshold, then the middle of the name."""
+    when = clock(report.window_end)[5:16]
+    if feature is None:
+        return fit_row([Ink(when, "muted"), Ink(" · not in this report", "muted")], width)
+    state = told(feature)
+    moved = f" {effect_text(feature.effect, feature.unit)}" if feature.effect is not None else ""
+    limit = f", drifts from {effect_text(feature.threshold, feature.unit)}" if feature.threshold is not None else ""
+    revision = f" r{report.revision}"
+    for left_out in ((), (revision,), (revision, limit)):
+        beside = [text for text in (when, revision, f"  {state.text}", moved, limit) if text not in left_out]
+        room = width - 1 - sum(map(cell_len, beside))
+        if room >= min(cell_len(named(feature)), _NAMES // 2):
+            break
+    return fit_row(
+        [
+            Ink(f"{when}{revision if revision in beside else ''}", "muted"),
+            Ink(f" {cut(named(feature), max(room, 1))}", "strong"),
+            Ink(f" {state.text}", state.style),
+            Ink(moved),
+            Ink(limit if limit in beside else "", "muted"),
+        ],
+        width,
+    )

@@ -9,15 +9,17 @@ from textual.widgets import Static
 from mlops_console.core.drift import FeatureDrift
 from mlops_console.core.text import safe_line
 from mlops_console.tui import glyphs
-from mlops_console.tui.drift_words import named, told
+from mlops_console.tui.drift_words import figures, named, told
 from mlops_console.tui.paint import line
 from mlops_console.tui.screens.drift import trends
 from mlops_console.tui.screens.drift.reading import DriftState
+from mlops_console.tui.widgets.fit import cut
 from mlops_console.tui.widgets.histogram import DistributionChart
 from mlops_console.tui.widgets.line_chart import LineChart
 
 _TREND_FROM = 24  # lines from which the trend stands below the distribution
 _BOTH_FROM = 14  # lines from which there is room for both trends
+_SPELLED_FROM = 9  # lines from which there is room for the sentence; below, its figures
 _FINDINGS_FROM = 12  # lines from which there is room for what else was found
 
 
@@ -41,8 +43,9 @@ class Distribution(Widget):
         self._sentence = Static("", markup=False)
         self._findings = Static("", markup=False, classes="findings")
         self._chart = DistributionChart()
-        self._heading = Static(line(("How far it has moved", "muted")), markup=False, classes="heading")
+        self._heading = Static("", markup=False, classes="heading")
         self._trend = LineChart()
+        self._feature: FeatureDrift | None = None
         self._shown: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -55,22 +58,32 @@ class Distribution(Widget):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height >= _TREND_FROM, "-tall")
         self.set_class(event.size.height >= _FINDINGS_FROM, "-roomy")
+        self._say()
 
     def show(self, feature: FeatureDrift | None, state: DriftState) -> None:
+        self._feature = feature
+        self._say()
         if feature is None:
-            self._say("", ())
             self._chart.show(None, "No report yet.")
         else:
-            self._say(feature.verdict, feature.findings, told(feature))
             self._chart.show(feature.histogram, "This report keeps no distribution of it.")
-        self._trend.show(trends.effect_trend(state.against_reference, feature, state.revisions))
+        self._trend.show(trends.effect_trend(state, feature))
 
-    def _say(self, text: str, findings: tuple[str, ...], state: glyphs.State | None = None) -> None:
-        if (text, *findings) != self._shown:
-            self._shown = (text, *findings)
-            self._sentence.update(line((f"{state.glyph} ", state.style), text) if state else line(text))
-            self._findings.update(Content("\n").join(line(f"{glyphs.FINDING} {safe_line(f)}") for f in findings))
-            self.set_class(bool(findings), "-found")
+    def _say(self) -> None:
+        """What there is room for; what is shown already is not drawn anew."""
+        feature = self._feature
+        if feature is None:
+            return
+        text = feature.verdict if self.size.height >= _SPELLED_FROM else figures(feature)
+        if (text, *feature.findings) != self._shown:
+            self._shown = (text, *feature.findings)
+            mood = told(feature)
+            self._sentence.update(line((f"{mood.glyph} ", mood.style), safe_line(text, 400)))
+            self._findings.update(
+                Content("\n").join(line(f"{glyphs.FINDING} {safe_line(f)}") for f in feature.findings)
+            )
+            self.set_class(bool(feature.findings), "-found")
+            self._heading.update(_heading(feature))
 
 
 class Trend(Widget):
@@ -88,22 +101,30 @@ class Trend(Widget):
         self._count = LineChart(classes="count")
         self._effect = LineChart()
         self._title = Static("", markup=False)
-        self._feature: str | None = None
+        self._feature: FeatureDrift | None = None
 
     def compose(self) -> ComposeResult:
         yield self._title
         yield self._effect
-        yield Static(line(("Drifted features", "muted")), markup=False, classes="count")
+        yield Static(line(("How many features have drifted", "muted")), markup=False, classes="count")
         yield self._count
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < _BOTH_FROM, "-short")
 
     def show(self, feature: FeatureDrift | None, state: DriftState) -> None:
-        name = named(feature) if feature else ""
-        if name != self._feature:
-            self._feature = name
-            unit = " in % of the rows" if feature and feature.unit == "share" else ""
-            self._title.update(line(("How far ", "muted"), name or "it", (f" has moved{unit}", "muted")))
-        self._count.show(trends.count_trend(state.against_reference, state.revisions))
-        self._effect.show(trends.effect_trend(state.against_reference, feature, state.revisions))
+        if feature is not None and feature != self._feature:
+            self._feature = feature
+            self._title.update(_heading(feature))
+        self._count.show(trends.count_trend(state))
+        self._effect.show(trends.effect_trend(state, feature))
+
+
+def _heading(feature: FeatureDrift) -> Content:
+    """What the chart below shows, in which unit, and what its limit is."""
+    unit = "% of the rows" if feature.unit == "share" else "σ"
+    drifts = "   ╌ " if feature.threshold is not None else ""
+    return line(
+        ("How far ", "muted"), cut(named(feature), 30), (f" has moved, in {unit}", "muted"), (drifts, "warn"),
+        ("drifts from here" if drifts else "", "muted"),
+    )  # fmt: skip

@@ -1,10 +1,12 @@
 """What the live model is worth over time, and in the report that is looked at: estimated without labels, realised with
 them."""
 
+from rich.cells import cell_len
+
 from mlops_console.core.performance import Figure, Performance, metric_text
 from mlops_console.core.text import duration, safe_line
+from mlops_console.drift import wording
 from mlops_console.tui.screens.drift.reading import DriftState
-from mlops_console.tui.screens.drift.rows import figure_number, figure_text
 from mlops_console.tui.screens.drift.trends import metrics, performance_trend
 from mlops_console.tui.widgets.chart_paint import Ink, Painted, Row, fit_row, told_rows
 from mlops_console.tui.widgets.line_chart import line_chart_rows
@@ -58,29 +60,43 @@ def performance_rows(state: DriftState, metric: str, width: int, height: int) ->
             fit_row([Ink(metric_text(metric), "strong"), Ink("  This report knows nothing of it.", "muted")], width)
         ]
     elif height < _SPELLED:
-        head = [fit_row(_short_head(looked, metric), width)]
+        head = [_short_head(looked, metric, width)]
     else:
         head = _head(looked, metric, len(names), width)
-    data = performance_trend(reports, metric, state.revisions)
+    data = performance_trend(state, metric)
     return (*head, *line_chart_rows(data, width, height - len(head)))[:height]
 
 
-def _short_head(found: Performance, metric: str) -> list[Ink]:
-    figures = (("estimated", found.figure("estimated", metric)), ("realised", found.figure("realised", metric)))
-    inks = [Ink(metric_text(metric) or "Performance", "strong")]
-    for kind, figure in figures:
-        inks += [Ink(f"  {kind} ", "muted"), Ink(figure_number(figure.value) if figure else "–")]
-    return [*inks, Ink(f"  {_labels(found)}", "muted")]
+def _short_head(found: Performance, metric: str, width: int) -> Row:
+    """In one line, which is the legend of the chart as well; the labels' share where it has room."""
+    estimated, realised = found.figure("estimated", metric), found.figure("realised", metric)
+    inks = [
+        Ink(metric_text(metric) or "Performance", "strong"),
+        *_short_figure("o", "estimated", "series-1", estimated.value if estimated else None),
+        *_short_figure("x", "realised", "series-2", realised.value if realised else None),
+        *_short_figure("╌", "held-out", "threshold", found.reference.get(metric)),
+    ]
+    for said in (_labels(found), f"{found.share_labelled:.0%} labels"):
+        more = Ink(f"  {said}", "muted")
+        if sum(cell_len(ink.text) for ink in (*inks, more)) <= width:
+            return fit_row([*inks, more], width)
+    return fit_row(inks, width)
+
+
+def _short_figure(glyph: str, title: str, role: str, value: float | None) -> list[Ink]:
+    return [Ink(f"  {glyph} {title} ", role), Ink(wording.decimals(value))]
 
 
 def _head(found: Performance, metric: str, count: int, width: int) -> list[Row]:
+    """Over the chart, and its legend as well."""
     more = [Ink(f"   ] next of {count} metrics", "muted")] if count > 1 else []
     reference = found.reference.get(metric)
-    trained = [Ink(f" · {figure_number(reference)} on held-out rows", "muted")] if reference is not None else []
-    realised = found.figure("realised", metric)
+    trained = [Ink(f"  ╌ {wording.decimals(reference)} on held-out rows", "threshold")] if reference is not None else []
+    estimated, realised = found.figure("estimated", metric), found.figure("realised", metric)
+    band = "· its interval of 95 %" if estimated else found.not_estimated
     return [
         fit_row([Ink(metric_text(metric) or "Performance", "strong"), *trained, *more], width),
-        fit_row(_figure("o estimated", "series-1", found.figure("estimated", metric), found.not_estimated), width),
+        fit_row(_figure("o estimated", "series-1", estimated, band), width),
         fit_row(_figure("x realised ", "series-2", realised), width),
         fit_row([Ink(_labels(found), "muted")], width),
     ]
@@ -95,9 +111,8 @@ def _labels(found: Performance) -> str:
 
 
 def _figure(title: str, role: str, figure: Figure | None, note: str = "") -> list[Ink]:
-    said = figure_text(figure) if figure else "–"
     return [
         Ink(f"{title}  ", role),
-        Ink(said, "strong" if figure else "muted"),
+        Ink(wording.interval(figure), "strong" if figure else "muted"),
         Ink(f"  {safe_line(note, 300)}", "muted"),
     ]

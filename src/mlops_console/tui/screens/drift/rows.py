@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from mlops_console.core.drift import DriftReport, FeatureDrift, SliceDrift, effect_text
+from mlops_console.core.drift import DriftReport, FeatureDrift, SliceDrift
 from mlops_console.core.performance import Figure, SlicePerformance, metric_text
 from mlops_console.core.text import age, clock, number, safe_line
+from mlops_console.drift import wording
 from mlops_console.tui import glyphs
 from mlops_console.tui.drift_words import named, told
 from mlops_console.tui.widgets.rows import Cell, Column, ListSource, Row
@@ -13,15 +14,16 @@ from mlops_console.tui.widgets.rows import Cell, Column, ListSource, Row
 COLUMNS = (
     Column("feature", "FEATURE", least=16, most=40, flex=1),
     Column("verdict", "VERDICT", least=9),
-    Column("moved", "MOVED", "right", least=6),
-    Column("sees", "WOULD SEE", "right", least=6),
-    Column("p", "P", "right", least=7),
+    Column("moved", "MOVED BY", "right", least=6),
+    Column("limit", "DRIFTS FROM", "right", least=6),
     Column("importance", "IMPORTANCE", "right"),
+    Column("sees", "SEEN FROM", "right", least=6),
+    Column("p", "P", "right", least=7),
     Column("test", "TEST", least=4),
-    Column("m", "ROWS", "right"),
+    Column("m", "VALUES", "right"),
+    Column("n", "REFERENCE VALUES", "right"),
     Column("statistic", "STATISTIC", "right", least=6),
     Column("psi", "PSI", "right", least=6),
-    Column("n", "REF ROWS", "right"),
     Column("role", "ROLE"),
     Column("kind", "KIND"),
 )
@@ -30,23 +32,22 @@ REPORT_COLUMNS = (
     Column("checked", "CHECKED", least=8),
     Column("verdict", "VERDICT", least=9),
     Column("drifted", "DRIFTED", "right"),
+    Column("window", "WINDOW", least=11),
     Column("rows", "ROWS", "right"),
     Column("against", "AGAINST", least=9),
     Column("model", "MODEL", least=6, flex=1),
     Column("revision", "REV", "right"),
 )
 SLICE_COLUMNS = (
-    Column("slice", "SLICE", least=12, most=40, flex=1),
-    Column("drift", "DRIFT", least=9),
-    Column("estimated", "ESTIMATED", "right"),
-    Column("realised", "REALISED", "right"),
+    Column("slice", "SLICE", least=16, most=40, flex=1),
+    Column("drift", "VERDICT", least=9),
+    Column("estimated", "ESTIMATED (95 %)", "right"),
+    Column("realised", "REALISED (95 %)", "right"),
     Column("metric", "METRIC", most=12),
     Column("rows", "ROWS", "right"),
     Column("labelled", "LABELLED", "right"),
     Column("features", "DRIFTED FEATURES", least=8),
 )
-AGAINST = {"reference": "reference", "previous": "the window before", "last-week": "the same hours one week before"}
-_TESTS = {"ks": "KS", "chi2": "chi²"}
 
 
 def key_of(feature: FeatureDrift) -> str:
@@ -67,15 +68,16 @@ def _feature_row(feature: FeatureDrift) -> Row:
         (
             Cell(named(feature), "strong" if feature.drifted else "", feature.name),
             Cell(state.text, state.style, state.word),
-            Cell(effect_text(feature.effect, feature.unit), "", feature.effect),
-            Cell(effect_text(feature.smallest_shift, feature.unit), "muted", feature.smallest_shift),
-            Cell(p_text(feature.p_value), "", feature.p_value),
+            Cell(wording.effect(feature.effect, feature), "", feature.effect),
+            Cell(wording.effect(feature.threshold, feature), "muted", feature.threshold),
             Cell("–" if weight is None else f"{weight:.0%}", "", weight),
-            Cell(_TESTS.get(feature.test, safe_line(feature.test, 40)), "muted"),
+            Cell(wording.effect(feature.smallest_shift, feature), "muted", feature.smallest_shift),
+            Cell(wording.probability(feature.p_value), "muted", feature.p_value),
+            Cell(safe_line(wording.name_of_test(feature.test), 40), "muted"),
             Cell(f"{feature.m:,}", "muted", feature.m),
+            Cell(f"{feature.n:,}", "muted", feature.n),
             Cell(_figure(feature.statistic, 4), "muted", feature.statistic),
             Cell(_figure(feature.psi, 3), "muted", feature.psi),
-            Cell(f"{feature.n:,}", "muted", feature.n),
             Cell(feature.role, "muted"),
             Cell(safe_line(feature.kind), "muted"),
         ),
@@ -86,13 +88,6 @@ def _figure(value: float | None, digits: int) -> str:
     if value is None or not math.isfinite(value) or abs(value) >= 1e6:
         return number(value)
     return f"{value:,.{digits}f}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def p_text(p: float | None) -> str:
-    """A p-value with four decimals; one below that says so."""
-    if p is None or math.isnan(p):
-        return "–"
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def report_source(reports: Sequence[DriftReport], now: float) -> ListSource:
@@ -107,11 +102,12 @@ def _report_row(report: DriftReport, now: float) -> Row:
         str(report.id),
         (
             Cell(str(report.id), "muted", report.id),
-            Cell(f"{age(report.created_at, now)}  {clock(report.created_at)[5:16]}", "", report.created_at),
+            Cell(f"{clock(report.created_at)[5:16]} {age(report.created_at, now):>8}", "", report.created_at),
             Cell(state.text, state.style),
-            Cell(f"{count} of {len(report.features)}", "", count),
+            Cell(wording.drifted_count(report), "", count),
+            Cell(wording.span(report), "muted", report.window_end),
             Cell(f"{report.rows:,}", "muted", report.rows),
-            Cell(report.against, "muted"),
+            Cell(wording.AGAINST[report.against], "muted"),
             Cell(f"{safe_line(report.model)}:{report.version}"),
             Cell(str(report.revision), "muted", report.revision),
         ),
@@ -149,14 +145,4 @@ def _slice_row(name: str, worth: SlicePerformance | None, drift: SliceDrift | No
 
 
 def _figure_cell(figure: Figure | None) -> Cell:
-    return Cell(figure_text(figure), "", figure.value) if figure else Cell("–")
-
-
-def figure_text(figure: Figure) -> str:
-    """`0.912 (0.897–0.926)`: a figure with its interval."""
-    return f"{figure_number(figure.value)} ({figure_number(figure.low)}–{figure_number(figure.high)})"
-
-
-def figure_number(value: float) -> str:
-    """Three decimals up to 10, else as other numbers are written."""
-    return f"{value:.3f}" if abs(value) < 10 else number(value)
+    return Cell(wording.interval(figure), "", figure.value) if figure else Cell("–")

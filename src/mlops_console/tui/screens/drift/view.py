@@ -64,7 +64,6 @@ class DriftView(ListView):
         '   With every = "15m" in [monitor] of mlops.toml that happens by itself.',
     )
     DEFAULT_CSS = """
-    DriftView.-short Banner { height: 2; }
     DriftView.-wide Banner { height: 2; }
     DriftView .drift--left { width: 1fr; }
     DriftView .drift--map { display: none; }

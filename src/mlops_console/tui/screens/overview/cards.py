@@ -6,8 +6,9 @@ from mlops_console.core.deployments import Environment, Revision, RevisionState
 from mlops_console.core.drift import DriftReport, effect_text
 from mlops_console.core.text import age, duration, latency, safe_line
 from mlops_console.core.traffic import Traffic
+from mlops_console.drift.wording import sentence
 from mlops_console.tui import glyphs
-from mlops_console.tui.drift_words import drifted, sentence
+from mlops_console.tui.drift_words import drifted
 from mlops_console.tui.screens.overview.reading import TREND_MINUTES, Card
 from mlops_console.tui.widgets.chart_paint import Ink, Row, fit, fit_row, split_row
 from mlops_console.tui.widgets.sparkline import sparkline
