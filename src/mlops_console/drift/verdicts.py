@@ -18,7 +18,7 @@ LEVEL_OF_COLUMNS = 0.8
 LEVEL_OF_ERROR = 0.1
 LEVEL_OF_TOGETHER = 0.1
 
-_POWER = NormalDist().inv_cdf(0.8)
+_POWER = NormalDist().inv_cdf(0.8)  # deviations, see `statistics.power`
 _NORMAL = NormalDist()
 
 Subject = Literal["values", "categories", "missing", "columns"]
@@ -34,6 +34,9 @@ class Tested:
         p_value: where nothing has drifted, the chance of a statistic like this or beyond.
         effect: a difference of shares from 0 to 1: Kolmogorov-Smirnov distance, total variation, or of the missing.
         demand: of a p-value, the effect that would have it.
+        visible: of a p-value and a least effect, both of which are asked for, the true effect that is found in 80 % of
+            windows; None where the test has none that holds for all data. Without it, the threshold and 0.84 standard
+            errors of a share.
         n, m: rows that were tested, of the reference and of the window.
         before, after: the shares that `effect` is the difference of, where it is of two.
         alarms: of a rule with a threshold of its own, whether it alarms; None leaves that to level and least effect.
@@ -50,6 +53,7 @@ class Tested:
     m: int
     before: float = 0.0
     after: float = 0.0
+    visible: Callable[[float, float], float | None] | None = None
     alarms: bool | None = None
     rule: str = ""
 
@@ -89,7 +93,7 @@ class _Judged:
     believed: bool
     drifted: bool
     threshold: float  # effect from which it would have drifted
-    smallest: float  # effect that would be seen in 80 % of cases
+    smallest: float | None  # effect that would be seen in 80 % of cases
 
 
 def judge(measured: Sequence[Measured], settings: DriftSettings) -> tuple[FeatureDrift, ...]:
@@ -136,16 +140,22 @@ def part_of(settings: DriftSettings, share: float) -> DriftSettings:
 
 
 def _judge(tested: Tested, believed: bool, demanded: float, settings: DriftSettings) -> _Judged:
-    spread = math.sqrt(1 / tested.n + 1 / tested.m) / 2
     critical = tested.demand(demanded)
     if tested.alarms is not None:
-        return _Judged(tested, tested.alarms, tested.alarms, critical, min(1.0, critical + _POWER * spread))
+        return _Judged(tested, tested.alarms, tested.alarms, critical, _beyond(critical, tested))
     if (tested.effect >= critical) != believed:  # what is demanded of effects in general is not so of this one
         nearer = math.log(2 / demanded) / math.log(2 / max(tested.p_value, 1e-300))
         critical = min(1.0, tested.effect * math.sqrt(nearer))
     threshold = max(critical, settings.least_effect)
     drifted = believed and tested.effect >= settings.least_effect
-    return _Judged(tested, believed, drifted, threshold, min(1.0, threshold + _POWER * spread))
+    if tested.visible is None:
+        return _Judged(tested, believed, drifted, threshold, _beyond(threshold, tested))
+    return _Judged(tested, believed, drifted, threshold, tested.visible(demanded, settings.least_effect))
+
+
+def _beyond(threshold: float, tested: Tested) -> float:
+    """The threshold, and the standard errors of a share that chance takes away in a fifth of the windows."""
+    return min(1.0, threshold + _POWER * math.sqrt(1 / tested.n + 1 / tested.m) / 2)
 
 
 def _verdict(feature: Measured, judged: Sequence[_Judged], settings: DriftSettings) -> FeatureDrift:
@@ -183,7 +193,7 @@ def _verdict(feature: Measured, judged: Sequence[_Judged], settings: DriftSettin
         feature.role,
         scale(tested.effect),
         scale(chosen.threshold),
-        scale(chosen.smallest),
+        None if chosen.smallest is None else scale(chosen.smallest),
         tested.unit,
         feature.importance,
         findings,
@@ -198,10 +208,8 @@ def _sentence(name: str, judged: _Judged, settings: DriftSettings) -> str:
     if tested.rule:
         return f"{name} has {'' if judged.drifted else 'not '}drifted by Evidently's rule: {tested.rule}; {rows}"
     if tested.subject == "columns":
-        return f"{name}: {_apart(judged, settings)}; {rows}; an AUC of {_auc(judged.smallest)} would have been seen"
-    seen = f"{rows}; a shift of {_size(judged.smallest, tested.unit)} would have been seen"
-    if judged.drifted and tested.effect < judged.smallest:  # seen by luck: so many rows show it in fewer than 80 %
-        seen = f"{rows}; from {_size(judged.threshold, tested.unit)} on it is drift"
+        return f"{name}: {_apart(judged, settings)}; {rows}{_seen(judged)}"
+    seen = f"{rows}{_seen(judged)}"
     if not judged.drifted and not judged.believed:
         return f"{name} shows no shift beyond chance; {seen}"
     less = "" if judged.drifted else f", less than the {_size(settings.least_effect, tested.unit)} that count"
@@ -211,6 +219,19 @@ def _sentence(name: str, judged: _Judged, settings: DriftSettings) -> str:
     if tested.subject == "categories":
         return f"{name}: {size} of its rows are in other categories{less}; {seen}"
     return f"{name}: {_missing(tested)}; {seen}"
+
+
+def _seen(judged: _Judged) -> str:
+    """What would have been seen; or where it was seen by luck, as so many rows show it in fewer than 80 %, from what on
+    it is drift."""
+    tested, smallest = judged.tested, judged.smallest
+    if smallest is None:
+        return ""
+    if tested.subject == "columns":
+        return f"; an AUC of {_auc(smallest)} would have been seen"
+    if judged.drifted and tested.effect < smallest:
+        return f"; from {_size(judged.threshold, tested.unit)} on it is drift"
+    return f"; a shift of {_size(smallest, tested.unit)} would have been seen"
 
 
 def _apart(judged: _Judged, settings: DriftSettings) -> str:

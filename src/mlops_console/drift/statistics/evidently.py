@@ -139,7 +139,7 @@ def _by_distance(tested: Tested) -> Tested:
 
 def _ruled(tested: Tested, alarms: bool, critical: float, rule: str) -> Tested:
     critical = min(critical, 1.0)
-    return replace(tested, demand=lambda _: critical, alarms=alarms, rule=rule)
+    return replace(tested, demand=lambda _: critical, visible=None, alarms=alarms, rule=rule)
 
 
 def _first_values(values: "Floats") -> "list[float]":

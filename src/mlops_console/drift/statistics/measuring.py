@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlops_console.drift.statistics import distances, nulls
+from mlops_console.drift.statistics import distances, nulls, power
 from mlops_console.drift.statistics.nulls import Demand, Measure
 from mlops_console.drift.verdicts import Tested
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TIED_ROWS = 2_000  # of both samples, up to which tied numbers are shuffled
 _CELLS = 256  # that numbers are put into to be shuffled
+_UNSURE, _SPARSE = ("psi", "hellinger"), 10  # tests of which nothing is told of bins that expect fewer rows
 _MEASURES: dict[str, Measure] = {
     "chi2": distances.chi_squared,
     "psi": distances.population_stability,
@@ -40,12 +41,12 @@ def measure_numbers(test: str, reference: "Floats", current: "Floats", demand: D
         p = nulls.kolmogorov_smirnov(i, n, j, m)
         if n + m <= _TIED_ROWS and p > demand.least and _are_tied(reference, current):
             p = nulls.shuffle(distances.ks_of_counts, *_cells(reference, current)[:2], demand)
-        return Tested("ks", "values", distance, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
+        return _by_distance("ks", distance, p, distance, n, m)
     if test == "wasserstein":
         before, after, positions = _cells(reference, current)
         statistic = distances.wasserstein(reference, current)
         p = nulls.shuffle(partial(distances.wasserstein_of_counts, positions=positions), before, after, demand)
-        return Tested(test, "values", statistic, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
+        return _by_distance(test, statistic, p, distance, n, m)
     counts = distances.quantile_counts(reference, current)
     return _in_tenths(test, distance, counts, lambda: _cells(reference, current)[:2], demand, fixed=False)
 
@@ -70,12 +71,12 @@ def measure_bins(
     distance = abs(i / n - j / m)
     if test == "ks":
         p = nulls.kolmogorov_smirnov(i, n, j, m)
-        return Tested("ks", "values", distance, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
+        return _by_distance("ks", distance, p, distance, n, m)
     if test == "wasserstein":
         measure = partial(distances.wasserstein_of_counts, positions=positions)
         p = nulls.shuffle(measure, reference, current, demand, fixed=fixed)
         statistic = float(measure(reference, current))
-        return Tested(test, "values", statistic, p, distance, partial(nulls.ks_demand, n=n, m=m), n, m)
+        return _by_distance(test, statistic, p, distance, n, m)
     return _in_tenths(test, distance, tenths(reference, current), lambda: (reference, current), demand, fixed=fixed)
 
 
@@ -90,14 +91,23 @@ def measure_categories(
         return None
     measure = _MEASURES[test]
     statistic, effect = float(measure(before, after)), float(distances.total_variation(before, after))
+    shares = (before + after) / (n + m)
     if test == "total_variation":
         p = nulls.total_variation(measure, before, after, demand)
-        demanded = partial(nulls.variation_demand, bins=bins, n=n, m=m)
+        demanded = partial(nulls.variation_demand, shares=shares, n=n, m=m)
+
+        def visible(p: float, least: float) -> float | None:
+            return power.variation(max(demanded(p), least), shares, n, m)
     else:
         shuffled = partial(nulls.shuffle, measure, before, after, demand)
         p = nulls.of_counts(test, statistic, before, after, demand, shuffled)
         demanded = partial(nulls.category_demand, bins=bins, n=n, m=m)
-    return Tested(test, "categories", statistic, p, effect, demanded, n, m)
+
+        def visible(p: float, least: float) -> float | None:
+            known = max(power.categories(p, bins, n, m), power.variation(least, shares, n, m))
+            return None if _is_sparse(test, before, after) else known
+
+    return Tested(test, "categories", statistic, p, effect, demanded, n, m, visible=visible)
 
 
 def measure_missing(missing_before: int, rows_before: int, missing_after: int, rows_after: int) -> Tested:
@@ -146,8 +156,32 @@ def _in_tenths(
     p = nulls.of_counts(
         test, statistic, *counts, demand, lambda: nulls.shuffle(regrouped, *cells(), demand, fixed=fixed)
     )
-    demanded = partial(nulls.shift_demand, bins=len(counts[0]), n=n, m=m)
-    return Tested(test, "values", statistic, p, distance, demanded, n, m)
+    bins = len(counts[0])
+    demanded = partial(nulls.shift_demand, bins=bins, n=n, m=m)
+
+    def visible(p: float, least: float) -> float | None:
+        known = max(power.tenths(p, bins, n, m), power.distance(least, n, m))
+        return None if _is_sparse(test, *counts) else known
+
+    return Tested(test, "values", statistic, p, distance, demanded, n, m, visible=visible)
+
+
+def _by_distance(test: str, statistic: float, p: float, distance: float, n: int, m: int) -> Tested:
+    demanded = partial(nulls.ks_demand, n=n, m=m)
+
+    def visible(p: float, least: float) -> float | None:
+        if test != "ks":  # what shift a Wasserstein distance shows depends on the tails of the data
+            return None
+        return power.distance(max(demanded(p), least), n, m)
+
+    return Tested(test, "values", statistic, p, distance, demanded, n, m, visible=visible)
+
+
+def _is_sparse(test: str, reference: "Counts", current: "Counts") -> bool:
+    """Whether bins expect so few rows that the power of such a test is far below that of a chi-squared one."""
+    n, m = int(reference.sum()), int(current.sum())
+    expected = (reference + current).min() * min(n, m) / (n + m)
+    return test in _UNSURE and bool(expected < _SPARSE)
 
 
 def _are_tied(reference: "Floats", current: "Floats") -> bool:

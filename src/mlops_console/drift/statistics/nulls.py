@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlops_console.drift.statistics import power
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -195,9 +197,15 @@ def category_demand(p: float, bins: int, n: int, m: int) -> float:
     return min(1.0, math.sqrt(float(chdtri(max(bins - 1, 1), p)) * (1 / n + 1 / m)) / 2)
 
 
-def variation_demand(p: float, bins: int, n: int, m: int) -> float:
-    """The total variation distance whose p-value is `p` at the most; see `total_variation`."""
-    return min(1.0, _mean_variation(bins, n, m) + math.sqrt(-math.log(p) / 2 * (1 / n + 1 / m)))
+def variation_demand(p: float, shares: "Floats", n: int, m: int) -> float:
+    """The total variation distance whose p-value is `p`. Without drift it is nearly a multiple of a chi variable, whose
+    degrees of freedom are had of its mean and its deviation; of two shares it is one, with one degree."""
+    from scipy.special import chdtri
+
+    mean, deviation = power.variation_moments(shares, n, m)
+    square = mean**2 + deviation**2
+    freedom = square / (2 * deviation**2) - 0.25 if deviation else 1.0
+    return min(1.0, math.sqrt(square / freedom * float(chdtri(freedom, p))))
 
 
 def share_demand(p: float, share: float, n: int, m: int) -> float:
