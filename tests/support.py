@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(predicate: Callable[[], T], timeout: float = 10.0, what: str = "the awaited state") -> T:
+def wait_for(predicate: Callable[[], T], timeout: float = 30.0, what: str = "the awaited state") -> T:
     """Ask until the answer is true, and give it back; fail after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:

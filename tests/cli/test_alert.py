@@ -12,7 +12,7 @@ from mlops_console.store import alerts, outbox
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
 from tests.cli.test_commands import console, document, fails
-from tests.support import free_port
+from tests.support import free_port, wait_for
 from tests.worker.receiver import receiving
 
 URL = "http://127.0.0.1:9/T0KEN"
@@ -86,7 +86,7 @@ def test_from_acknowledging_to_the_end(project: Path) -> None:
     assert document("alert", "silences", cwd=project) == {"silences": []}
     assert len(document("alert", "silences", "--all", cwd=project)["silences"]) == 1
     assert "Done: end alert 1." in console("alert", "resolve", "1", "--note", "gone", cwd=project).stdout
-    assert client.worker_status(Workspace(project)).state == "running", "somebody has to tell of it"
+    wait_for(lambda: client.worker_status(Workspace(project)).state == "running", what="somebody who tells of it")
     assert "Nothing is wrong" in console("alert", "list", cwd=project).stdout
     (ended,) = document("alert", "list", "--all", cwd=project)["alerts"]
     assert (ended["state"], ended["resolved_note"], ended["note"]) == ("resolved", "gone", "on it")

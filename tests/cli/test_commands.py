@@ -1,7 +1,6 @@
 """The commands as their users run them: real processes, exit statuses, JSON and one sentence for an error."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,20 +13,9 @@ import pytest
 from mlops_console.store import ledger, runs, series
 from mlops_console.store.logs import output_log
 from mlops_console.store.workspace import Workspace, open_workspace
+from tests.forked import console
 
 CONFIG = '[project]\nname = "fraud"\n[environments.production]\nmodel = "fraud"\nport = 8100\n'
-
-
-def console(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mlops_console", *arguments],
-        cwd=cwd,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def document(*arguments: str, cwd: Path) -> Any:

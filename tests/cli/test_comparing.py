@@ -3,9 +3,7 @@
 import csv
 import io
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +13,13 @@ from mlops_console.core.runs import RunStatus
 from mlops_console.store import runs, series
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+from tests import forked
 
 CONFIG = '[project]\nname = "fraud"\n[models.fraud]\nmetric = "val/auc"\n'
 
 
 def console(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mlops_console", "run", *arguments],
-        cwd=cwd,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=50,
-        stdin=subprocess.DEVNULL,
-    )
+    return forked.console("run", *arguments, cwd=cwd)
 
 
 def add_run(workspace: Workspace, name: str, auc: float, **params: Any) -> str:

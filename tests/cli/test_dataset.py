@@ -1,9 +1,7 @@
 """`dataset …` as its users run it: real processes, exit statuses, JSON, and a stage that it stops."""
 
 import json
-import os
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from mlops_console.core.runs import RunStatus
 from mlops_console.store import datasets, runs
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.worker import client
+from tests import forked
 from tests.support import wait_for
 
 CONFIG = """\
@@ -36,15 +35,7 @@ BAD = "amount,country\n1.5,AT\n-2,DE\n,FR\n-3,AT\n"
 
 
 def console(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mlops_console", "dataset", *arguments],
-        cwd=cwd,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        stdin=subprocess.DEVNULL,
-    )
+    return forked.console("dataset", *arguments, cwd=cwd, **env)
 
 
 def says(*arguments: str, cwd: Path, status: int = 0, **env: str) -> str:

@@ -2,22 +2,16 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from mlops_console.models.package import read_package
 from mlops_console.store.workspace import Workspace
+from tests.forked import console
 from tests.serving.helpers import add_constant
 
 
 def run(workspace: Workspace, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "mlops_console", "model", "package", *arguments],
-        cwd=workspace.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return console("model", "package", *arguments, cwd=workspace.root)
 
 
 def test_it_makes_a_folder_or_a_zip_and_says_where(workspace: Workspace, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Small models in a workspace, and real server processes that serve them."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +22,7 @@ from mlops_console.core.deployments import Environment, Revision, RevisionState,
 from mlops_console.core.models import Column, ModelVersion, Signature
 from mlops_console.store import deploying, deployments, models
 from mlops_console.store.workspace import Workspace
-from tests.serving.forked import ServerProcess
+from tests.forked import Forked
 from tests.support import free_port, wait_for
 
 FRAUD = Signature(
@@ -112,7 +114,7 @@ def revision(workspace: Workspace, number: int) -> Revision:
 @dataclass(frozen=True, slots=True)
 class Server:
     workspace: Workspace
-    process: ServerProcess
+    process: Forked
     url: str
 
     def swap(self, version: ModelVersion) -> Revision:
@@ -156,9 +158,11 @@ def serving(workspace: Workspace, version: ModelVersion, port: int | None = None
         process.wait(20)
 
 
-def start(workspace: Workspace, number: int = 0) -> ServerProcess:
+def start(workspace: Workspace, number: int = 0) -> Forked:
     """A server process of production; its log is in the workspace."""
-    return ServerProcess([str(workspace.root), "production", str(number)], workspace.logs_dir / "server.log")
+    log = workspace.logs_dir / "server.log"
+    words = (str(workspace.root), "production", str(number))
+    return Forked("mlops_console.serving", *words, cwd=Path.cwd(), environment=os.environ, stdout=log, stderr=log)
 
 
 def error_of(response: httpx.Response) -> str:

@@ -1,12 +1,12 @@
 """`deploy` of a project whose gates need measuring, as its users run it."""
 
 import json
-import os
 import subprocess
-import sys
+from pathlib import Path
 
 from mlops_console.store import deployments, jobs, ledger
 from mlops_console.store.workspace import Workspace
+from tests import forked
 from tests.delivery.measure.helpers import (
     add,
     classifier,
@@ -20,14 +20,7 @@ from tests.delivery.measure.helpers import (
 
 
 def console(workspace: Workspace, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "mlops_console", *arguments, "--workspace", str(workspace.root)],
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        stdin=subprocess.DEVNULL,
-    )
+    return forked.console(*arguments, "--workspace", str(workspace.root), cwd=Path.cwd())
 
 
 def test_a_slice_gate_refuses_with_status_3_and_nothing_changes(workspace: Workspace) -> None:
