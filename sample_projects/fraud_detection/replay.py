@@ -15,5 +15,10 @@ def rows(n: int, seed: int, shifted: bool = False) -> list[traffic.Row]:
     return transactions(n, seed, holiday=shifted).drop(columns=["day", "is_fraud"]).to_dict("records")
 
 
+def truths(n: int, seed: int, shifted: bool = False) -> list[int]:
+    """Which of the same transactions the owners of the cards will say they did not make."""
+    return transactions(n, seed, holiday=shifted)["is_fraud"].tolist()
+
+
 if __name__ == "__main__":
-    traffic.main(rows)
+    traffic.main(rows, truths)

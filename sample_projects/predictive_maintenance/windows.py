@@ -18,17 +18,14 @@ def windows(telemetry: pd.DataFrame) -> pd.DataFrame:
     Each row also has the machine and the cycles that `remaining` until it broke.
     """
     time = np.arange(WINDOW) - (WINDOW - 1) / 2
-    looks = []
-    for machine, history in telemetry.groupby("machine"):
-        view = np.lib.stride_tricks.sliding_window_view(history[SENSORS].to_numpy(), WINDOW, axis=0)[::STEP]
-        figures = {"mean": view.mean(axis=2), "std": view.std(axis=2), "slope": view @ time / (time @ time)}
-        look = pd.DataFrame(
-            {f"{sensor}_{name}": values[:, i] for i, sensor in enumerate(SENSORS) for name, values in figures.items()}
-        )
-        look["machine"] = machine
-        look["remaining"] = history["remaining"].to_numpy()[WINDOW - 1 :: STEP]
-        looks.append(look)
-    return pd.concat(looks, ignore_index=True)
+    machine, cycle = telemetry["machine"].to_numpy(), telemetry["cycle"].to_numpy()
+    is_one_machine = machine[: 1 - WINDOW] == machine[WINDOW - 1 :]
+    first = np.flatnonzero(is_one_machine & (cycle[: 1 - WINDOW] % STEP == 0))
+    view = np.lib.stride_tricks.sliding_window_view(telemetry[SENSORS].to_numpy(), WINDOW, axis=0)[first]
+    figures = {"mean": view.mean(axis=2), "std": view.std(axis=2), "slope": view @ time / (time @ time)}
+    looks = {f"{sensor}_{name}": values[:, i] for i, sensor in enumerate(SENSORS) for name, values in figures.items()}
+    remaining = telemetry["remaining"].to_numpy()[first + WINDOW - 1]
+    return pd.DataFrame(looks).assign(machine=machine[first], remaining=remaining)
 
 
 def main() -> None:

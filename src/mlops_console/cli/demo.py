@@ -96,7 +96,7 @@ def prepare(folder: Path, project: str) -> Workspace:
     client.start_worker(workspace)
     _await_servers(workspace, script)
     if not replayed:
-        show("  send traffic that drifts after half a minute")
+        show("  send traffic that drifts after half a minute, and the labels of most of it")
         client.execute(workspace, "train", {"pipeline": script.traffic})
     return workspace
 
@@ -190,6 +190,7 @@ def _say_goodbye(workspace: Workspace) -> None:
     program = _program()
     show("The worker, the model servers and the traffic go on.")
     show(f"Open the console:     {program} {where}")
+    show("Look there at:        6 the drift, a minute from now; 9 its alerts, on which t retrains and r rolls back")
     show(f"Stop all that runs:   {program} worker stop {where}")
 
 
