@@ -22,6 +22,7 @@ from tests.delivery.helpers import add_live
 from tests.serving.helpers import add_constant
 
 PLAIN = Alerts()
+PRODUCTION = "[project]\nname = 'x'\n[environments.production]\nmodel = 'fraud'\nport = 8100\n"
 Usage = namedtuple("Usage", "total used free")
 REQUESTS = {
     "acknowledge": {"alert": 1},
@@ -157,6 +158,7 @@ def test_a_drift_that_the_newest_report_tells_is_not_ended_by_hand(workspace: Wo
         drift.add_report(tx, report)
     (seen,) = [found for found in of_report(report) if found.on == "drift"]
     see(workspace, seen)
+    workspace.config_path.write_text(PRODUCTION)
     with pytest.raises(RefusedError, match=r"Alert 1 is not over: x has drifted in production from what "):
         actions.perform(workspace, "resolve_alert", {"alert": 1})
     with workspace.store.write() as tx:  # one of another window, which says nothing of the training data
@@ -174,10 +176,10 @@ def test_a_server_that_can_not_serve_is_not_ended_by_hand(alarmed: Workspace) ->
         deploying.ensure_environment(tx, "production", version.model, "127.0.0.1", 8100)
         add_live(tx, "production", version)
         deploying.set_error(tx, "production", "Port 8100 is taken.")
+    alarmed.config_path.write_text(PRODUCTION)
     with pytest.raises(RefusedError, match=r"Alert 1 is not over: Port 8100 is taken\."):
         actions.perform(alarmed, "resolve_alert", {"alert": 1})
-    with alarmed.store.write() as tx:
-        deploying.set_error(tx, "production", None)
+    alarmed.config_path.write_text("[project]\nname = 'x'\n")  # and nobody is to look after it any more
     perform(alarmed, "resolve_alert", alert=1)
 
 

@@ -42,6 +42,8 @@ def test_a_rule_takes_the_place_of_the_default_where_it_covers() -> None:
         ("on = 'disk'\nbound = '2 GB'\nclear = '3 GB'", 2e9, 3e9),
         ("on = 'job_slow'\nbound = 3", 3, 3),
         ("on = 'performance'\nmetric = 'f1'", 0.05, 0.05),
+        ("on = 'performance'\nmetric = 'mae'\nbound = 2", 2, 2),
+        ("on = 'error_rate'\nfor = '0s'", 0.05, 0.05),
     ],
 )
 def test_bounds_are_written_as_people_do(rule: str, bound: float, clear: float) -> None:
@@ -63,6 +65,11 @@ def test_bounds_are_written_as_people_do(rule: str, bound: float, clear: float) 
         (RULE + "on = 'error_rate'\nbound = 0", "alerts.rules.error_rate.bound is 0.0: it must be above nothing"),
         (RULE + "on = 'error_rate'\nbound = nan", "alerts.rules.error_rate.bound is nan: it must be above nothing"),
         (RULE + "on = 'error_rate'\nbound = 5", "error_rate.bound is 5.0: nothing is ever beyond it, 0.05 is 5%"),
+        (RULE + "on = 'latency'\nbound = true", "alerts.rules.0.bound is True: a truth value is no number"),
+        (RULE + "on = 'performance'\nbound = 5", "performance.bound is 5.0: nothing is ever beyond it, 0.05 is 5%"),
+        (RULE + "on = 'performance'\nbound = 5\nmetric = 'f1'", "bound is 5.0: nothing is ever beyond it, 0.05 is 5%"),
+        (RULE + "on = 'error_rate'\nbound = 'NaN%'", "bound is 'NaN%': 'NaN%' is not a percentage"),
+        (RULE + "on = 'error_rate'\nclear = -1", "clear is -1.0: it must be above nothing"),
         (RULE + "on = 'latency'\nbound = inf", "alerts.rules.latency.bound is inf: nothing is ever beyond it"),
         (RULE + "on = 'job_slow'\nbound = '2x'", "alerts.rules.job_slow.bound is '2x': '2x' is not a number"),
         (
@@ -106,6 +113,29 @@ def test_no_error_tells_a_token(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(f"{text}\n{GOOD}" if not rest else GOOD + f"{top}\n{rest}")
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https:///{SECRET}",
+        f"https://host:99999/{SECRET}",
+        f"https://host:0/{SECRET}",
+        f"https://host/{SECRET} x",
+        f"https://host/{SECRET}?ü",
+        f"https://[{SECRET}/",
+        "https://",
+    ],
+)
+def test_a_webhook_that_nothing_can_be_sent_to_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"mlops\.toml: alerts\.urls\.1 is no URL such as") as caught:
+        parse_config(GOOD + f"[alerts]\nurls = ['https://a.b', '{url}']")
+    assert SECRET not in str(caught.value)
+
+
+def test_a_webhook_may_have_a_login_and_a_name_in_letters_of_its_own() -> None:
+    urls = ["https://user:pa ss%0d%0a@host:8443/x?y=1#z", "http://é.example", "http://[::1]:80/x"]
+    assert parse_config(GOOD + f"[alerts]\nurls = {urls}").alerts.urls == tuple(urls)
 
 
 def test_what_is_shown_of_a_url_holds_no_secret() -> None:

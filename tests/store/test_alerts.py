@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from mlops_console.core.alert_readings import of_report
 from mlops_console.core.alert_rules import Observation, Reading
-from mlops_console.core.alert_settings import Alerts
+from mlops_console.core.alert_settings import Alerts, Watched
 from mlops_console.core.alerts import ANY, Alert, Severity
 from mlops_console.core.config import parse_config
 from mlops_console.core.drift import DriftReport
 from mlops_console.core.errors import NotFoundError, StoreError
 from mlops_console.core.performance import Figure, Performance
-from mlops_console.store import alerting, alerts, migrations, outbox, silences
+from mlops_console.store import alerting, alerts, deploying, drift, migrations, outbox, silences
 from mlops_console.store.workspace import Workspace
+from tests.delivery.helpers import add_live
+from tests.serving.helpers import add_constant
 
 TOML = """
 [project]
@@ -232,11 +234,60 @@ def test_what_no_rule_judges_any_more_is_over(heard: Workspace) -> None:
         alerts.open_alert(tx, "server", "production", Severity.WARNING, "down")
         alerts.open_alert(tx, "drift", "production", Severity.WARNING, "moved")
         assert alerting.is_pending(tx)
-        alerting.end_orphans(tx, PLAIN)
+        alerting.follow(tx, heard.home, PLAIN, now + 61)
         assert not alerting.is_pending(tx)
     assert messages(heard) == ["moved", "down"]
     with heard.store.read() as db:
         assert not alerting.is_due(db, RULES, now + 1e6)
+
+
+def rules(text: str) -> Alerts:
+    return parse_config(
+        "[project]\nname = 'x'\n[environments.production]\nmodel = 'm'\nport = 8100\n[[alerts.rules]]\n" + text
+    ).alerts
+
+
+@pytest.mark.parametrize(("kind", "on"), [("drift", "drift"), ("job", "job_failed")])
+def test_an_alert_goes_on_under_the_new_name_of_its_rule(heard: Workspace, kind: str, on: Watched) -> None:
+    """It is still wrong, and after the next report only would a new one open; of a job there may be no next one."""
+    seen = Observation(on, "production", {"": Reading(1.0, "wrong")})
+    see(heard, seen, time.time(), PLAIN)
+    mine = rules(f"on = '{on}'\nname = 'mine'\nseverity = 'critical'")
+    for settings_, name in ((mine, "mine"), (mine, "mine"), (PLAIN, kind)):
+        with heard.store.write() as tx:
+            alerting.follow(tx, heard.home, settings_, time.time())
+            assert not alerting.is_pending(tx)
+        (alert,) = found(heard)
+        assert (alert.id, alert.rule, alert.severity == "critical") == (1, name, name == "mine")
+    see(heard, Observation(on, "production", {"": Reading(0.0, "")}), time.time(), PLAIN)
+    assert told(heard) == [(1, "opened"), (1, "resolved")]
+
+
+def test_the_alert_of_a_rule_that_is_gone_is_not_taken_for_that_of_another_one(heard: Workspace) -> None:
+    both = rules("on = 'latency'\nname = 'p50'\nmetric = 'p50'\n[[alerts.rules]]\non = 'latency'\nname = 'p99'")
+    slow = Observation("latency", "production", {"p50": Reading(2.0, "slow"), "": Reading(9.0, "slow")})
+    see(heard, slow, time.time(), both)
+    assert [alert.rule for alert in found(heard)] == ["p99", "p50"]
+    with heard.store.write() as tx:
+        alerting.follow(tx, heard.home, rules("on = 'latency'\nname = 'p50'\nmetric = 'p50'"), time.time())
+    assert [alert.rule for alert in found(heard)] == ["p50"]
+
+
+def test_another_bound_judges_the_newest_report_at_once(heard: Workspace) -> None:
+    version = add_constant(heard, 1)
+    performance = Performance("classification", 500, 0, (Figure("accuracy", 0.7, 0.7, 0.7),), (), {"accuracy": 0.9})
+    report = DriftReport(0, "production", version.model, version.version, 1, rows=500, performance=performance)
+    with heard.store.write() as tx:
+        deploying.ensure_environment(tx, "production", version.model, "127.0.0.1", 8100)
+        add_live(tx, "production", version)
+        drift.add_report(tx, report)
+    for seen in of_report(report):
+        see(heard, seen, time.time(), PLAIN)
+    assert len(found(heard)) == 1
+    for bound, is_open in ((0.1, True), (0.3, False)):
+        with heard.store.write() as tx:
+            alerting.follow(tx, heard.home, rules(f"on = 'performance'\nname = 'performance'\nbound = {bound}"), 1e12)
+        assert bool(found(heard)) is is_open
 
 
 def test_what_can_not_be_told_leaves_an_open_alert_its_words(heard: Workspace) -> None:

@@ -1,5 +1,6 @@
 """Messages of alerts, sent to a real receiver that fails at first."""
 
+import base64
 import os
 import re
 import signal
@@ -21,7 +22,7 @@ from mlops_console.core.destinations import destinations
 from mlops_console.core.errors import MlopsError
 from mlops_console.store import alerts, outbox
 from mlops_console.store.workspace import Workspace
-from mlops_console.worker.messages import Post, post_of, text, unreachable
+from mlops_console.worker.messages import Post, attempt, post_of, text, unreachable
 from mlops_console.worker.messenger import Patience, deliver, pause_after
 from mlops_console.worker.outbox import Outbox, start
 from mlops_console.worker.webhook import signature
@@ -112,6 +113,36 @@ def test_the_documented_check_takes_what_is_genuine_and_nothing_else(workspace: 
     assert not is_genuine(headers, body + b" ", SECRET)
     headers.replace_header("x-mlops-timestamp", str(int(time.time()) + 60))
     assert not is_genuine(headers, body, SECRET)
+
+
+def test_hostile_texts_are_texts_in_body_and_headers(receiver: Receiver) -> None:
+    login = "us%C3%A9r:p%0D%0AX-Evil: 1"
+    (to,) = destinations([receiver.url.replace("://", f"://{login}@")])
+    body = {
+        "event": "opened", "severity": "warning", "rule": "drift", "subject": "a\r\nX-Evil: 1 \ud800 \x1b[2J",
+        "message": "\ud800 [@click=app.quit]<!channel>\x1b]52;c;x\x07\n\u202e",
+    }  # fmt: skip
+    assert attempt(Post("fraud", (to,), SECRET), to, "key", body) == ""
+    assert receiver.messages[0]["message"] == body["message"]
+    headers = receiver.headers[0]
+    assert "x-evil" not in headers
+    assert base64.b64decode(headers["authorization"].split()[1]).decode() == "usér:p\r\nX-Evil: 1"
+    assert "\n" not in receiver.messages[0]["title"]
+    told = attempt(Post("fraud", (to,), SECRET), to, "key\r\nX-Evil: 1", body)
+    assert told
+    assert login not in told
+    assert len(receiver.messages) == 1
+
+
+def test_a_hundred_alerts_at_once_all_arrive(workspace: Workspace, receiver: Receiver) -> None:
+    to = post(workspace, receiver.url)
+    for number in range(100):
+        open_alert(workspace, subject=f"environment-{number}")
+    for _ in range(4):
+        deliver(workspace, to, Patience())
+    assert [message["alert"] for message in receiver.messages] == list(range(1, 101))
+    with workspace.store.read() as db:
+        assert not outbox.waiting(db)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlops_console.actions.base import Action, JobContext, Note, Request
 from mlops_console.core.alerts import Alert
+from mlops_console.core.errors import ConfigError
 from mlops_console.core.plans import Change, Plan
 from mlops_console.store import alerting, alerts, deployments, sightings
 from mlops_console.store.database import Connection
@@ -51,12 +52,22 @@ def _refusal(workspace: Workspace, db: Connection, found: Alert) -> tuple[str | 
 
 
 def _still_wrong(workspace: Workspace, db: Connection, found: Alert) -> str:
+    if found.environment and _is_retired(workspace, found.environment):
+        return ""
     if found.kind == "server":
         environment = deployments.environment(db, found.subject)
         serves = environment is not None and (environment.live is not None or environment.candidate is not None)
         return (environment.error or "") if environment is not None and serves else ""
     seen = sightings.of_alert(db, workspace.home, found, time.time())
     return alerting.still_wrong(alerting.settings_of(workspace), found, seen)
+
+
+def _is_retired(workspace: Workspace, environment: str) -> bool:
+    """Whether mlops.toml knows it no more, and so nobody is to look after it."""
+    try:
+        return environment not in workspace.config().environments
+    except ConfigError:
+        return False
 
 
 def _perform(workspace: Workspace, request: ResolveAlert, job: JobContext) -> dict[str, Any]:

@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mlops_console.core.alerts import ANY, KINDS, Severity
 from mlops_console.core.config_values import Table, Text, is_some_time, percent, size
-from mlops_console.core.destinations import scheme
+from mlops_console.core.destinations import is_url
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.names import Name, Span, seconds
+from mlops_console.core.performance import better_when_lower
 from mlops_console.core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ BOUNDS: Mapping[Watched, float] = {  # where the rule names none
     "job_slow": 2.0,
     "disk": 500e6,
 }
-_MOST: Mapping[Watched, float] = {"error_rate": 1.0, "data_quality": 1.0}  # what is a share
+_MOST: Mapping[Watched, float] = {"performance": 1.0, "error_rate": 1.0, "data_quality": 1.0}  # what is a share
 LATENCIES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 PERFORMANCE = ("accuracy", "precision", "recall", "f1", "roc_auc", "mae", "rmse")
 
@@ -65,8 +66,11 @@ _READ: Mapping[str, Callable[[str], float]] = {
 }
 
 
-def figure(on: Watched, given: float | str) -> float:
+def figure(on: Watched, given: float | str, metric: str | None = None) -> float:
     """A bound as a number: `0.05` or `"5%"`, `"250ms"` of a latency, `"2 GB"` of the disk.
+
+    Args:
+        metric: of performance: an error may be more than 100 % greater, and nothing else is ever more than 100 % worse.
 
     Raises:
         ValueError: it is neither, or not above nothing, or nothing could ever be beyond it.
@@ -74,9 +78,19 @@ def figure(on: Watched, given: float | str) -> float:
     found = _READ.get(on, _number)(given) if isinstance(given, str) else float(given)
     if not found > 0:
         raise ValueError("it must be above nothing")
-    if found >= _MOST.get(on, math.inf):
-        raise ValueError("nothing is ever beyond it" + (", 0.05 is 5%" if on in _MOST else ""))
+    most = math.inf if metric is not None and better_when_lower(metric) else _MOST.get(on, math.inf)
+    if found >= most:
+        raise ValueError("nothing is ever beyond it" + (", 0.05 is 5%" if most < math.inf else ""))
     return found
+
+
+def _is_figure(given: object) -> object:
+    if isinstance(given, bool):
+        raise ValueError("a truth value is no number")
+    return given
+
+
+Figure = Annotated[float | str, BeforeValidator(_is_figure)]
 
 
 class AlertRule(Table):
@@ -97,10 +111,10 @@ class AlertRule(Table):
     environment: Name | None = None
     pipeline: Name | None = None
     metric: str | None = None
-    bound: float | str | None = None
+    bound: Figure | None = None
     severity: Severity = Severity.WARNING
     hold: Span = Field(default="0s", alias="for")
-    clear: float | str | None = None
+    clear: Figure | None = None
     clear_for: Span = "0s"
     cool_down: Span = "5m"
 
@@ -120,11 +134,11 @@ class AlertRule(Table):
 
     @property
     def limit(self) -> float:
-        return BOUNDS[self.on] if self.bound is None else figure(self.on, self.bound)
+        return BOUNDS[self.on] if self.bound is None else figure(self.on, self.bound, self.metric)
 
     @property
     def clear_limit(self) -> float:
-        return self.limit if self.clear is None else figure(self.on, self.clear)
+        return self.limit if self.clear is None else figure(self.on, self.clear, self.metric)
 
     def covers(self, subject: str) -> bool:
         """Whether it is about this subject: an environment, or `train PIPELINE` as jobs are called."""
@@ -180,7 +194,7 @@ def check(config: "Config", source: str) -> None:
     """
     alerts = config.alerts
     for number, url in enumerate(alerts.urls):
-        if not scheme(url):
+        if not is_url(url):
             raise ConfigError(
                 f"{source}: alerts.urls.{number} is no URL such as https://… or slack://….",
                 "docs/alerts.md shows some.",
@@ -222,7 +236,7 @@ def _check_bounds(rule: AlertRule, here: str) -> None:
     for key, given in (("bound", rule.bound), ("clear", rule.clear)):
         if given is not None:
             try:
-                figure(rule.on, given)
+                figure(rule.on, given, rule.metric)
             except ValueError as error:
                 raise ConfigError(f"{here}.{key} is {given!r}: {error}.", "docs/alerts.md shows every rule.") from None
     beyond = rule.clear_limit < rule.limit if rule.on == "disk" else rule.clear_limit > rule.limit

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+_UNSENDABLE = re.compile(r"[^!-~]")  # in the path or the query: they are to be quoted
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://.")
 
 
@@ -33,6 +34,19 @@ def scheme(url: str) -> str:
     """`"https"`; "" for what is no URL."""
     match = _SCHEME.match(url)
     return match[1].lower() if match else ""
+
+
+def is_url(url: str) -> bool:
+    """Whether something can be sent to it, as far as can be seen: a webhook has a host, a port that there is, and
+    behind them only what a request may hold."""
+    found = scheme(url)
+    if found not in ("http", "https"):
+        return bool(found)
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and not _UNSENDABLE.search(parts.path + parts.query)
+    except ValueError:
+        return False
 
 
 def masked(url: str) -> str:

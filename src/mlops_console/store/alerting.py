@@ -4,13 +4,14 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 from mlops_console.core.alert_rules import Move, Observation, Reading, State, decide, limits, message
 from mlops_console.core.alert_settings import AlertRule, Alerts, Watched
 from mlops_console.core.alerts import Alert
 from mlops_console.core.destinations import destinations
 from mlops_console.core.errors import ConfigError
-from mlops_console.store import alerts
+from mlops_console.store import alerts, sightings
 from mlops_console.store.workspace import Workspace
 
 _ON: dict[str, Watched] = {  # by kind of alert
@@ -104,14 +105,30 @@ def tick(tx: sqlite3.Connection, settings: Alerts, now: float) -> None:
             _open(tx, rule, row["subject"], row["message"], row["detail"])
 
 
-def end_orphans(tx: sqlite3.Connection, settings: Alerts) -> None:
-    """mlops.toml is another: what no rule judges any more is over."""
-    for alert in alerts.open_alerts(tx):
-        if alert.kind in _ON and _rule(settings, alert.kind, alert.rule, alert.subject) is None:
+def follow(tx: sqlite3.Connection, home: Path, settings: Alerts, now: float) -> None:
+    """mlops.toml is another: what is open is judged by its rules, as far as anything is to be seen of it.
+
+    An alert whose rule is gone goes on under the one that now judges the same, as after a new name; without one it is
+    over.
+    """
+    opened = [alert for alert in alerts.open_alerts(tx) if alert.kind in _ON]
+    taken = {(alert.rule, alert.subject) for alert in opened}
+    for alert in opened:
+        rules = settings.covering(_ON[alert.kind], alert.subject)
+        if any(rule.name == alert.rule for rule in rules):
+            continue
+        if len(rules) == 1 and (rules[0].name, alert.subject) not in taken:
+            alerts.hand_over(tx, alert, rules[0].name, rules[0].severity)
+            taken.add((rules[0].name, alert.subject))
+        else:
             alerts.resolve_one(tx, alert)
     for row in tx.execute("SELECT * FROM alert_states").fetchall():
         if _rule(settings, row["kind"], row["rule"], row["subject"]) is None:
             alerts.resolve(tx, row["kind"], row["subject"], rule=row["rule"])
+    for alert in opened:
+        seen = sightings.of_alert(tx, home, alert, now)
+        if seen is not None:
+            observe(tx, settings, seen, now)
 
 
 def _rule(settings: Alerts, kind: str, name: str, subject: str) -> AlertRule | None:

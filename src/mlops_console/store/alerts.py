@@ -68,6 +68,14 @@ def resolve_one(tx: sqlite3.Connection, alert: Alert, by: str = "", note: str = 
     resolve(tx, alert.kind, alert.subject, rule=alert.rule, by=by, note=note)
 
 
+def hand_over(tx: sqlite3.Connection, alert: Alert, rule: str, severity: Severity) -> None:
+    """An open alert goes on under another rule, which must have none open of this subject."""
+    names = (rule, alert.rule, alert.subject)
+    tx.execute("UPDATE OR REPLACE alert_states SET rule = ? WHERE rule = ? AND subject = ?", names)
+    tx.execute("UPDATE alerts SET rule = ?, severity = ? WHERE id = ?", (rule, severity, alert.id))
+    announce(tx, Topic.ALERTS, alert.subject)
+
+
 def _end(tx: sqlite3.Connection, alert: Alert, by: str, note: str) -> None:
     tx.execute(
         "UPDATE alerts SET resolved_at = ?, resolved_by = ?, resolved_note = ? WHERE id = ?",

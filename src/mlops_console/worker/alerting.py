@@ -57,7 +57,7 @@ class Alerting:
             return
         with self._workspace.store.write() as tx:
             if self._is_new and config is not None:  # of a broken mlops.toml nobody knows the rules
-                alerting.end_orphans(tx, settings)
+                alerting.follow(tx, self._workspace.home, settings, wall)
             for found in seen:
                 alerting.observe(tx, settings, found, wall)
             alerting.tick(tx, settings, wall)

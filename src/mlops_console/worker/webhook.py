@@ -34,7 +34,7 @@ def post(url: str, document: Mapping[str, Any], key: str, secret: bytes | None, 
     Raises:
         MlopsError: why it could not be delivered, without the URL.
     """
-    body = json.dumps(document, ensure_ascii=False).encode()
+    body = json.dumps(document).encode()  # in ASCII: half a surrogate pair is no UTF-8
     timestamp = str(int(time.time()))
     headers = {
         "Content-Type": "application/json",
