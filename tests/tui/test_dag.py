@@ -283,7 +283,7 @@ class Picture:
 
 
 class TestAnyDag:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(dags())
     def test_every_line_leads_from_a_stage_to_those_that_wait_for_it_and_to_no_other(self, nodes: list[Node]) -> None:
         rows = dag_rows(nodes, 4000, 2000)
@@ -383,7 +383,7 @@ class TestGantt:
         assert lines[4] == " … 198 more"
         assert lines[6] == " 3 at once at most · 5m01s in all · 12m30s of stages"
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(
         st.lists(
             st.builds(

@@ -112,7 +112,9 @@ def test_a_sweep_counts_trials_not_runs(project: Workspace) -> None:
     assert (sweep.counts.done, sweep.counts.failed, sweep.counts.pruned) == (6, 1, 1)
     assert sweep.best == pytest.approx(0.3)
     titles = [column.title for column in columns([sweep])]
-    assert dict(zip(titles, (cell.text for cell in sweep_rows([sweep], time.time())[0].cells), strict=True)) == {
+    begun = sweep.run.started_at
+    assert begun is not None
+    assert dict(zip(titles, (cell.text for cell in sweep_rows([sweep], begun)[0].cells), strict=True)) == {
         "NAME": "otter", "PIPELINE": "train", "STATE": "● running", "TRIALS": "6/50", "FAILED": "1", "PRUNED": "1",
         "BEST": "0.3000", "OBJECTIVE": "minimize loss", "STARTED": "now", "TOOK": "0.0s",
     }  # fmt: skip
