@@ -113,7 +113,7 @@ def resolve(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End an alert by hand; it opens again when it is found wrong again."""
+    """End an alert by hand, unless it is still wrong; it opens again when it is found wrong again."""
     _act(workspace, "resolve_alert", {"alert": alert, "note": note}, dry_run=dry_run, as_json=as_json)
 
 

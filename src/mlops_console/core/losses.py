@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 from mlops_console.core.performance import Figure, better_when_lower
 
-LEVEL = 0.025  # how often a figure that has not changed is found worse at all: one end of an interval of 95 %
+LEVEL = 0.025  # one end of an interval of 95 %: about so often what has not changed is found worse at all
 _NORMAL = NormalDist()
 _Z = -_NORMAL.inv_cdf(LEVEL)
 
