@@ -16,6 +16,7 @@ from mlops_console.drift.performance import intervals
 from mlops_console.drift.performance.intervals import of_magnitude, wilson
 
 DRAWS = 2_000
+ENDS = st.floats(0, 1) | st.sampled_from([0.0, 1.0, 5e-324])
 
 
 def share(hits: int, rows: int, metric: str = "accuracy") -> Figure:
@@ -52,9 +53,13 @@ def test_of_errors_it_is_a_share_on_the_scale_of_the_logarithm() -> None:
     assert least_loss(before, after) == pytest.approx(1.5 * math.exp(-1.959964 * spread) - 1, abs=1e-6)
     assert least_loss(before, after, 5) == pytest.approx(1.5 * math.exp(-2.575829 * spread) - 1, abs=1e-6)
     assert least_loss(Figure("mae", 0.0, 0.0, 0.0), after) is None
+    assert least_loss(before, Figure("mae", 3.0, 0.0, 9.0)) == -1.0
+    extreme = least_loss(Figure("mae", 5e-324, 5e-324, 5e-324), Figure("mae", 1e308, 1e308, 1e308))
+    assert extreme is not None
+    assert math.isfinite(extreme)
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.sampled_from(["accuracy", "mae"]), st.integers(1, 7))
+@given(ENDS, ENDS, ENDS, st.sampled_from(["accuracy", "mae"]), st.integers(1, 7))
 def test_any_bounds_give_a_number_and_more_figures_no_greater_loss(
     a: float, b: float, c: float, metric: str, looked_at: int
 ) -> None:

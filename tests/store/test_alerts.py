@@ -290,6 +290,21 @@ def test_another_bound_judges_the_newest_report_at_once(heard: Workspace) -> Non
         assert bool(found(heard)) is is_open
 
 
+def test_a_damaged_report_keeps_no_alert_from_following_mlops_toml(heard: Workspace) -> None:
+    version = add_constant(heard, 1)
+    with heard.store.write() as tx:
+        deploying.ensure_environment(tx, "production", version.model, "127.0.0.1", 8100)
+        add_live(tx, "production", version)
+        drift.add_report(tx, DriftReport(0, "production", version.model, version.version, 1))
+        tx.execute("UPDATE drift_reports SET notes = '{'")
+        for kind in ("drift", "disk"):
+            alerts.open_alert(tx, kind, "production", Severity.WARNING, "wrong")
+        alerting.follow(tx, heard.home, PLAIN, time.time())
+    assert [alert.kind for alert in found(heard)] == ["disk", "drift"]
+    with heard.store.read() as db, pytest.raises(StoreError, match="a drift report in it can't be read"):
+        drift.reports(db)
+
+
 def test_what_can_not_be_told_leaves_an_open_alert_its_words(heard: Workspace) -> None:
     now = time.time()
     see(heard, rate(0.1), now)

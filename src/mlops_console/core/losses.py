@@ -32,9 +32,11 @@ def least_loss(before: Figure, after: Figure, looked_at: int = 1) -> float | Non
         return before.value - after.value - math.hypot(_below(before, z), _above(after, z))
     if before.value <= 0 or after.value <= 0:
         return None
-    factor = z / _Z
-    spread = factor * math.hypot(math.log(before.high / before.value), math.log(after.value / after.low))
-    return math.expm1(math.log(after.value / before.value) - spread)
+    if after.low <= 0:
+        return -1.0  # it may have become as good as can be
+    arms = math.log(before.high) - math.log(before.value), math.log(after.value) - math.log(after.low)
+    least = math.log(after.value) - math.log(before.value) - z / _Z * math.hypot(*arms)
+    return math.expm1(min(least, 700.0))
 
 
 def _below(figure: Figure, z: float) -> float:

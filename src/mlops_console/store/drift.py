@@ -10,6 +10,7 @@ from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram, Slice
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.performance import Figure, Performance, SlicePerformance
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.database import damage_told
 
 _NAMES = (  # of the fields of a feature, in the order of its columns
     "name", "kind", "test", "n", "m", "statistic", "p_value", "psi", "drifted", "verdict", "role", "effect",
@@ -125,6 +126,7 @@ def report(db: sqlite3.Connection, report_id: int) -> DriftReport:
     return _report(db, row, histograms=True)
 
 
+@damage_told("a drift report")
 def _report(db: sqlite3.Connection, row: sqlite3.Row, *, histograms: bool) -> DriftReport:
     histogram = "histogram" if histograms else "NULL AS histogram"  # by far the largest column
     features = db.execute(

@@ -9,6 +9,7 @@ from mlops_console.core.alert_readings import of_disk, of_report, of_running, of
 from mlops_console.core.alert_rules import Observation
 from mlops_console.core.alerts import Alert
 from mlops_console.core.deployments import Environment
+from mlops_console.core.errors import StoreError
 from mlops_console.core.jobs import JobState
 from mlops_console.core.traffic import Traffic
 from mlops_console.store import deployments, drift, jobs
@@ -57,10 +58,14 @@ def of_alert(db: sqlite3.Connection, home: Path, alert: Alert, now: float) -> Ob
 
 
 def _reported(db: sqlite3.Connection, environment: Environment | None) -> Iterator[Observation]:
-    """By the newest reports of the version that is live."""
+    """By the newest reports of the version that is live; where one is damaged, nothing is to be seen."""
     if environment is None or environment.live is None:
         return
     live = environment.live
-    for report in drift.reports(db, environment.name, _REPORTS):
+    try:
+        reports = drift.reports(db, environment.name, _REPORTS)
+    except StoreError:  # which is told where reports are read
+        return
+    for report in reports:
         if (report.model, report.version) == (live.model, live.version):
             yield from of_report(report)
