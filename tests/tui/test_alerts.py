@@ -97,6 +97,17 @@ def test_each_leads_to_what_it_is_about(kind: str, detail: dict[str, object], pl
     assert leads_to(Alert(1, kind, "production", Severity.WARNING, "", 0.0, detail=detail)) == place
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_each_row_says_what_is_wrong_however_narrow(alerted: Workspace, width: int) -> None:
+    with alerted.store.write() as tx:
+        alerts.open_alert(tx, "performance", "production", Severity.CRITICAL, "accuracy fell to 0.801 from 0.925.")
+    async with console(alerted, "alerts", (width, 24)) as pilot:
+        text = await until(pilot, "✗ perf")
+        assert "amount has drifted" in text
+        assert "accuracy fell to 0." in text
+        assert "goes to Drift, production" in text
+
+
 async def test_an_alert_is_acknowledged_with_a_note(alerted: Workspace) -> None:
     async with console(alerted, "overview") as pilot:
         await until(pilot, "production")

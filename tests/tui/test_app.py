@@ -66,6 +66,24 @@ async def test_every_view_opens_by_its_key_empty_and_full(workspace: Workspace) 
             await pilot.pause(0.2)
 
 
+async def test_every_view_has_a_tab_to_click_at_80_columns(workspace: Workspace) -> None:
+    configure(workspace)
+    names = ("Overview", "Runs", "Pipes", "Models", "Deploys", "Drift", "Jobs", "Ledger", "Alerts")
+    async with console(workspace, "overview", (80, 24)) as pilot:
+        tabs = (await until(pilot, "fraud-detection ▸")).splitlines()[1]
+        assert tabs.split() == [part for number, name in enumerate(names, 1) for part in (str(number), name)]
+        for view in ("Alerts", "Deploys"):
+            await pilot.click(offset=(tabs.index(view) + 1, 1))
+            await until(pilot, f"▸ {'Deployments' if view == 'Deploys' else view}")
+
+
+@pytest.mark.parametrize(("width", "tabs"), [(60, "1 Overview 2 3 4 5 6 7 8 9"), (120, "3 Pipelines  4 Models")])
+async def test_tabs_are_shortened_only_where_they_must_be(workspace: Workspace, width: int, tabs: str) -> None:
+    configure(workspace)
+    async with console(workspace, "overview", (width, 24)) as pilot:
+        assert tabs in await until(pilot, tabs)
+
+
 async def test_what_is_written_elsewhere_appears_by_itself(workspace: Workspace) -> None:
     async with console(workspace, "runs") as pilot:
         await until(pilot, "No run yet")

@@ -243,9 +243,9 @@ async def test_the_view_draws_table_distribution_and_trend(workspace: Workspace)
         ):
             assert part in text, part
         await pilot.press("tab")
-        await until(pilot, "How far amount has moved, in σ   ╌ drifts from here")
+        await until(pilot, "Moved by, in σ   ╌ drifts from here")
         await pilot.press("j")
-        await until(pilot, "How far hour has moved")
+        await until(pilot, "─ hour ─")
         await pilot.press("tab")
         await until(pilot, "accuracy  o estimated 0.825  x realised 0.795  ╌ held-out 0.925  43% labels")
         await pilot.press("]")

@@ -35,7 +35,8 @@ def heat(count: int = 4, features: int = 3) -> HeatData:
 
 def test_each_cell_tells_by_its_glyph_how_far_a_feature_has_moved() -> None:
     lines = plain(heat_rows(heat(features=8), 70, 14)).splitlines()
-    assert lines[0].startswith("? untested  · stable  ░ near  ▒ drifted  ▓ 2 ×  █ 4 × the threshold")
+    assert lines[0].startswith("· stable  ░ near  ▒ drifted  ▓ 2 ×  █ 4 × the threshold  ? untested")
+    assert plain(heat_rows(heat(features=8), 56, 14)).splitlines()[0].endswith("█ 4 × the threshold ")
     amount = next(line for line in lines if "amount" in line)
     assert amount.split() == ["▌amount", "·", "░░░▓▓▓[█]"]
     assert next(line for line in lines if "→ prediction" in line).split()[2:] == ["·", "·", "·", "·"]

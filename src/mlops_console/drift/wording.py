@@ -13,7 +13,7 @@ AGAINST = {
     "last-week": "the same hours one week before",
 }
 GLYPHS = {DriftVerdict.DRIFTED: "≠", DriftVerdict.STABLE: "✓", DriftVerdict.UNTESTED: "–"}
-ROLES = {"input": "", "prediction": "prediction", "error": "error", "together": "all columns at once"}
+ROLES = {"input": "", "prediction": "→ ", "error": "± ", "together": "& "}  # what stands before a name
 _SHORT = 600.0  # seconds of a window whose ends are told to the second
 _TESTS = {
     "ks": "KS", "chi2": "chi²", "wasserstein": "Wasserstein", "psi": "PSI", "jensen_shannon": "Jensen-Shannon",
@@ -55,7 +55,7 @@ def _sayings(found: Sequence[FeatureDrift]) -> Iterator[str]:
     worst, *others = found
     if others:
         yield f"{_verdict(worst)} {len(others)} more: {', '.join(safe_line(f.name, 40) for f in others)}."
-        yield f"{_verdict(worst)} {len(others)} more."
+        yield f"{_verdict(worst)} {len(others)} more {'has' if len(others) == 1 else 'have'} drifted."
 
 
 def _verdict(feature: FeatureDrift) -> str:
@@ -111,6 +111,11 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
+def named(feature: FeatureDrift) -> str:
+    """Its name, with a sign for what is no input."""
+    return f"{ROLES[feature.role]}{feature.name}"
+
+
 def effect(value: float | None, feature: FeatureDrift) -> str:
     """`0.31 σ`, or a share of the rows as `12 %`."""
     return effect_text(value, feature.unit)
@@ -159,7 +164,7 @@ FEATURE_TITLES = (
 )  # fmt: skip
 LEGEND = (
     "Drifts from: the shift from which this window would have drifted. Seen from: the shift that a window of this "
-    "size shows in 80 % of cases. Values: the rows that have one."
+    "size shows in 80 % of cases. Values: the rows that have one. → a prediction, ± the error, & all columns at once."
 )
 METRIC_TITLES = ("Metric", "Estimated (95 %)", "Realised (95 %)", "On held-out rows")
 PART_TITLES = ("Slice", "Rows", "Labelled", "Estimated (95 %)", "Realised (95 %)")
@@ -172,7 +177,7 @@ Rows = list[tuple[str, ...]]
 def feature_rows(features: Sequence[FeatureDrift]) -> Rows:
     return [
         (
-            f.name,
+            named(f),
             verdict_text(f.outcome),
             effect(f.effect, f),
             effect(f.threshold, f),

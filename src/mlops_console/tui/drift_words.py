@@ -6,8 +6,6 @@ from mlops_console.drift import wording
 from mlops_console.tui import glyphs
 from mlops_console.tui.glyphs import State
 
-ROLES = {"input": "", "prediction": "→ ", "error": "± ", "together": "& "}  # what stands before a name
-
 
 def told(feature: FeatureDrift) -> State:
     """Drifted, stable, or not tested at all."""
@@ -16,7 +14,7 @@ def told(feature: FeatureDrift) -> State:
 
 def named(feature: FeatureDrift) -> str:
     """Its name, with a sign for what is no input."""
-    return f"{ROLES[feature.role]}{safe_line(feature.name, 200)}"
+    return safe_line(wording.named(feature), 200)
 
 
 def drifted(report: DriftReport) -> list[FeatureDrift]:

@@ -1,7 +1,7 @@
 """The charts of a report as SVG: histograms, trends, performance, and the heat map of features and windows."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mlops_console.core.drift import DriftReport, DriftVerdict, FeatureDrift, Histogram
@@ -144,8 +144,8 @@ def trend(history: Sequence[DriftReport], name: str, role: str) -> str:
             kind = "drifted dot" if feature.drifted else "current dot"
             parts.append(svg.circle(axes.x(window), axes.y(effect), 4.5 if feature.drifted else 3.0, kind))
     newest = next(feature for feature in reversed(found) if feature is not None)
-    highest = wording.effect(axes.high, newest)
-    return _framed(history, axes, f"{name}: how far it has moved, window by window", highest, "0", parts)
+    description = f"{name}: how far it has moved, window by window"
+    return _framed(history, axes, description, lambda value: wording.effect(value, newest) if value else "0", parts)
 
 
 def performance(history: Sequence[DriftReport], metric: str) -> str:
@@ -174,7 +174,7 @@ def performance(history: Sequence[DriftReport], metric: str) -> str:
         parts.append(svg.polyline(axes.line(values), "estimated line"))
     parts.extend(_whiskers(realised, axes))
     title = f"{metric_text(metric)}, estimated and realised, window by window"
-    return _framed(history, axes, title, number(axes.high, 3), number(axes.low, 3), parts)
+    return _framed(history, axes, title, wording.decimals, parts)
 
 
 def _whiskers(figures: Sequence[Figure | None], axes: _Axes) -> Iterator[str]:
@@ -188,12 +188,18 @@ def _whiskers(figures: Sequence[Figure | None], axes: _Axes) -> Iterator[str]:
 
 
 def heat_map(history: Sequence[DriftReport], columns: Sequence[tuple[str, str]]) -> str:
-    """Features, each with its role, by windows: the darker, the nearer to being drift, and a glyph for the verdict."""
+    """Features, each with its role, by windows: the darker, the nearer to being drift, and a glyph for the verdict.
+
+    Above a window stands what went live before it.
+    """
     width = _NAMES + _CELL * len(history) + _RIGHT
-    parts = []
+    parts = [
+        svg.label(_NAMES + _CELL * window + 2, _TOP - 3, f"{now.model}:{now.version}", "small")
+        for window, now in _changes(history)
+    ]
     for row, (name, role) in enumerate(columns):
         y = _TOP + row * _CELL
-        parts.append(svg.label(_NAMES - 8, y + 14, shorten(name, _LONG), anchor="end"))
+        parts.append(svg.label(_NAMES - 8, y + 14, shorten(f"{wording.ROLES[role]}{name}", _LONG), anchor="end"))
         for window, report in enumerate(history):
             feature = next((f for f in report.features if (f.name, f.role) == (name, role)), None)
             parts.append(_cell(feature, _NAMES + window * _CELL, y))
@@ -223,21 +229,35 @@ def _heat(feature: FeatureDrift) -> int:
 
 
 def _framed(
-    history: Sequence[DriftReport], axes: _Axes, description: str, top: str, bottom: str, parts: Sequence[str]
+    history: Sequence[DriftReport],
+    axes: _Axes,
+    description: str,
+    told: Callable[[float], str],
+    parts: Sequence[str],
 ) -> str:
+    """The parts within their axes; `told` says a value of the upright one."""
     base = _TOP + _PLOT
+    scale = []
+    for value in (axes.high, axes.high / 2 + axes.low / 2, axes.low):
+        scale.append(svg.line(_LEFT, axes.y(value), WIDTH - _RIGHT, axes.y(value), "grid"))
+        scale.append(svg.label(_LEFT - 6, axes.y(value) + 4, told(value), anchor="end"))
     marks = []
-    for window, (before, now) in enumerate(itertools.pairwise(history), start=1):
-        if before.revision != now.revision:
-            x = (axes.x(window - 1) + axes.x(window)) / 2
-            marks.append(svg.line(x, _TOP, x, base, "mark"))
-            marks.append(svg.label(x + 3, _TOP + 8, f"{now.model}:{now.version}", "small"))
+    for window, now in _changes(history):
+        x = (axes.x(window - 1) + axes.x(window)) / 2
+        marks.append(svg.line(x, _TOP, x, base, "mark"))
+        marks.append(svg.label(x - 3, _TOP - 3, f"{now.model}:{now.version}", "small"))
     return svg.chart(
-        WIDTH, base + 22, description, *parts, *marks, svg.line(_LEFT, base, WIDTH - _RIGHT, base, "axis"),
-        svg.label(_LEFT - 6, _TOP + 6, top, anchor="end"), svg.label(_LEFT - 6, base, bottom, anchor="end"),
+        WIDTH, base + 22, description, *scale, *parts, *marks, svg.line(_LEFT, base, WIDTH - _RIGHT, base, "axis"),
         svg.label(_LEFT, base + 16, _when(history[0])),
         svg.label(WIDTH - _RIGHT, base + 16, _when(history[-1]), anchor="end"),
     )  # fmt: skip
+
+
+def _changes(history: Sequence[DriftReport]) -> Iterator[tuple[int, DriftReport]]:
+    """The windows before which another revision went live."""
+    for window, (before, now) in enumerate(itertools.pairwise(history), start=1):
+        if before.revision != now.revision:
+            yield window, now
 
 
 def _when(report: DriftReport) -> str:

@@ -87,8 +87,7 @@ def _performance(report: DriftReport, history: Sequence[DriftReport]) -> Iterato
 
 
 def _card(feature: FeatureDrift, history: Sequence[DriftReport]) -> str:
-    role = wording.ROLES[feature.role]
-    title = f"{wording.GLYPHS[feature.outcome]} {feature.name}{f' ({role})' if role else ''}"
+    title = f"{wording.GLYPHS[feature.outcome]} {wording.named(feature)}"
     return element(
         "div",
         element("h3", text(title)),

@@ -35,7 +35,7 @@ TWICE = Shade("▓", "warn", "2 ×")
 FOURFOLD = Shade("█", "bad", "4 ×")
 UNTESTED = Shade("?", "muted", "untested")
 MISSING = Shade(" ", "text", "")
-SHADES = (UNTESTED, STABLE, NEAR, DRIFTED, TWICE, FOURFOLD)
+SHADES = (STABLE, NEAR, DRIFTED, TWICE, FOURFOLD)
 
 
 def shade(feature: FeatureDrift | None) -> Shade:
@@ -143,11 +143,11 @@ def heat_rows(data: HeatData, width: int, height: int) -> tuple[Row, ...]:
 
 
 def _legend(width: int) -> Row:
+    """What each shade says; what says it itself has to give way first."""
     inks = [ink for s in SHADES for ink in (Ink(f"{s.glyph} ", s.role), Ink(f"{s.word}  ", "muted"))]
-    inks[-1] = Ink(FOURFOLD.word, "muted")
-    used = sum(cell_len(ink.text) for ink in inks)
-    more = " the threshold"
-    return fit_row([*inks, *([Ink(more, "muted")] if used + len(more) <= width else [])], width)
+    inks[-1] = Ink(f"{FOURFOLD.word} the threshold", "muted")
+    more = [Ink(f"  {UNTESTED.glyph} {UNTESTED.word}", "muted")]
+    return fit_row(inks + more * (sum(cell_len(ink.text) for ink in (*inks, *more)) <= width), width)
 
 
 def _changes(reports: Sequence[DriftReport]) -> dict[int, int]:

@@ -9,11 +9,10 @@ from textual.widgets import Static
 from mlops_console.core.drift import FeatureDrift
 from mlops_console.core.text import safe_line
 from mlops_console.tui import glyphs
-from mlops_console.tui.drift_words import figures, named, told
+from mlops_console.tui.drift_words import figures, told
 from mlops_console.tui.paint import line
 from mlops_console.tui.screens.drift import trends
 from mlops_console.tui.screens.drift.reading import DriftState
-from mlops_console.tui.widgets.fit import cut
 from mlops_console.tui.widgets.histogram import DistributionChart
 from mlops_console.tui.widgets.line_chart import LineChart
 
@@ -124,7 +123,4 @@ def _heading(feature: FeatureDrift) -> Content:
     """What the chart below shows, in which unit, and what its limit is."""
     unit = "% of the rows" if feature.unit == "share" else "σ"
     drifts = "   ╌ " if feature.threshold is not None else ""
-    return line(
-        ("How far ", "muted"), cut(named(feature), 30), (f" has moved, in {unit}", "muted"), (drifts, "warn"),
-        ("drifts from here" if drifts else "", "muted"),
-    )  # fmt: skip
+    return line((f"Moved by, in {unit}", "muted"), (drifts, "warn"), ("drifts from here" if drifts else "", "muted"))

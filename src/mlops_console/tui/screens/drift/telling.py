@@ -9,7 +9,7 @@ from mlops_console.core.performance import metric_text
 from mlops_console.core.text import age, safe_line
 from mlops_console.drift import wording
 from mlops_console.tui import glyphs
-from mlops_console.tui.drift_words import ROLES, told
+from mlops_console.tui.drift_words import named, told
 from mlops_console.tui.glyphs import State
 from mlops_console.tui.screens.drift.reading import DriftState
 from mlops_console.tui.screens.drift.trends import tested
@@ -121,8 +121,7 @@ def report_facts(report: DriftReport, now: float) -> list[Fact]:
     for feature in report.features:
         mood = told(feature)
         said = feature.verdict.removeprefix(f"{feature.name}: ")
-        name = f"{ROLES[feature.role]}{feature.name or '–'}"
-        facts.append(Fact(name, f"{mood.glyph} {said}", mood.style))
+        facts.append(Fact(named(feature) or "–", f"{mood.glyph} {said}", mood.style))
         facts += [Fact(" ", f"{glyphs.FINDING} {finding}", "warn") for finding in feature.findings]
     if report.slices:
         facts.append(Fact("Slices"))
