@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_console.core.drift import LEAST_ROWS
 from mlops_console.core.performance import Figure
 from mlops_console.drift.performance.calibration import calibrate, counted, replicas
-from mlops_console.drift.performance.intervals import of_share
+from mlops_console.drift.performance.intervals import of_odds
 from mlops_console.drift.performance.outcomes import Outcomes, some_of
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _figure(metric: str, value: float, variance: float, changes: "NDArray[np.flo
     Methods and their Application, 1997, 5.2)."""
     own, others = float(changes[0]), changes[1:]
     bias = float(others.mean()) - own
-    return of_share(metric, value, math.sqrt(variance + float(others.var()) + bias**2), value + own - bias)
+    return of_odds(metric, value, math.sqrt(variance + float(others.var()) + bias**2), value + own - bias)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
