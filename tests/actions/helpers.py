@@ -11,7 +11,7 @@ from mlops_console.store import runs, series
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
 from tests.delivery.helpers import TOML
-from tests.serving.helpers import add_constant
+from tests.serving.helpers import add_compiled_constant, add_constant
 from tests.support import free_port
 
 
@@ -26,9 +26,9 @@ def project(workspace: Workspace) -> Iterator[dict[str, str]]:
         client.stop_worker(workspace)
 
 
-def add_scored(workspace: Workspace, label: int, auc: float) -> str:
+def add_scored(workspace: Workspace, label: int, auc: float, is_compiled: bool = True) -> str:
     """A version that answers `label` and whose run has logged `test/auc`; its reference."""
-    version = add_constant(workspace, label)
+    version = (add_compiled_constant if is_compiled else add_constant)(workspace, label)
     with workspace.store.write() as tx:
         run_id = runs.create(tx, name="calm-otter-1", experiment="fraud")
         series.ingest(tx, run_id, [("test/auc", 0, auc, 0.0)])

@@ -46,7 +46,7 @@ def test_a_gate_refuses_and_nothing_changes(workspace: Workspace) -> None:
 def test_a_damaged_version_fails_with_one_sentence_and_the_old_one_serves_on(workspace: Workspace) -> None:
     with project(workspace) as urls:
         perform(workspace, "deploy", {"model_ref": add_scored(workspace, 1, 0.9), "environment": "staging"})
-        ref = add_scored(workspace, 2, 0.9)
+        ref = add_scored(workspace, 2, 0.9, is_compiled=False)
         with workspace.store.read() as db:
             (sha256,) = db.execute("SELECT sha256 FROM model_versions WHERE version = 2").fetchone()
         path = workspace.objects.path(sha256)

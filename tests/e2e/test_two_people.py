@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlops_console.store.workspace import Workspace, open_workspace
-from tests.serving.helpers import add_constant, environment
+from tests.serving.helpers import add_compiled_constant, environment
 from tests.support import free_port, wait_for
 
 ANN, BOB, EVE = 64_101, 64_102, 64_103
@@ -72,7 +72,7 @@ def shared(tmp_path: Path) -> Iterator[Workspace]:
     (root / "mlops.toml").write_text(CONFIG.format(port=free_port()))
     found = open_workspace(root)
     for label in range(3):
-        add_constant(found, label)
+        add_compiled_constant(found, label)
     found.store.close()
     subprocess.run(["chown", "-R", f"{ANN}:{ANN}", root], check=True)
     acl = ["setfacl", "-R", "-m", f"g:{REVIEWERS}:rwX", "-m", f"d:g:{REVIEWERS}:rwX", root / ".mlops"]

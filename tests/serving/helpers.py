@@ -1,10 +1,11 @@
 """Small models in a workspace, and real server processes that serve them."""
 
+import functools
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from mlops_console.core.deployments import Environment, Revision, RevisionState, RolloutPlan
-from mlops_console.core.models import Column, ModelVersion, Signature
-from mlops_console.store import deploying, deployments, models
+from mlops_console.core.models import Column, CompiledModel, ModelVersion, Signature
+from mlops_console.models.compiling import compile_model
+from mlops_console.models.probes import Row
+from mlops_console.store import compiled, deploying, deployments, models
 from mlops_console.store.workspace import Workspace
 from tests.forked import Forked
 from tests.support import free_port, wait_for
@@ -80,6 +83,26 @@ def add_version(
 
 def add_constant(workspace: Workspace, label: int) -> ModelVersion:
     return add_version(workspace, constant_model(label), constant_signature(label), [{"x": 1.0}])
+
+
+def add_compiled_constant(workspace: Workspace, label: int) -> ModelVersion:
+    """As `add_constant`, with a compiled form, so that its servers need not import scikit-learn."""
+    model, form, content = _compiled_constant(label)
+    version = add_version(workspace, model, constant_signature(label), [{"x": 1.0}])
+    form = replace(form, sha256=workspace.objects.put_bytes(content), size=len(content))
+    with workspace.store.write() as tx:
+        compiled.record(tx, version.model, version.version, form)
+    return version
+
+
+@functools.cache
+def _compiled_constant(label: int) -> tuple[LogisticRegression, CompiledModel, bytes]:
+    model = LogisticRegression().fit([[0.0], [1.0]], [label, label + 1])
+    model.coef_[:], model.intercept_[:] = 0.0, -50.0
+    rows: list[Row] = [{"x": float(x)} for x in range(-5, 6)]
+    form, content = compile_model(model, constant_signature(label), rows, lambda *_: None)
+    assert content is not None, form.reason
+    return model, form, content
 
 
 def add_revision(

@@ -14,7 +14,7 @@ from mlops_console.store import deploying
 from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker.servers import Servers
-from tests.serving.helpers import add_constant, add_revision, environment, free_port, go_live
+from tests.serving.helpers import add_compiled_constant, add_revision, environment, free_port, go_live
 
 HEADERS = {"Content-Type": "application/json"}
 BODY = json.dumps({"dataframe_records": [{"x": 1.0}]})
@@ -72,7 +72,7 @@ class Clients:
 def served(workspace: Workspace) -> Iterator[tuple[Servers, int]]:
     """Production, with one process that answers, and its port."""
     port = free_port()
-    add_revision(workspace, add_constant(workspace, 1), port)
+    add_revision(workspace, add_compiled_constant(workspace, 1), port)
     servers = Servers(workspace)
     look_until(servers, lambda found: bool(found.processes and found.processes[0].prepared))
     go_live(workspace, 1)
