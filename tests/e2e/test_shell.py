@@ -15,6 +15,7 @@ import pytest
 from mlops_console.core.deployments import ServerHealth
 from mlops_console.core.jobs import JobState
 from mlops_console.store import deployments, jobs
+from mlops_console.store.predictions import PredictionLog
 from mlops_console.store.workspace import Workspace, open_workspace
 from mlops_console.worker import client
 from tests.e2e.projects import environment, live
@@ -78,6 +79,9 @@ def test_the_demo_and_what_its_user_does_next(demo: Workspace) -> None:
     again = console("demo", str(folder), cwd=folder.parent)  # what is done is not done again
     assert again.returncode == 0, again
     assert "train version" not in again.stdout
+
+    log = PredictionLog(demo.predictions_path)
+    wait_for(lambda: log.count_labelled("production", 0, 1e12) >= 30, 30, "labels of what was answered")
 
     planned = document("rollback", "production", "--dry-run", cwd=folder)
     assert (planned["job"], planned["state"]) == (None, "planned")
