@@ -74,7 +74,8 @@ class FeatureDrift:
         effect: how far it has moved, in `unit`: "σ", the shift of a normal distribution with the same
             Kolmogorov-Smirnov distance; "share", the share of the rows (0 to 1) that would have to change.
         threshold: the effect from which this window would have drifted, in `unit`.
-        smallest_shift: the effect that a window of this size shows in 80 % of cases, in `unit`.
+        smallest_shift: the true effect that a window of this size shows in 80 % of cases, in `unit`; None where that is
+            not known.
         importance: to the live model, 0 to 1, all features together 1; None where it is not known.
         findings: what else was found, a sentence each: new, vanished and rare categories, values out of range, a change
             of type, a constant column, missing values.
