@@ -238,12 +238,12 @@ async def test_the_view_draws_table_distribution_and_trend(workspace: Workspace)
             "≠ drifted  amount has moved by 2.40 σ;",
             "Features in production",
             "amount",
-            "≠ drifted: 2.40 σ, drifts from 0.50 σ, seen from 0.12 σ",
+            "≠ drifted: 2.40 σ, limit 0.50 σ, seen from 0.12 σ",
             "in % of the rows",
         ):
             assert part in text, part
         await pilot.press("tab")
-        await until(pilot, "Moved by, in σ   ╌ drifts from here")
+        await until(pilot, "Moved by, in σ   ╌ the limit: drift from here on")
         await pilot.press("j")
         await until(pilot, "─ hour ─")
         await pilot.press("tab")

@@ -35,8 +35,8 @@ def heat(count: int = 4, features: int = 3) -> HeatData:
 
 def test_each_cell_tells_by_its_glyph_how_far_a_feature_has_moved() -> None:
     lines = plain(heat_rows(heat(features=8), 70, 14)).splitlines()
-    assert lines[0].startswith("· stable  ░ near  ▒ drifted  ▓ 2 ×  █ 4 × the threshold  ? untested")
-    assert plain(heat_rows(heat(features=8), 56, 14)).splitlines()[0].endswith("█ 4 × the threshold ")
+    assert lines[0].startswith("· stable  ░ near  ▒ drifted  ▓ 2 ×  █ 4 × the limit  ? untested")
+    assert plain(heat_rows(heat(features=8), 56, 14)).splitlines()[0].endswith("█ 4 × the limit     ")
     amount = next(line for line in lines if "amount" in line)
     assert amount.split() == ["▌amount", "·", "░░░▓▓▓[█]"]
     assert next(line for line in lines if "→ prediction" in line).split()[2:] == ["·", "·", "·", "·"]
@@ -76,9 +76,9 @@ def test_any_size_is_filled_exactly(count: int, features: int, width: int, heigh
 
 
 def test_one_row_on_the_cell_of_the_cursor_loses_what_matters_least_first() -> None:
-    told = [plain(heat_rows(heat(features=8), width, 11)).splitlines()[-1].rstrip() for width in (80, 58, 44)]
-    assert told[0].endswith("r3 amount ≠ drifted 2.40 σ, drifts from 0.50 σ")
-    assert told[1].endswith(":38 amount ≠ drifted 2.40 σ, drifts from 0.50 σ")
+    told = [plain(heat_rows(heat(features=8), width, 11)).splitlines()[-1].rstrip() for width in (80, 50, 40)]
+    assert told[0].endswith("r3 amount ≠ drifted 2.40 σ, limit 0.50 σ")
+    assert told[1].endswith(":38 amount ≠ drifted 2.40 σ, limit 0.50 σ")
     assert told[2].endswith(":38 amount ≠ drifted 2.40 σ")
 
 

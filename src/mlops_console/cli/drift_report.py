@@ -8,7 +8,7 @@ from mlops_console.core.performance import Performance
 from mlops_console.drift import wording
 
 _FIGURES = (  # what stands at the right of its column
-    "MOVED BY", "DRIFTS FROM", "IMPORTANCE", "SEEN FROM", "P", "VALUES", "REFERENCE VALUES", "ROWS", "LABELLED",
+    "MOVED BY", "LIMIT", "IMPORTANCE", "SEEN FROM", "P", "VALUES", "REFERENCE VALUES", "ROWS", "LABELLED",
     "REPORT", "DRIFTED",
 )  # fmt: skip
 

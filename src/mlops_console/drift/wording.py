@@ -55,7 +55,7 @@ def _sayings(found: Sequence[FeatureDrift]) -> Iterator[str]:
     worst, *others = found
     if others:
         yield f"{_verdict(worst)} {len(others)} more: {', '.join(safe_line(f.name, 40) for f in others)}."
-        yield f"{_verdict(worst)} {len(others)} more {'has' if len(others) == 1 else 'have'} drifted."
+        yield f"{_verdict(worst)} {len(others)} more."
 
 
 def _verdict(feature: FeatureDrift) -> str:
@@ -159,11 +159,11 @@ def decimals(value: float | None) -> str:
 
 
 FEATURE_TITLES = (
-    "Feature", "Verdict", "Moved by", "Drifts from", "Importance", "Seen from", "p", "Test", "Values",
+    "Feature", "Verdict", "Moved by", "Limit", "Importance", "Seen from", "p", "Test", "Values",
     "Reference values",
 )  # fmt: skip
 LEGEND = (
-    "Drifts from: the shift from which this window would have drifted. Seen from: the shift that a window of this "
+    "Limit: the shift from which this window would have drifted. Seen from: the shift that a window of this "
     "size shows in 80 % of cases. Values: the rows that have one. → a prediction, ± the error, & all columns at once."
 )
 METRIC_TITLES = ("Metric", "Estimated (95 %)", "Realised (95 %)", "On held-out rows")

@@ -22,9 +22,9 @@ def drifted(report: DriftReport) -> list[FeatureDrift]:
 
 
 def figures(feature: FeatureDrift) -> str:
-    """A verdict where a sentence has no room: `drifted: 0.31 σ, drifts from 0.20 σ, seen from 0.09 σ`."""
+    """A verdict where a sentence has no room: `drifted: 0.31 σ, limit 0.20 σ, seen from 0.09 σ`."""
     if not feature.tested:
         return feature.verdict
-    parts = [(f"{feature.outcome}:", feature.effect), (", drifts from", feature.threshold)]
+    parts = [(f"{feature.outcome}:", feature.effect), (", limit", feature.threshold)]
     parts.append((", seen from", feature.smallest_shift))
     return "".join(f"{said} {wording.effect(value, feature)}" for said, value in parts if value is not None)

@@ -145,7 +145,7 @@ def heat_rows(data: HeatData, width: int, height: int) -> tuple[Row, ...]:
 def _legend(width: int) -> Row:
     """What each shade says; what says it itself has to give way first."""
     inks = [ink for s in SHADES for ink in (Ink(f"{s.glyph} ", s.role), Ink(f"{s.word}  ", "muted"))]
-    inks[-1] = Ink(f"{FOURFOLD.word} the threshold", "muted")
+    inks[-1] = Ink(f"{FOURFOLD.word} the limit", "muted")
     more = [Ink(f"  {UNTESTED.glyph} {UNTESTED.word}", "muted")]
     return fit_row(inks + more * (sum(cell_len(ink.text) for ink in (*inks, *more)) <= width), width)
 
@@ -249,13 +249,13 @@ def _told(data: HeatData, width: int, height: int) -> list[Row]:
 
 
 def _told_shortly(report: DriftReport, feature: FeatureDrift | None, width: int) -> Row:
-    """In one row; of what has no room the revision goes first, then the threshold, then the middle of the name."""
+    """In one row; of what has no room the revision goes first, then the limit, then the middle of the name."""
     when = clock(report.window_end)[5:16]
     if feature is None:
         return fit_row([Ink(when, "muted"), Ink(" · not in this report", "muted")], width)
     state = told(feature)
     moved = f" {effect_text(feature.effect, feature.unit)}" if feature.effect is not None else ""
-    limit = f", drifts from {effect_text(feature.threshold, feature.unit)}" if feature.threshold is not None else ""
+    limit = f", limit {effect_text(feature.threshold, feature.unit)}" if feature.threshold is not None else ""
     revision = f" r{report.revision}"
     for left_out in ((), (revision,), (revision, limit)):
         beside = [text for text in (when, revision, f"  {state.text}", moved, limit) if text not in left_out]

@@ -122,5 +122,5 @@ class Trend(Widget):
 def _heading(feature: FeatureDrift) -> Content:
     """What the chart below shows, in which unit, and what its limit is."""
     unit = "% of the rows" if feature.unit == "share" else "σ"
-    drifts = "   ╌ " if feature.threshold is not None else ""
-    return line((f"Moved by, in {unit}", "muted"), (drifts, "warn"), ("drifts from here" if drifts else "", "muted"))
+    limit = (("   ╌ ", "warn"), ("the limit: drift from here on", "muted")) if feature.threshold is not None else ()
+    return line((f"Moved by, in {unit}", "muted"), *limit)

@@ -15,7 +15,7 @@ COLUMNS = (
     Column("feature", "FEATURE", least=16, most=40, flex=1),
     Column("verdict", "VERDICT", least=9),
     Column("moved", "MOVED BY", "right", least=6),
-    Column("limit", "DRIFTS FROM", "right", least=6),
+    Column("limit", "LIMIT", "right", least=6),
     Column("importance", "IMPORTANCE", "right"),
     Column("sees", "SEEN FROM", "right", least=6),
     Column("p", "P", "right", least=7),
