@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +18,13 @@ from mlops_console.store.workspace import Workspace, open_workspace
 # A failing example is told as it was found: to make it smaller or to explain it outlasts the time limit of a test.
 settings.register_profile("brief", phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target))
 settings.load_profile("brief")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """A failure is told without a time limit: one that is reached in the middle of a report ends the whole run."""
+    if call.excinfo is not None:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # that of pytest-timeout
 
 
 @pytest.fixture(autouse=True)
