@@ -66,6 +66,24 @@ def test_performance_is_that_of_the_report_that_is_looked_at(workspace: Workspac
         assert len(rows) == 8
 
 
+def test_a_narrow_head_leaves_out_whole_figures(workspace: Workspace) -> None:
+    seed(workspace)
+    found = state(workspace)
+    heads = [plain(performance_rows(found, "accuracy", width, 6)).splitlines()[0].rstrip() for width in (120, 60, 44)]
+    assert heads[0].endswith("╌ held-out 0.925  labels of 43% of 1,204 rows, 2h05m late")
+    assert heads[1:] == [
+        "accuracy  o estimated 0.825  x realised 0.795  43% labels",
+        "accuracy  o estimated 0.825  43% labels",
+    ]
+
+
+def test_the_report_that_is_looked_at_is_marked_unless_it_is_the_newest(workspace: Workspace) -> None:
+    seed(workspace)
+    newest, older = state(workspace), read_drift(workspace, "production", 5).state
+    assert [mark.label for mark in count_trend(older).marks][-1:] == ["◇ report 5"]
+    assert all("◇" not in mark.label for mark in count_trend(newest).marks)
+
+
 def test_a_report_of_what_is_no_longer_live_says_so(workspace: Workspace) -> None:
     seed(workspace, reports=1)
     found = state(workspace)

@@ -15,6 +15,7 @@ AGAINST = {
 GLYPHS = {DriftVerdict.DRIFTED: "≠", DriftVerdict.STABLE: "✓", DriftVerdict.UNTESTED: "–"}
 ROLES = {"input": "", "prediction": "→ ", "error": "± ", "together": "& "}  # what stands before a name
 _SHORT = 600.0  # seconds of a window whose ends are told to the second
+_DAY = 86_400.0
 _TESTS = {
     "ks": "KS", "chi2": "chi²", "wasserstein": "Wasserstein", "psi": "PSI", "jensen_shannon": "Jensen-Shannon",
     "hellinger": "Hellinger", "total_variation": "total variation",
@@ -83,11 +84,11 @@ def rows_told(report: DriftReport) -> str:
 
 
 def span(report: DriftReport) -> str:
-    """`12:04–13:04`, with the day where the two ends differ in it, and to the second where it is short."""
+    """`12:04–13:04`, with the days where it is of one at least, and to the second where it is short."""
     start, end = clock(report.window_start), clock(report.window_end)
     if report.window_end - report.window_start < _SHORT:
         return f"{start[11:]}–{end[11:]}"
-    if start[:10] == end[:10]:
+    if report.window_end - report.window_start < _DAY:
         return f"{start[11:16]}–{end[11:16]}"
     return f"{start[5:16]}–{end[5:16]}"
 

@@ -13,7 +13,7 @@ from mlops_console.core.drift import DriftReport, FeatureDrift, Histogram, Slice
 from mlops_console.core.performance import Figure, Performance, SlicePerformance
 from mlops_console.drift.export import render
 from mlops_console.drift.export.page import MOST_CARDS
-from mlops_console.drift.wording import sentence
+from mlops_console.drift.wording import sentence, span
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m\u202e & \"'"
 VOID = {"meta", "br", "img", "link"}
@@ -113,6 +113,12 @@ def test_a_drift_of_all_columns_at_once_is_told_by_its_own_sentence() -> None:
     together = feature("(all columns)", role="together", test="domain_classifier", verdict="all columns at once differ")
     alone = DriftReport(features=(feature(drifted=False), together), drifted=True)
     assert "**≠ drifted** all columns at once differ." in render(alone, "md")
+
+
+def test_a_window_is_told_by_its_times_and_a_long_one_by_its_days() -> None:
+    midnight = 1_760_054_400.0
+    told = [span(DriftReport(window_start=midnight - 1800, window_end=midnight + more)) for more in (60, 1800, 90_000)]
+    assert [len(text) for text in told] == [11, 11, 23]
 
 
 def test_the_sentence_leaves_out_names_before_it_leaves_out_the_verdict() -> None:

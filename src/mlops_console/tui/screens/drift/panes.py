@@ -22,7 +22,7 @@ _SPELLED_FROM = 9  # lines from which there is room for the sentence; below, its
 _FINDINGS_FROM = 12  # lines from which there is room for what else was found
 
 
-class Distribution(Widget):
+class Distribution(Widget, can_focus=True):
     """What is said of a feature, its values now against the reference, and where there is room its trend."""
 
     DEFAULT_CSS = """
@@ -85,7 +85,7 @@ class Distribution(Widget):
             self._heading.update(_heading(feature))
 
 
-class Trend(Widget):
+class Trend(Widget, can_focus=True):
     """Over all reports: how far the selected feature has moved, and where there is room how many have drifted."""
 
     DEFAULT_CSS = """

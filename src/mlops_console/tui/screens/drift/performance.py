@@ -1,6 +1,8 @@
 """What the live model is worth over time, and in the report that is looked at: estimated without labels, realised with
 them."""
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len
 
 from mlops_console.core.performance import Figure, Performance, metric_text
@@ -68,19 +70,24 @@ def performance_rows(state: DriftState, metric: str, width: int, height: int) ->
 
 
 def _short_head(found: Performance, metric: str, width: int) -> Row:
-    """In one line, which is the legend of the chart as well; the labels' share where it has room."""
+    """In one line, which is the legend of the chart as well, as much as there is room for."""
     estimated, realised = found.figure("estimated", metric), found.figure("realised", metric)
-    inks = [
-        Ink(metric_text(metric) or "Performance", "strong"),
-        *_short_figure("o", "estimated", "series-1", estimated.value if estimated else None),
-        *_short_figure("x", "realised", "series-2", realised.value if realised else None),
-        *_short_figure("╌", "held-out", "threshold", found.reference.get(metric)),
-    ]
+    inks = [Ink(metric_text(metric) or "Performance", "strong")]
+    for part in (
+        _short_figure("o", "estimated", "series-1", estimated.value if estimated else None),
+        _short_figure("x", "realised", "series-2", realised.value if realised else None),
+        _short_figure("╌", "held-out", "threshold", found.reference.get(metric)),
+    ):
+        inks += part if _width([*inks, *part]) <= width else []
     for said in (_labels(found), f"{found.share_labelled:.0%} labels"):
         more = Ink(f"  {said}", "muted")
-        if sum(cell_len(ink.text) for ink in (*inks, more)) <= width:
+        if _width([*inks, more]) <= width:
             return fit_row([*inks, more], width)
     return fit_row(inks, width)
+
+
+def _width(inks: Sequence[Ink]) -> int:
+    return sum(cell_len(ink.text) for ink in inks)
 
 
 def _short_figure(glyph: str, title: str, role: str, value: float | None) -> list[Ink]:
