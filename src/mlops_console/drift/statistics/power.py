@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 POWER = 0.8
 DEVIATIONS = 0.8416212335729143  # that this share of a normal distribution is above less than its mean
 _EXCESS = 1.3  # see `distance`
-_HALVINGS = 40
+_HALVINGS = 13  # to 0.01 % of the rows
 
 
 def distance(critical: float, n: int, m: int) -> float:
