@@ -225,7 +225,7 @@ bodies = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(bodies)
 def test_no_json_makes_the_server_fail(client: httpx.Client, request_body: tuple[str, Any]) -> None:
     path, body = request_body
@@ -236,7 +236,7 @@ def test_no_json_makes_the_server_fail(client: httpx.Client, request_body: tuple
         error_of(response)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["/invocations", INFER]))
 def test_no_bytes_make_the_server_fail(client: httpx.Client, body: bytes, path: str) -> None:
     assert client.post(path, content=body).status_code in (200, 400, 422)

@@ -147,7 +147,7 @@ inferences = st.fixed_dictionaries(
     optional={"id": leaves, "parameters": values, "outputs": st.one_of(values, st.just([{"name": "predict"}]))},
 ).map(lambda value: encode(write(value)))
 
-fuzzed = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+fuzzed = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 signatures = st.sampled_from(SIGNATURES)
 
 
@@ -217,7 +217,7 @@ def test_any_tensors_are_an_inference_or_an_error(
     check(lambda: parse_inference(signature, head + (b"" if in_json else rest), length).batch, signature)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(signatures, st.binary(max_size=200), st.one_of(st.none(), st.integers(-5, 250)))
 def test_any_bytes_are_an_error(signature: Signature, body: bytes, length: int | None) -> None:
     check(lambda: parse_inference(signature, body, length).batch, signature)
