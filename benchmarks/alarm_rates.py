@@ -15,7 +15,7 @@ from mlops_console.drift.statistics import nulls
 LEVEL = 0.01
 SHIPPED = DriftSettings(level=LEVEL)
 SIGNIFICANCE = replace(SHIPPED, least_effect=0.0)  # the harder one: every difference counts that is beyond chance
-_WIDELY = 3.0  # times the level that the large-sample formulas are asked at, which windows could alarm at all
+_WIDELY = 2.0  # times the level that the large-sample formulas are asked at, which windows could alarm at all
 _OTHERS, _OTHERS_EACH = 40, 4  # windows that are no suspects, judged as a check on them: all, and of one draw
 _CELLS = 4_000_000  # drawn at once
 

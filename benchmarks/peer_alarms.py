@@ -19,8 +19,8 @@ KINDS = ("normal", "heavy-tailed", "skewed", "discrete", "rare categories")
 COUNTED = ("discrete", "rare categories", "categories")  # kinds of few values, of which counts are drawn
 EACH = (1, 10, 100)  # columns of a report
 ALIBI_LEVEL = 0.05  # of the report, which alibi-detect divides by the number of columns
-_ROWS = 40_000_000  # of continuous columns that are drawn for a cell at the most
-_MOST, _LEAST = 10_000, 300  # windows of a cell
+_ROWS = 25_000_000  # of continuous columns that are drawn for a cell at the most
+_MOST, _LEAST = 10_000, 100  # windows of a cell
 _MOST_MOVED = 300  # windows of a cell in which a column has moved
 _ALIBI_WINDOWS = 100_000  # of counts, as what alibi-detect divides its level to is rare
 _EACH_FIT = 10  # windows that NannyML is asked about with one reference
@@ -80,7 +80,7 @@ def peer_alarms(kind: str, rows: int, reference_rows: int, shift: float = 0.0) -
             fitted = Nannyml.fit(sample(kind, rng, CHUNKS * rows), categorical=False)
         chunks += fitted.drifted(current)
     found = _below(np.array(p_values)) if shift else alibi_on_nothing(reference_rows, rows)
-    return PeerAlarms(windows, alarmed / windows, chunks / windows, found)
+    return PeerAlarms(windows, float(alarmed) / windows, chunks / windows, found)
 
 
 def _counted(kind: str, rng: "np.random.Generator", rows: int, reference_rows: int, shift: float) -> PeerAlarms:
