@@ -27,7 +27,7 @@ _EVIDENTLY: Mapping[Profile, tuple[str, ...]] = {
     "evidently": ("Judged by Evidently's rules, with no correction for several tests and no least effect.",),
 }
 _MOST_SHOWN = 60  # characters of a value in a sentence
-_IGNORE = "if it is one, let it be ignored"
+_IGNORE = "if it is one, ignore it"
 
 
 def drift(
@@ -134,7 +134,7 @@ def _compared(names: Collection[str], ignore: Collection[str]) -> list[str]:
     for name in ignore:
         if name not in names:
             raise UsageError(
-                f"There is no column {name!r} to ignore{did_you_mean(name, names)}.",
+                f"There is no column {name!r} to ignore{did_you_mean(name, names) or '.'}",
                 f"There are {', '.join(map(safe_line, names))}." if names else "Neither has any column.",
             )
     return [name for name in names if name not in ignore]
