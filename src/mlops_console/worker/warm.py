@@ -9,6 +9,7 @@ from pathlib import Path
 from mlops_console.worker.processes import Process, command, identified
 
 KEPT = 300.0  # seconds after the last job
+_UNHURRIED = 2.0  # seconds after the first job: until then that needs the processor more than a command that may come
 _COMMANDS = "mlops_console.cli.warm.server"
 
 
@@ -19,11 +20,13 @@ class Warm:
         self._root = root
         self._spare: subprocess.Popen[bytes] | None = None
         self._commands: subprocess.Popen[bytes] | None = None
-        self._used_at: float | None = None  # on the monotonic clock
+        self._needed_at: float | None = None  # since when jobs come, on the monotonic clock
+        self._used_at: float | None = None
 
     def take(self, job_id: int, log: Path) -> Process | None:
         """Let the process in waiting perform a job; None if there is none."""
         self._used_at = time.monotonic()
+        self._needed_at = self._needed_at or self._used_at
         popen, self._spare = self._spare, None
         if popen is None or popen.poll() is not None or popen.stdin is None:
             return None
@@ -36,13 +39,16 @@ class Warm:
 
     def attend(self) -> None:
         """Have both ready while jobs come, and none when there were none for a while."""
-        if self._used_at is None:
+        if self._used_at is None or self._needed_at is None:
             return
-        if time.monotonic() - self._used_at > KEPT:
+        now = time.monotonic()
+        if now - self._used_at > KEPT:
             self.end()
         elif self._spare is None or self._spare.poll() is not None:
             self._spare = self._start("mlops_console.worker.job")
-        elif self._commands is None or (self._commands.poll() or 0) < 0:  # not one that could not listen
+        elif now - self._needed_at > _UNHURRIED and (
+            self._commands is None or (self._commands.poll() or 0) < 0  # not one that could not listen
+        ):
             self._commands = self._start(_COMMANDS)
 
     def end(self) -> None:
@@ -50,7 +56,7 @@ class Warm:
             if popen is not None and popen.stdin is not None:
                 popen.stdin.close()
                 popen.wait()
-        self._spare = self._commands = self._used_at = None
+        self._spare = self._commands = self._used_at = self._needed_at = None
 
     def _start(self, module: str) -> "subprocess.Popen[bytes]":
         """Its output is the worker's own until it is given another one."""
