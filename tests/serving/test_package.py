@@ -61,7 +61,7 @@ def running(folder: Path, elsewhere: Path, *, entry: str = "serve.py", **variabl
                 except httpx.TransportError:
                     return False
 
-            wait_for(answers, 30, "the package's server")
+            wait_for(answers, 50, "the package's server")
             yield client
     finally:
         process.terminate()
