@@ -102,6 +102,19 @@ def test_a_training_whose_mlops_toml_broke_after_it_was_queued_fails_in_one_sent
     assert job.error.startswith("mlops.toml is not valid TOML")
 
 
+def test_a_drift_check_waits_for_no_training(project: Project) -> None:
+    wait = "while not pathlib.Path('go').exists(): time.sleep(0.01)"
+    project.write(f"import pathlib, time\npathlib.Path('started').touch()\n{wait}")
+    with (project.root / "mlops.toml").open("a") as config:
+        config.write("slots = 1\n")
+    training = project.train()
+    project.until_running(training)
+    check = enqueue(project, "check_drift", "production", environment="production")
+    assert "Nothing is live" in (project.until_ended(check).error or "")
+    assert project.job(training).state is JobState.RUNNING
+    (project.root / "go").touch()
+
+
 def test_the_worker_and_its_clients_load_no_heavy_library() -> None:
     code = (
         "import sys, mlops_console.worker.loop, mlops_console.worker.job, mlops_console.worker.client, "

@@ -67,6 +67,11 @@ def places() -> dict[str, RunsIn]:
     return {name: get(name).runs_in for name in _TABLE}
 
 
+def slotless() -> frozenset[str]:
+    """The actions that need no slot of the worker; imports all of them."""
+    return frozenset(name for name in _TABLE if not get(name).takes_slot)
+
+
 def plan(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
     """What an action would change. Allowed in a read-only console.
 

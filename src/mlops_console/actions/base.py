@@ -91,6 +91,7 @@ class Action(Generic[R]):
         queued: what else is to be written when the job is queued, in the same transaction, given the job's id.
         succeeded: what else is to be written when its job has succeeded, in the same transaction, given the job and the
             result.
+        takes_slot: whether a `process` waits for one of `[worker] slots`; what is short should not wait for trainings.
         queues: a `caller` action that may queue a job, whose id is `job` in its result (or None): it needs a worker.
     """
 
@@ -101,6 +102,7 @@ class Action(Generic[R]):
     perform: Callable[[Workspace, R, JobContext], dict[str, Any]]
     queued: Callable[[Connection, Workspace, R, int], None] | None = None
     succeeded: Callable[[Connection, Workspace, R, Job, Mapping[str, Any]], None] | None = None
+    takes_slot: bool = True
     queues: bool = False
 
     def check(self, request: Mapping[str, Any]) -> R:

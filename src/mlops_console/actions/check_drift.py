@@ -104,4 +104,4 @@ def _monitor(workspace: Workspace) -> Monitor:
         return Monitor()
 
 
-ACTION = Action("check_drift", CheckDrift, "process", _plan, _perform)
+ACTION = Action("check_drift", CheckDrift, "process", _plan, _perform, takes_slot=False)

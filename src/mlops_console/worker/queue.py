@@ -44,6 +44,7 @@ class Queue:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._places: dict[str, RunsIn] = actions.places()
+        self._slotless = actions.slotless()
         self._processes: dict[int, _Running] = {}
         self._threads: dict[int, tuple[Job, threading.Thread]] = {}
         self._warm = Warm(workspace.root)
@@ -138,20 +139,24 @@ class Queue:
             leftovers.end(self.workspace, running.job.id, grace=0.0)
 
     def start_queued(self, slots: int) -> None:
-        """Start the jobs whose turn it is: one at a time of each lane, `slots` processes at once."""
+        """Start the jobs whose turn it is: one at a time of each lane, `slots` processes at once beside those that
+        need none."""
         under_way = [running.job for running in self._processes.values()] + [job for job, _ in self._threads.values()]
         busy = {lane for job in under_way for lane in self._lanes(job)}
         now = time.time()
         begun = len(self._processes)
+        taken = sum(running.job.action not in self._slotless for running in self._processes.values())
         for job in self._open_jobs():
             if job.turn.not_before is not None and job.turn.not_before > now:
                 continue
             lanes = self._lanes(job)
             in_process = self._place(job) == "process"
             waits = busy & self._waits_for(job)
-            if job.state is not JobState.QUEUED or waits or (in_process and len(self._processes) >= slots):
+            takes_slot = in_process and job.action not in self._slotless
+            if job.state is not JobState.QUEUED or waits or (takes_slot and taken >= slots):
                 continue
             busy |= lanes
+            taken += takes_slot
             self._start(job.id, in_process)
         if len(self._processes) == begun:  # not while one begins: it needs the processor more
             self._warm.attend()
