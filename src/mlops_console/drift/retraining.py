@@ -40,8 +40,8 @@ def live_revision(db: Connection, environment: str) -> Revision:
 def propose(workspace: Workspace, environment: str, now: float) -> RetrainingWindow:
     """The window that a retraining should use: from when the live revision began to drift until now.
 
-    It begins with the window of the first drifted report of this drift; with the log where nothing has drifted, or where
-    the log is kept for less long.
+    It begins with the window of the first drifted report of this drift; with the log where nothing has drifted, or
+    where the log is kept for less long.
 
     Raises:
         NotFoundError: nothing is live there.
