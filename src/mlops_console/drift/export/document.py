@@ -60,6 +60,7 @@ def _feature(feature: FeatureDrift) -> dict[str, Any]:
         "test": feature.test,
         "n": feature.n,
         "m": feature.m,
+        "new_rows": feature.new_rows,
         "statistic": feature.statistic,
         "p_value": feature.p_value,
         "psi": feature.psi,
@@ -86,7 +87,7 @@ def _performance(found: Performance) -> dict[str, Any]:
         "estimated": [_figure(figure) for figure in found.estimated],
         "not_estimated": found.not_estimated,
         "realised": [_figure(figure) for figure in found.realised],
-        "reference": dict(found.reference),
+        "reference": [_figure(found.held_out(metric)) for metric in found.reference],
         "slices": [_slice(part) for part in found.slices],
     }
 
