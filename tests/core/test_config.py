@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from mlops_console.core.config import Config, parse_config, seconds
+from mlops_console.core.config import Config, parse_config
 from mlops_console.core.errors import ConfigError
+from mlops_console.core.moments import seconds
 
 GOOD = """
 [project]

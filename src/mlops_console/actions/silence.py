@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field
 from mlops_console.actions.base import Action, JobContext, Note, Request
 from mlops_console.core.alert_settings import Alerts
 from mlops_console.core.alerts import ANY
-from mlops_console.core.config import seconds
 from mlops_console.core.errors import ConfigError, NotFoundError
+from mlops_console.core.moments import seconds
 from mlops_console.core.plans import Change, Plan
 from mlops_console.core.text import clock, did_you_mean, safe_line
 from mlops_console.store import alerts, silences

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlops_console.core import text
 from mlops_console.core.alert_settings import AlertRule, Watched
-from mlops_console.core.names import seconds
+from mlops_console.core.moments import seconds
 
 _WHOLE = ("drift", "job_failed")  # whose text says all: they have no bound
 

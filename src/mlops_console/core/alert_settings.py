@@ -10,7 +10,8 @@ from mlops_console.core.alerts import ANY, KINDS, Severity
 from mlops_console.core.config_values import Table, Text, is_some_time, percent, size
 from mlops_console.core.destinations import is_url
 from mlops_console.core.errors import ConfigError
-from mlops_console.core.names import Name, Span, seconds
+from mlops_console.core.moments import seconds
+from mlops_console.core.names import Name, Span
 from mlops_console.core.performance import better_when_lower
 from mlops_console.core.text import did_you_mean
 

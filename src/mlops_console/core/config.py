@@ -14,7 +14,6 @@ from mlops_console.core.environments import EnvironmentConfig as EnvironmentConf
 from mlops_console.core.errors import ConfigError
 from mlops_console.core.expectations import Expectations
 from mlops_console.core.names import Name, Span
-from mlops_console.core.names import seconds as seconds  # for those that read a span of theirs
 from mlops_console.core.slices import SliceText
 from mlops_console.core.text import did_you_mean
 from mlops_console.core.triggers import Trigger

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from mlops_console.core.names import seconds
+from mlops_console.core.moments import seconds
 
 MOST_ROWS = 1_000_000_000
 _ROWS = re.compile(r"([\d,_]+)\s*rows?")

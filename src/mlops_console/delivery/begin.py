@@ -6,7 +6,7 @@ from mlops_console.core.deployments import Revision, RevisionState
 from mlops_console.core.environments import EnvironmentConfig
 from mlops_console.core.errors import RefusedError
 from mlops_console.core.models import ModelRef
-from mlops_console.core.names import seconds
+from mlops_console.core.moments import seconds
 from mlops_console.delivery.job import DeliveryJob
 from mlops_console.delivery.measure.ensure import ensure
 from mlops_console.delivery.measure.measured import NOTHING_MEASURED

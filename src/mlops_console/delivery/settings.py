@@ -7,7 +7,7 @@ from typing import Any
 from mlops_console.core.config_values import percent, size
 from mlops_console.core.deployments import LOOPBACK, Environment, RolloutPlan, ServerSettings, TargetSettings
 from mlops_console.core.environments import EnvironmentConfig
-from mlops_console.core.names import seconds
+from mlops_console.core.moments import seconds
 from mlops_console.store import deploying, ledger
 from mlops_console.store.database import Connection
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mlops_console.core.config import Stage, seconds
+from mlops_console.core.config import Stage
+from mlops_console.core.moments import seconds
 from mlops_console.pipelines import command
 from mlops_console.pipelines.command import Ended
 from mlops_console.store.workspace import Workspace

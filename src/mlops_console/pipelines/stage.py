@@ -6,8 +6,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from mlops_console.core.config import Stage, seconds
+from mlops_console.core.config import Stage
 from mlops_console.core.errors import JobError, JobStopped, StoreError, UsageError
+from mlops_console.core.moments import seconds
 from mlops_console.core.runs import RunStatus
 from mlops_console.core.text import duration, safe_line, size
 from mlops_console.data.hashing import Hasher, Progress

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mlops_console.core.alerts import Alert, Silence
-from mlops_console.core.names import seconds
+from mlops_console.core.moments import seconds
 from mlops_console.tui.flows import act
 from mlops_console.tui.screens.dialogs.form import Field, Form
 from mlops_console.tui.screens.dialogs.prompt import Prompt

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from mlops_console.core.alert_rules import Observation
 from mlops_console.core.alert_settings import Alerts
-from mlops_console.core.config import Config, seconds
+from mlops_console.core.config import Config
+from mlops_console.core.moments import seconds
 from mlops_console.store import alerting, alerts, old_alerts, sightings
 from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace

@@ -2,8 +2,9 @@
 
 import logging
 
-from mlops_console.core.config import Config, WorkerConfig, seconds
+from mlops_console.core.config import Config, WorkerConfig
 from mlops_console.core.errors import ConfigError
+from mlops_console.core.moments import seconds
 from mlops_console.store.workspace import Workspace
 
 log = logging.getLogger(__name__)

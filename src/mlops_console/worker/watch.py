@@ -15,7 +15,7 @@ from pathlib import Path
 
 from watchfiles import watch
 
-from mlops_console.core.config import seconds
+from mlops_console.core.moments import seconds
 from mlops_console.core.triggers import Trigger, Watched
 
 log = logging.getLogger(__name__)

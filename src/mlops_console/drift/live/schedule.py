@@ -2,10 +2,11 @@
 
 import math
 
-from mlops_console.core.config import Config, seconds
+from mlops_console.core.config import Config
 from mlops_console.core.deployments import Environment, Revision, ServerHealth
 from mlops_console.core.drift import LEAST_ROWS
 from mlops_console.core.models import ModelRef, ModelVersion
+from mlops_console.core.moments import seconds
 from mlops_console.core.windows import Window, parse_window
 from mlops_console.store import deployments, drift, jobs, models
 from mlops_console.store.database import Connection
