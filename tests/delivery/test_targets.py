@@ -285,7 +285,8 @@ def test_a_rollback_ends_the_command_that_runs_and_then_runs_alone(workspace: Wo
     (workspace.root / "alone.py").write_text(
         "import pathlib, psutil\n"
         "child = int(pathlib.Path('child').read_text())\n"
-        "pathlib.Path('alone').write_text(str(not psutil.pid_exists(child)))\n"
+        "alive = [p.pid for p in psutil.process_iter(['status']) if p.info['status'] != 'zombie']\n"
+        "pathlib.Path('alone').write_text(str(child not in alive))\n"
     )
     with in_background(workspace, "fraud:3", new_job(workspace)) as raised:
         read_pid(workspace.root / "child")
