@@ -264,6 +264,12 @@ class TestLineChart:
         data = LineData((Series("a", [0, 10], [0, 1]),), marks=(Mark(5, "r12"),))
         assert "┊r12" in plain(line_chart_rows(data, 40, 10))
 
+    def test_a_mark_without_room_keeps_the_first_words_of_its_label(self) -> None:
+        marks = tuple(Mark(at, f"▲ r{at} breast_cancer:{at}") for at in (2, 9))
+        text = plain(line_chart_rows(LineData((Series("a", [0, 10], [0, 1]),), marks=marks), 60, 10))
+        assert "┊▲ r2 breast_cancer:2 " in text
+        assert "┊▲ r9\n" in text.replace(" \n", "\n")
+
     def test_hostile_labels_are_made_visible(self) -> None:
         bad = "\x1b]52;c;AAAA\x07[/x]\n"
         data = LineData(

@@ -143,15 +143,18 @@ def _marker_cells(lines: tuple[Stroke, ...], index: int, count: int) -> list[tup
 
 
 def mark_labels(data: LineData, frame: Frame, width: int) -> Row:
-    """The marks' labels right of their lines; one that would run into the next is cut, then left out."""
+    """The marks' labels right of their lines; one that would run into the next loses its last words."""
     cells, roles = [" "] * width, ["mark"] * width
     inside = sorted((m for m in data.marks if frame.x_low <= m.x <= frame.x_high), key=lambda mark: mark.x)
     starts = [frame.column(mark.x) // 2 for mark in inside]
     for mark, start, end in zip(inside, starts, [*starts, width + 1][1:], strict=True):
         text = f"┊{safe_line(mark.label)}"
-        if end - 1 - start < 3 and len(text) > end - 1 - start:
+        room = min(end, width + 1) - 1 - start
+        while cell_len(text) > room and " " in text:
+            text = text.rpartition(" ")[0]
+        if room < 3 and len(text) > room:
             continue
-        for offset, character in enumerate(fit(text, min(cell_len(text), end - 1 - start))):
+        for offset, character in enumerate(fit(text, min(cell_len(text), room))):
             if start + offset < width:
                 cells[start + offset] = character if cell_len(character) == 1 else "?"
     return row_of(cells, roles)
