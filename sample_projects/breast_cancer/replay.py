@@ -3,13 +3,10 @@
 For instance `python replay.py --url http://127.0.0.1:8100 --rows 4000 --shift-after 2000`.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import traffic
-
-HERE = Path(__file__).resolve().parent
+from sklearn.datasets import load_breast_cancer
 
 TARGET = "malignant"
 
@@ -27,11 +24,11 @@ SHIFTED = tuple(CAMERA)
 
 def tumours(n: int, seed: int, shifted: bool) -> pd.DataFrame:
     """`n` measured tumours, drawn with replacement, each measured anew with an error of 1 %; and what they are."""
-    tables = [pd.read_csv(HERE / "build" / name) for name in ("train.csv", "test.csv")]
+    known = load_breast_cancer(as_frame=True)  # not what `prepare` has made: that may be of what was sent from here
     rng = np.random.default_rng(seed)
-    every = pd.concat(tables)
-    drawn = every.iloc[rng.integers(len(every), size=n)].reset_index(drop=True)
-    truth = drawn.pop(TARGET)
+    which = rng.integers(len(known.data), size=n)
+    drawn = known.data.iloc[which].reset_index(drop=True)
+    truth = 1 - known.target.to_numpy()[which]  # scikit-learn has 1 for benign
     drawn *= rng.normal(1.0, 0.01, size=drawn.shape)
     if shifted:
         drawn = drawn.assign(**{name: drawn[name] * factor for name, factor in CAMERA.items()})

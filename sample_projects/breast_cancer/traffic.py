@@ -117,10 +117,7 @@ def main(rows: Rows, truths: Truths) -> None:
 
     usual = 0 if args.shift else min(args.rows, args.rows if args.shift_after is None else args.shift_after)
     parts = (usual, args.seed, False), (args.rows - usual, args.seed + 1, True)
-    try:
-        stream = [pair for part in parts for pair in zip(rows(*part), truths(*part), strict=True)]
-    except FileNotFoundError as error:
-        sys.exit(f"There is no {error.filename}: train once, which makes it.")
+    stream = [pair for part in parts for pair in zip(rows(*part), truths(*part), strict=True)]
     batches = [stream[i : i + args.batch] for i in range(0, len(stream), args.batch)]
     started = time.monotonic()
     try:

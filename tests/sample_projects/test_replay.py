@@ -1,7 +1,6 @@
 """What replay.py sends: rows like the training data, then rows in which exactly SHIFTED differs; and what was true."""
 
 import json
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +19,6 @@ from tests.support import free_port
 Load = Callable[[Path, str], ModuleType]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 LEVEL = 0.01
-MADE = shutil.ignore_patterns("build", ".mlops", "__pycache__")
 
 
 class Server(ThreadingHTTPServer):
@@ -218,10 +216,3 @@ def test_a_token_is_sent_and_a_missing_one_is_named(
     replay.traffic.main(replay.rows, replay.truths)
     assert len(server.rows) == 5
     assert "5 by sample:1" in capsys.readouterr().out
-
-
-def test_before_the_first_training_breast_cancer_says_what_is_missing(tmp_path: Path, run_by_hand: Run) -> None:
-    fresh = shutil.copytree(shipped("sample_projects") / "breast_cancer", tmp_path / "fresh", ignore=MADE)
-    done = run_by_hand(fresh, "replay.py", "--rows", "5")
-    assert done.returncode == 1
-    assert done.stderr == f"There is no {fresh / 'build' / 'train.csv'}: train once, which makes it.\n"

@@ -37,14 +37,15 @@ def test_the_older_served_rows_are_trained_on_and_the_newest_are_tested(
 def test_the_newest_served_rows_take_the_place_of_the_old_camera_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[[Path, str], ModuleType]
 ) -> None:
-    for name in ("prepare.py", "params.toml", "mlops.toml"):
+    for name in ("prepare.py", "params.toml", "mlops.toml", "replay.py", "traffic.py"):
         shutil.copy(shipped("sample_projects") / "breast_cancer" / name, tmp_path)
     monkeypatch.chdir(tmp_path)
-    prepare = load(tmp_path, "prepare")
+    prepare, replay = load(tmp_path, "prepare"), load(tmp_path, "replay")
     monkeypatch.setattr(mlops, "served", lambda: None)
     prepare.main()
     train = pd.read_csv("build/train.csv")
     assert len(train) == 426
+    sent = replay.rows(5, 1)
     rows = train.sample(2000, replace=True, random_state=1, ignore_index=True)
     rows["mean radius"] = range(2000)
     monkeypatch.setattr(mlops, "served", lambda: rows.rename(columns={"malignant": "label"}))
@@ -53,3 +54,4 @@ def test_the_newest_served_rows_take_the_place_of_the_old_camera_s(
     assert [len(found) for found in new] == [1125, 375]
     assert new[0].dtypes.drop("mean radius").equals(train.dtypes.drop("mean radius"))
     assert sorted(pd.concat(new)["mean radius"]) == list(range(500, 2000))
+    assert replay.rows(5, 1) == sent, "the patients stay the same"
