@@ -81,6 +81,8 @@ def test_a_column_that_is_lost_has_drifted_whatever_the_rows_say(profile: Profil
     assert [feature.verdict for feature in report.features[:2]] == [
         f"{name} is lost: the reference has this column, and the current rows do not" for name in ("old", "at")
     ]
+    old = report.features[0]
+    assert (old.kind, old.n, old.m) == ("numeric", 500, 0)
     assert not mlops.drift(reference, rows(500, seed=1), ignore=["old", "at"]).drifted
 
 
@@ -108,6 +110,8 @@ def test_a_column_that_counts_rows_or_names_them_is_told_as_one() -> None:
     assert of(report, "key").findings[-1] == "it is another one in each row, as an id is: if it is one, ignore it"
     assert not any("ignore it" in finding for name in ("amount", "country") for finding in of(report, name).findings)
     assert not any(feature.findings for feature in mlops.drift(ref, ref).features if feature.name == "number")
+    lists = mlops.drift(ref, cur.assign(number=[[n] for n in range(500)]))
+    assert not any("ignore it" in finding for finding in of(lists, "number").findings)
 
 
 def test_numbers_that_are_texts_now_are_compared_as_numbers_and_the_rest_is_missing() -> None:

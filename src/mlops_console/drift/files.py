@@ -111,7 +111,10 @@ def compare_frames(
     if not any(feature.drifted for feature in features):
         together = compare_together(*sides, whole, part_of(settings, LEVEL_OF_TOGETHER))
     by_name = {pair.name: pair for pair in pairs}
-    features = (*map(_lost, lost), *(_told(feature, by_name[feature.name]) for feature in features))
+    features = (
+        *(_lost(name, ref[name]) for name in lost),
+        *(_told(feature, by_name[feature.name]) for feature in features),
+    )
     if together is not None:
         features = (*features, together)
     return DriftReport(
@@ -144,10 +147,10 @@ def _rows(data: Any) -> "pd.DataFrame":
     return read_table(Path(data)) if isinstance(data, str | Path) else as_frame(data)
 
 
-def _lost(name: str) -> FeatureDrift:
+def _lost(name: str, ref: "pd.Series[Any]") -> FeatureDrift:
     """No matter of statistics: what reads this column can't work."""
     verdict = f"{safe_line(name)} is lost: the reference has this column, and the current rows do not"
-    return FeatureDrift(name, "categorical", "", 0, 0, None, None, None, True, verdict)
+    return FeatureDrift(name, _kind(ref), "", int(ref.count()), 0, None, None, None, True, verdict)
 
 
 def _told(feature: FeatureDrift, pair: "_Pair") -> FeatureDrift:
@@ -195,7 +198,9 @@ class _Pair:
         if self.kind == "categorical":
             named = all(len(count_labels(side.to_numpy(dtype=object))[0]) == len(side) for side in sides)
             return f"it is another one in each row, as an id is: {_IGNORE}" if named else ""
-        rises = all(side.is_monotonic_increasing and side.nunique() >= LEAST_ROWS for side in sides)
+        rises = all(
+            side.dtype.kind in "iuf" and side.is_monotonic_increasing and side.nunique() >= LEAST_ROWS for side in sides
+        )
         return f"it only rises, as a row's number or its time does: {_IGNORE}" if rises else ""
 
     @property
