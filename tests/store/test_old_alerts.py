@@ -89,13 +89,12 @@ def test_whatever_goes_nothing_is_lost_that_matters(
         outbox.set_destinations(tx, ["here"])
         for subject, resolved_at, state in history:
             add(tx, subject, resolved_at, state)
-        last = tx.execute("SELECT subject, max(resolved_at) FROM alerts GROUP BY subject").fetchall()
         waiting = outbox.waiting(tx)
         old_alerts.delete(tx, 100)
-        kept = {row["resolved_at"] for row in tx.execute("SELECT * FROM alerts")}
         assert outbox.waiting(tx) == waiting
         assert sum(at > 100 for _, at, _ in history) == sum(
             row["resolved_at"] > 100 for row in tx.execute("SELECT resolved_at FROM alerts")
         )
-        assert {row["subject"] for row in tx.execute("SELECT subject FROM alerts")} == {row["subject"] for row in last}
-        assert kept <= {1.0, 1e3}
+        assert {row["subject"] for row in tx.execute("SELECT subject FROM alerts")} == {
+            subject for subject, *_ in history
+        }

@@ -9,6 +9,7 @@ from typing import Literal
 from mlops_console.core.datasets import ColumnKind
 from mlops_console.core.drift import DriftSettings, FeatureDrift, Histogram, Role, Unit, effect_text, percent
 from mlops_console.core.text import safe_line
+from mlops_console.drift.statistics.power import DEVIATIONS
 
 MOST_SIGMA = 6.0  # a distance of 0.997: samples further apart than that hardly overlap
 
@@ -18,7 +19,6 @@ LEVEL_OF_COLUMNS = 0.8
 LEVEL_OF_ERROR = 0.1
 LEVEL_OF_TOGETHER = 0.1
 
-_POWER = NormalDist().inv_cdf(0.8)  # deviations, see `statistics.power`
 _NORMAL = NormalDist()
 
 Subject = Literal["values", "categories", "missing", "columns"]
@@ -155,7 +155,7 @@ def _judge(tested: Tested, believed: bool, demanded: float, settings: DriftSetti
 
 def _beyond(threshold: float, tested: Tested) -> float:
     """The threshold, and the standard errors of a share that chance takes away in a fifth of the windows."""
-    return min(1.0, threshold + _POWER * math.sqrt(1 / tested.n + 1 / tested.m) / 2)
+    return min(1.0, threshold + DEVIATIONS * math.sqrt(1 / tested.n + 1 / tested.m) / 2)
 
 
 def _verdict(feature: Measured, judged: Sequence[_Judged], settings: DriftSettings) -> FeatureDrift:

@@ -166,7 +166,7 @@ class LiveWindows:
                 try:
                     self._count(revision, mine, private)
                 except _MISFITS as error:  # the log of predictions goes on, whatever a profile is like
-                    self._open.pop(revision, None)  # in which a part of the rows may be counted twice
+                    self._open.pop(revision, None)  # of the last rows it has counted some columns and not others
                     problem = f"They do not fit its reference profile: {type(error).__name__}: {error}."
                     self._settings.put_off(revision, mine[0].model_ref, problem)
             self._taken += sum(map(_rows, part))
