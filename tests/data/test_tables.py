@@ -45,6 +45,8 @@ def test_objects_of_json_lines_need_not_have_the_same_names(tmp_path: Path) -> N
         ("a.jsonl", b'{"a": 1}\n[1]\n', "line 2: this is no object"),
         ("a.jsonl", b'{"a": "\xe4"}\n', "line 1: this is no JSON"),
         ("a.jsonl", b"[" * 100_000, "line 1: this is no JSON"),
+        ("a.jsonl", b'{"a": "\\ud83d\\ude00"}\n{"a": "\\ud83d"}\n', "line 2: a text in it has half a character"),
+        ("a.jsonl", b'{"\xed\xa0\xbd": 1}\n', "line 1: a text in it has half a character"),
         ("a.csv", b"name\ncaf\xe9\n", "is not UTF-8: byte 0xe9 in line 2"),
         ("a.csv", b"a,b\n1,2,3\n", "line 2: 3 fields, but the header has 2"),
         ("a.csv", b"a,a\n1,2\n", "has two columns 'a'"),

@@ -1,6 +1,7 @@
 """The rows of a file, by its ending: JSON lines here, CSV and Parquet by `data.scan`."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _JSON_LINES = (".jsonl", ".ndjson")
 _AT_ONCE = 20_000  # objects that are there beside the columns made of them
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")  # half a character, unless its other half follows
 
 
 def read_table(path: Path) -> "pd.DataFrame":
@@ -63,4 +65,14 @@ def _objects(path: Path) -> Iterator[dict[str, Any]]:
                 raise UsageError(f"{path}, line {number}: this is no JSON.", hint) from None
             if not isinstance(found, dict):
                 raise UsageError(f"{path}, line {number}: this is no object.", hint)
+            if _SURROGATE.search(line) and not _is_text(found):
+                raise UsageError(f"{path}, line {number}: a text in it has half a character.", hint)
             yield found
+
+
+def _is_text(found: dict[str, Any]) -> bool:
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
