@@ -3,7 +3,9 @@
 import shutil
 import time
 from collections import namedtuple
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from mlops_console.core.alerts import Severity
 from mlops_console.core.config import parse_config
 from mlops_console.core.drift import DriftReport, FeatureDrift
 from mlops_console.core.errors import NotFoundError, RefusedError, UsageError
+from mlops_console.core.plans import Plan
 from mlops_console.store import alerting, alerts, deploying, drift, ledger, outbox, silences
 from mlops_console.store.identity import actor as os_user
 from mlops_console.store.workspace import Workspace
@@ -72,6 +75,31 @@ def test_an_alert_is_ended_by_hand(alarmed: Workspace) -> None:
     for name in ("acknowledge", "resolve_alert"):
         with pytest.raises(RefusedError, match="Alert 1 is over already"):
             actions.perform(alarmed, name, {"alert": 1})
+
+
+@pytest.mark.parametrize("name", ["acknowledge", "resolve_alert"])
+def test_of_two_people_at_once_only_one_ends_an_alert(
+    alarmed: Workspace, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one, who has a plan already, ends neither it nor what has been opened since."""
+    plan = actions.check
+
+    def overtaken(workspace: Workspace, name: str, request: Mapping[str, Any]) -> Plan:
+        made = plan(workspace, name, request)
+        with workspace.store.write() as tx:
+            alerts.resolve_one(tx, alerts.get(tx, 1), "ann", "first")
+            alerts.open_alert(tx, "server", "production", Severity.CRITICAL, "It is down again.")
+        return made
+
+    monkeypatch.setattr(actions, "check", overtaken)
+    with pytest.raises(RefusedError, match="Alert 1 is over already"):
+        actions.perform(alarmed, name, {"alert": 1, "note": "second"})
+    with alarmed.store.read() as db:
+        first, again = alerts.get(db, 1), alerts.get(db, 2)
+        entry = ledger.entries(db, 1)[0]
+    assert (first.resolved_by, first.resolved_note, first.acknowledged_by) == ("ann", "first", "")
+    assert again.state == "open"
+    assert (entry.action, entry.outcome) == (name, "refused")
 
 
 def test_a_silence_has_an_end_and_can_end_before(alarmed: Workspace) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlops_console.actions.base import Action, JobContext, Note, Request
 from mlops_console.core.alerts import Alert
-from mlops_console.core.errors import ConfigError
+from mlops_console.core.errors import ConfigError, RefusedError
 from mlops_console.core.plans import Change, Plan
 from mlops_console.store import alerting, alerts, deployments, sightings
 from mlops_console.store.database import Connection
@@ -73,6 +73,9 @@ def _is_retired(workspace: Workspace, environment: str) -> bool:
 def _perform(workspace: Workspace, request: ResolveAlert, job: JobContext) -> dict[str, Any]:
     with workspace.store.write() as tx:
         found = alerts.get(tx, request.alert)
+        refused, hint = _refusal(workspace, tx, found)  # again: since its plan it may have been ended, or found wrong
+        if refused is not None:
+            raise RefusedError(refused, hint)
         alerts.resolve_one(tx, found, job.actor, request.note)
         told = {"alert": found.id, "rule": found.rule, "subject": found.subject, "note": request.note}
         job.record(tx, told)
