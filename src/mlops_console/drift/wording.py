@@ -64,12 +64,14 @@ def _verdict(feature: FeatureDrift) -> str:
 
 
 def _would_be_seen(tested: Iterable[FeatureDrift]) -> str:
-    """What would have been seen in each of them."""
+    """What would have been seen in each column; nothing in a unit in which that is not known of one."""
     least: dict[Unit, float] = {}
     for feature in tested:
-        if feature.smallest_shift is not None:
-            least[feature.unit] = max(least.get(feature.unit, 0.0), feature.smallest_shift)
-    texts = [f"{effect_text(value, unit)}{' of the rows' if unit == 'share' else ''}" for unit, value in least.items()]
+        if feature.role != "together":  # what a classifier tells apart is no share of the rows
+            shift = math.inf if feature.smallest_shift is None else feature.smallest_shift
+            least[feature.unit] = max(least.get(feature.unit, 0.0), shift)
+    known = {unit: value for unit, value in least.items() if value < math.inf}
+    texts = [f"{effect_text(value, unit)}{' of the rows' if unit == 'share' else ''}" for unit, value in known.items()]
     return f"; a shift of {' or '.join(texts)} would have been seen" if texts else ""
 
 

@@ -129,6 +129,17 @@ def test_the_sentence_leaves_out_names_before_it_leaves_out_the_verdict() -> Non
     assert told == ["a has moved. 2 more: second, the_third.", "a has moved. 2 more.", "a has moved."]
 
 
+def test_what_would_have_been_seen_is_told_where_it_is_known_of_every_column() -> None:
+    amount, country = (feature(drifted=False), feature("country", drifted=False, unit="share", smallest_shift=0.04))
+    together = feature("(all columns)", drifted=False, role="together", unit="share", smallest_shift=0.5)
+    known = "None of 3 features differs beyond chance (level 0.01); a shift of 0.09 σ"
+    assert sentence(DriftReport(features=(amount, country, together))) == (
+        f"{known} or 4.0 % of the rows would have been seen."
+    )
+    sparse = replace(country, smallest_shift=None)
+    assert sentence(DriftReport(features=(amount, country, sparse))) == f"{known} would have been seen."
+
+
 def test_a_trend_draws_the_threshold_as_a_band_and_marks_what_drifted() -> None:
     found = render(REPORT, "html", EARLIER)
     assert 'class="band"' in found
