@@ -68,10 +68,12 @@ def test_the_reports_of_an_environment_are_listed_newest_first(reported: Workspa
 def test_the_document_has_it_all(reported: Workspace) -> None:
     found = document("drift", "show", "production", "--report", "1", cwd=reported.root)
     assert (found["against"], found["least_effect"], found["notes"]) == ("reference", 0.1, [])
-    assert {"effect", "threshold", "smallest_shift", "unit", "importance", "findings", "role"} < set(
+    assert {"effect", "threshold", "smallest_shift", "unit", "importance", "findings", "role", "new_rows"} < set(
         found["features"][0]
     )
     assert found["performance"]["labelled"] == 400
+    assert all(figure["low"] < figure["value"] <= figure["high"] for figure in found["performance"]["reference"])
+    assert {figure["metric"] for figure in found["performance"]["reference"]} >= {"accuracy"}
     assert {part["slice"] for part in found["slices"]} == {"country = NO", "country = SE", "country = DK"}
 
 

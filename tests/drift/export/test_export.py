@@ -172,6 +172,7 @@ def test_json_has_the_documented_shape() -> None:
     }  # fmt: skip
     assert found["features"][2]["outcome"] == "untested"
     assert found["performance"]["estimated"] == [{"metric": "accuracy", "value": 0.9, "low": 0.87, "high": 0.93}]
+    assert found["performance"]["reference"] == [{"metric": "accuracy", "value": 0.92, "low": 0.92, "high": 0.92}]
     assert found["slices"][0]["drifted_features"] == ["amount"]
 
 
