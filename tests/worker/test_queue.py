@@ -115,6 +115,23 @@ def test_a_drift_check_waits_for_no_training(project: Project) -> None:
     (project.root / "go").touch()
 
 
+def test_drift_checks_wait_for_each_other_beyond_the_slots(project: Project) -> None:
+    """With many environments, all of whose checks are due at once."""
+    under_way, queued = (enqueue(project, "check_drift", name, environment=name) for name in ("a", "b"))
+    with project.workspace.store.write() as tx:
+        jobs.claim(tx, under_way)
+        jobs.take(tx, under_way, current_process())
+    queue = Queue(project.workspace)
+    queue.adopt()
+    queue.start_queued(1)
+    assert project.job(queued).state is JobState.QUEUED
+    queue.start_queued(2)
+    wait_for(queue.watch)
+    assert project.job(queued).state is JobState.FAILED
+    with project.workspace.store.write() as tx:
+        jobs.finish(tx, under_way, JobState.STOPPED)
+
+
 def test_the_worker_and_its_clients_load_no_heavy_library() -> None:
     code = (
         "import sys, mlops_console.worker.loop, mlops_console.worker.job, mlops_console.worker.client, "

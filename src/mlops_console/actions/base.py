@@ -91,7 +91,8 @@ class Action(Generic[R]):
         queued: what else is to be written when the job is queued, in the same transaction, given the job's id.
         succeeded: what else is to be written when its job has succeeded, in the same transaction, given the job and the
             result.
-        takes_slot: whether a `process` waits for one of `[worker] slots`; what is short should not wait for trainings.
+        takes_slot: whether a `process` takes one of `[worker] slots`; what is short waits for no training, and as many
+            of its like run at once beside them.
         queues: a `caller` action that may queue a job, whose id is `job` in its result (or None): it needs a worker.
     """
 

@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,24 +140,24 @@ class Queue:
             leftovers.end(self.workspace, running.job.id, grace=0.0)
 
     def start_queued(self, slots: int) -> None:
-        """Start the jobs whose turn it is: one at a time of each lane, `slots` processes at once beside those that
-        need none."""
+        """Start the jobs whose turn it is: one at a time of each lane, `slots` processes at once, and as many beside
+        them of those that wait for no training."""
         under_way = [running.job for running in self._processes.values()] + [job for job, _ in self._threads.values()]
         busy = {lane for job in under_way for lane in self._lanes(job)}
         now = time.time()
         begun = len(self._processes)
-        taken = sum(running.job.action not in self._slotless for running in self._processes.values())
+        taken = Counter(running.job.action in self._slotless for running in self._processes.values())
         for job in self._open_jobs():
             if job.turn.not_before is not None and job.turn.not_before > now:
                 continue
             lanes = self._lanes(job)
             in_process = self._place(job) == "process"
             waits = busy & self._waits_for(job)
-            takes_slot = in_process and job.action not in self._slotless
-            if job.state is not JobState.QUEUED or waits or (takes_slot and taken >= slots):
+            slotless = job.action in self._slotless
+            if job.state is not JobState.QUEUED or waits or (in_process and taken[slotless] >= slots):
                 continue
             busy |= lanes
-            taken += takes_slot
+            taken[slotless] += in_process
             self._start(job.id, in_process)
         if len(self._processes) == begun:  # not while one begins: it needs the processor more
             self._warm.attend()
