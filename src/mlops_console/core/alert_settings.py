@@ -81,7 +81,9 @@ def figure(on: Watched, given: float | str, metric: str | None = None) -> float:
         raise ValueError("it must be above nothing")
     most = math.inf if metric is not None and better_when_lower(metric) else _MOST.get(on, math.inf)
     if found >= most:
-        raise ValueError("nothing is ever beyond it" + (", 0.05 is 5%" if most < math.inf else ""))
+        shares = ", 0.05 is 5%" if most < math.inf else ""
+        errors = '; an error may be, with metric = "mae"' if on == "performance" and metric is None else ""
+        raise ValueError(f"nothing is ever beyond it{shares}{errors}")
     return found
 
 
