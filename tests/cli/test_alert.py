@@ -85,7 +85,10 @@ def test_from_acknowledging_to_the_end(project: Path) -> None:
     assert document("alert", "unsilence", "1", cwd=project)["state"] == "succeeded"
     assert document("alert", "silences", cwd=project) == {"silences": []}
     assert len(document("alert", "silences", "--all", cwd=project)["silences"]) == 1
-    assert "Done: end alert 1." in console("alert", "resolve", "1", "--note", "gone", cwd=project).stdout
+    planned = console("alert", "resolve", "1", "--dry-run", cwd=project).stdout
+    done_text = console("alert", "resolve", "1", "--note", "gone", cwd=project).stdout
+    assert "Done: end alert 1." in done_text
+    assert all("\n  • It is ␛[31mdown.␤  ⚠ warning forged\n" in found for found in (planned, done_text))
     wait_for(lambda: client.worker_status(Workspace(project)).state == "running", what="somebody who tells of it")
     assert "Nothing is wrong" in console("alert", "list", cwd=project).stdout
     (ended,) = document("alert", "list", "--all", cwd=project)["alerts"]

@@ -85,7 +85,7 @@ def act_at_once(
         return
     show(f"Done: {execution.plan.title[:1].lower()}{execution.plan.title[1:]}.")
     for note in execution.plan.notes:
-        tell_notes(f"  • {note}")
+        tell_notes(f"  • {text.safe_line(note)}")
     if execution.job_id is not None:
         _tell_missed(workspace)
 
@@ -195,7 +195,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
         show("\nREPLAY")
         show_replay(plan.replay)
     for note in plan.notes:
-        show(f"  • {note}")
+        show(f"  • {text.safe_line(note)}")
     show("\nNothing was changed." + (f" To do it: {plan.command}" if plan.refused is None else ""))
 
 
