@@ -65,6 +65,11 @@ def test_a_rule_that_names_its_subject_needs_it_only_once(alerted: Workspace) ->
     ]
 
 
+def test_a_rule_is_called_what_the_terminal_can_take() -> None:
+    alert = Alert(1, "job", "train\n", Severity.WARNING, "", 0.0, rule="\x1b]0;title\x07")
+    assert name_of(alert) == "␛]0;title␇ train␤"
+
+
 def test_the_details_tell_who_was_told_and_who_has_taken_it_up(alerted: Workspace) -> None:
     with alerted.store.write() as tx:
         tx.execute("UPDATE outbox SET state = 'waiting', error = 'it answered 503' WHERE destination = 'webhook-2'")

@@ -38,8 +38,8 @@ def alert_row(alert: Alert, now: float) -> Row:
 
 def name_of(alert: Alert) -> str:
     """Its rule, and what it is about where the rule does not say."""
-    subject = safe_line(alert.subject, 200)
-    return alert.rule if subject in alert.rule.split("-") else f"{alert.rule or alert.kind} {subject}"
+    rule, subject = safe_line(alert.rule or alert.kind, 200), safe_line(alert.subject, 200)
+    return rule if subject in rule.split("-") else f"{rule} {subject}"
 
 
 def alert_facts(alert: Alert, deliveries: Sequence[Delivery], now: float) -> list[Fact]:
