@@ -1,6 +1,7 @@
 """Reports of a window against the reference of the live version, and when a check is due."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from mlops_console.drift.live.schedule import due
 from mlops_console.drift.live.slots import slot_start
 from mlops_console.drift.profiles import read_profile
 from mlops_console.drift.report import live_version, make_report
+from mlops_console.drift.wording import rows_told
 from mlops_console.store import drift, jobs, live_slots
 from mlops_console.store.live_slots import LiveSlot
 from mlops_console.store.workspace import Workspace
@@ -196,6 +198,25 @@ def test_what_servers_have_counted_is_compared_without_the_log(workspace: Worksp
     assert (report.rows, report.drifted_features) == (400, ("amount",))
     assert report.performance is not None
     assert report.performance.not_estimated == "The prediction log has no row of the window."
+
+
+def test_performance_is_measured_on_no_more_rows_than_were_counted(workspace: Workspace) -> None:
+    live = make_live(workspace, add_classifier(workspace, rows(2_000, seed=1)))
+    answer(workspace, rows(400, seed=2), live.revision, right=0.9)
+    now = time.time()
+    send(workspace, rows(10, seed=3), live.revision, at=now + 0.5)  # which the servers have not written yet
+    profile = read_profile(workspace.objects, live_version(workspace, "production")[1])
+    counted = pack_counts(count_window(profile, columns(rows(400, seed=2))))
+    start = slot_start(live.live_at or now, 600)
+    with workspace.store.write() as tx:
+        live_slots.put(tx, "production", [LiveSlot(live.revision, start, "a", now, 400, counted)])
+    report = make_report(workspace, "production", HOUR, MONITOR, now + 1)
+    assert report.performance is not None
+    assert (report.rows, report.performance.rows) == (400, 400)
+    assert rows_told(report) == "400 rows of the window against 2,000 of the reference"
+    fewer, more = (replace(report, performance=replace(report.performance, rows=count)) for count in (390, 410))
+    assert rows_told(fewer).endswith("; performance is measured on 390 of them")
+    assert rows_told(more).endswith("; performance is measured on 410 rows of the prediction log")
 
 
 def test_without_a_log_all_columns_at_once_are_those_rows_that_servers_have_kept(workspace: Workspace) -> None:

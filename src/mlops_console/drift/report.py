@@ -206,7 +206,7 @@ class _Beside:
             return self._current.rows
         all_of_them = self._is_measured or self._slices or self._settings.profile == "evidently"
         traffic = self._traffic if all_of_them else replace(self._traffic, most=min(_SAMPLED, self._traffic.most))
-        return traffic.rows_of(traffic.live, self._current.span)
+        return traffic.rows_of(traffic.live, self._current.counted_span)
 
     @cached_property
     def _reference(self) -> "Mapping[str, NDArray[Any]]":
@@ -248,7 +248,7 @@ def _raw_before(
 ) -> tuple[FeatureDrift, ...]:
     import numpy as np
 
-    now = traffic.public(current.rows or traffic.rows_of(traffic.live, current.span))
+    now = traffic.public(current.rows or traffic.rows_of(traffic.live, current.counted_span))
     then = [traffic.public(traffic.rows_of(revision, before.span)) for revision in before.revisions]
     joined = {name: np.concatenate([part[name] for part in then]) for name in now}
     return compare(joined, now, traffic.version.signature.inputs, settings)

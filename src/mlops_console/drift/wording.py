@@ -82,7 +82,8 @@ def rows_told(report: DriftReport) -> str:
     found = report.performance
     if found is None or found.rows == report.rows:
         return told
-    return f"{told}; performance is measured on {found.rows:,} of them"
+    of_them = "of them" if found.rows < report.rows else "rows of the prediction log"  # servers count some of many only
+    return f"{told}; performance is measured on {found.rows:,} {of_them}"
 
 
 def span(report: DriftReport) -> str:

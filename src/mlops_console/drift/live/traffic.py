@@ -54,6 +54,7 @@ class Counted:
 
     Attributes:
         total: rows that were answered in it; about that, where an even sample of them was counted.
+        last: when the last row was counted, seconds since the epoch: what came later is not in `counts`.
         rows: those of the prediction log, where the window was counted from it.
         revisions: who has answered.
     """
@@ -61,8 +62,14 @@ class Counted:
     counts: WindowCounts
     span: Span
     total: int
+    last: float
     rows: LiveRows | None = None
     revisions: tuple[Revision, ...] = ()
+
+    @property
+    def counted_span(self) -> Span:
+        """The rows of the span that were counted: servers are some seconds behind the prediction log."""
+        return replace(self.span, end=self.last)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +110,7 @@ class Traffic:
         if total is None:
             return None
         answered = tuple(revision for part in parts for revision in part.revisions)
-        return Counted(total, span, sum(part.total for part in parts), None, answered)
+        return Counted(total, span, sum(part.total for part in parts), span.end, revisions=answered)
 
     def rows_of(self, revision: Revision, span: Span) -> LiveRows:
         """The rows themselves, as far as the prediction log has them; see `step`."""
@@ -139,7 +146,10 @@ class Traffic:
                 found = read_slots(db, environment, revision, self.profile, window, span.end)
                 if found is not None:
                     start = max(found.start, began_at(self.live, span.end))
-                    return Counted(found.counts, replace(span, start=start), found.answered, None, (self.live,))
+                    last = min(found.end, span.end)
+                    return Counted(
+                        found.counts, replace(span, start=start), found.answered, last, revisions=(self.live,)
+                    )
         return self._from_log(self.live, span)
 
     def _from_log(self, revision: Revision, span: Span) -> Counted:
@@ -147,7 +157,7 @@ class Traffic:
         rows = self.rows_of(revision, span)
         predictions = dict(self._predictions(rows)) if self.is_of_version(revision) else {}
         counts = count_window(self.profile, self.public(rows), predictions)
-        return Counted(counts, span, rows.rows * self.step(span), rows, (revision,))
+        return Counted(counts, span, rows.rows * self.step(span), span.end, rows, (revision,))
 
     def _predictions(self, rows: LiveRows) -> "Iterator[tuple[str, NDArray[Any]]]":
         """As `profiles.prediction_columns` has them of held-out rows."""
