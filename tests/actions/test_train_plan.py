@@ -16,6 +16,8 @@ from mlops_console.store import jobs, runs, stages
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
 from mlops_console.worker import client
+from tests.delivery.helpers import add_version, make_live
+from tests.support import free_port
 
 CONFIG = """
 [project]
@@ -152,3 +154,42 @@ def test_a_queued_training_has_its_run_and_both_can_be_stopped(project: Workspac
     with project.store.read() as db:
         assert runs.get(db, run.id).status is RunStatus.STOPPED
         assert jobs.get(db, job_id).state == "stopped"
+
+
+@pytest.fixture
+def retrained(project: Workspace) -> Workspace:
+    """production serves fraud:1, which was trained with other params than params.toml has now."""
+    served = CONFIG.replace('python prepare.py"', 'python prepare.py"\nserved = true')
+    production = f"[environments.production]\nmodel = 'fraud'\nport = {free_port()}\n"
+    (project.root / "mlops.toml").write_text(f"{served}[models.fraud]\n{production}")
+    (project.root / "params.toml").write_text("[fit]\nlr = 0.1\nepochs = 120\nkernel = 'rbf'\nsince = 2026-03-03\n")
+    then = {"fit.lr": 0.3, "fit.epochs": 150, "fit.kernel": "rbf", "fit.since": "2026-03-03", "rows": 9}
+    make_live(project, "production", add_version(project, params=then))
+    return project
+
+
+def test_a_retraining_tells_what_is_not_as_the_live_version_was_trained(retrained: Workspace) -> None:
+    plan = actions.plan(retrained, "train", {"served": "production"})
+    assert plan.params == (Difference("fit.lr", "0.3", "0.1"), Difference("fit.epochs", "150", "120"))
+    told = "Not as fraud:1, which is live, was trained: fit.lr 0.3 → 0.1, fit.epochs 150 → 120; -p KEY=VALUE sets them."
+    assert told in plan.notes
+    assert actions.plan(retrained, "train", {}).params == ()
+
+
+def test_a_retraining_as_the_live_version_was_trained_tells_nothing(retrained: Workspace) -> None:
+    plan = actions.plan(retrained, "train", {"served": "production", "params": {"fit.lr": 0.3, "fit.epochs": 150}})
+    assert plan.params == ()
+    assert not any("was trained" in note for note in plan.notes)
+
+
+def test_many_and_long_params_are_named_in_brief(retrained: Workspace) -> None:
+    names = [f"p{at}" for at in range(6)]
+    (retrained.root / "params.toml").write_text("[fit]\n" + "\n".join(f"{name} = 1" for name in names))
+    then = {f"fit.{name}": "x" * 200 for name in names}
+    make_live(retrained, "production", add_version(retrained, params=then))
+    plan = actions.plan(retrained, "train", {"served": "production"})
+    assert len(plan.params) == 6
+    note = next(note for note in plan.notes if note.startswith("Not as fraud:2"))
+    assert "fit.p3" in note
+    assert "and 2 more; -p KEY=VALUE sets them." in note
+    assert len(note) < 300

@@ -16,10 +16,11 @@ from mlops_console.actions.base import Action, JobContext, Request
 from mlops_console.core.config import Config, Pipeline
 from mlops_console.core.errors import JobError, JobStopped, RefusedError, UsageError
 from mlops_console.core.jobs import Job, Turn
+from mlops_console.core.models import ModelRef
 from mlops_console.core.plans import Difference, Plan
 from mlops_console.core.retraining import RetrainingWindow, parse_served
 from mlops_console.core.runs import Provenance, Run, RunStatus
-from mlops_console.core.text import did_you_mean, param
+from mlops_console.core.text import did_you_mean, param, shorten
 from mlops_console.delivery.situation import settings_of
 from mlops_console.drift import retraining
 from mlops_console.pipelines import params as pipeline_params
@@ -33,7 +34,7 @@ from mlops_console.pipelines.pipeline_run import PipelineRun, stage_rows
 from mlops_console.pipelines.resources import Limits
 from mlops_console.pipelines.runner import run_stages
 from mlops_console.remote.executors import executor_of
-from mlops_console.store import jobs, models, runs, stages
+from mlops_console.store import deployments, jobs, models, runs, stages
 from mlops_console.store.database import Connection
 from mlops_console.store.identity import current_process
 from mlops_console.store.workspace import Workspace
@@ -43,6 +44,8 @@ from mlops_console.tracking.system import sampled
 
 DEFAULT = "train"
 SERVED = "mlops.served"  # the param of a run that says which served rows it was made with
+_NAMED = 4  # params that a note names
+_WIDEST = 24  # characters of their values
 _MORE_LABELS = "Send labels to its /feedback, or name a longer window: --served ENVIRONMENT:START..END."
 
 
@@ -88,13 +91,17 @@ def _plan(workspace: Workspace, request: Train) -> Plan:
     name, pipeline = pipeline_of(config, request.pipeline)
     window = window_of(workspace, config, name, request.served)
     ordered, params = resolve(workspace, name, pipeline, request, window)
-    before = flatten(pipeline_params.load(workspace.root, name, pipeline))
+    of_file = flatten(pipeline_params.load(workspace.root, name, pipeline))
+    live, trained_with = _live(workspace, window)
+    as_live = {key: value for key, value in trained_with.items() if key in of_file}
+    used = flatten(params)
     steps = forecast(workspace, name, ordered, params, request.force, config.datasets)
     usually = estimate(workspace, name, ordered, steps, config.worker.slots)
     settled = request if window is None else request.model_copy(update={"served": window.text})
     notes = [
         *([f"Why: {request.reason}."] if request.reason else []),
         *([f"It is trained on {window.reason}."] if window else []),
+        *_otherwise_trained(live, _changed(as_live, used)),
         *_deployment(config, request.deploy),
         *([f"It usually takes {usually.span}."] if usually else []),
         *where(config),
@@ -106,16 +113,47 @@ def _plan(workspace: Workspace, request: Train) -> Plan:
         title=f"Run pipeline {name}",
         command=_command(name, settled),
         steps=steps,
-        params=tuple(
-            Difference(key, param(before[key]), param(value))
-            for key, value in flatten(params).items()
-            if value != before[key]
-        ),
+        params=_changed(of_file | as_live, used),
         notes=tuple(notes),
         refused=refused,
         hint=_MORE_LABELS if refused else "",
         settles={"served": window.text} if window else {},
     )
+
+
+def _live(workspace: Workspace, window: RetrainingWindow | None) -> tuple[str, Mapping[str, Any]]:
+    """The version that serves where the rows of a retraining come from, and the params of its run, as far as known."""
+    if window is None:
+        return "", {}
+    with workspace.store.read() as db:
+        known = deployments.environment(db, window.environment)
+        if known is None or known.live is None:
+            return "", {}
+        version = models.get(db, ModelRef(known.live.model, known.live.version))
+        made_by = runs.of_ids(db, [version.run_id]) if version.run_id else []
+    return version.ref, made_by[0].params if made_by else {}
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """The params of `before` that have other values in `after`; of a date the store has the text, so that counts too."""
+    return tuple(
+        Difference(key, param(before[key]), param(value))
+        for key, value in after.items()
+        if key in before and value != before[key] and param(value) != param(before[key])
+    )
+
+
+def _otherwise_trained(live: str, changed: tuple[Difference, ...]) -> list[str]:
+    """A line about the params that a retraining has otherwise than the live version had them; none where it has not."""
+    if not changed:
+        return []
+    told = [f"{found.name} {_brief(found.before)} → {_brief(found.after)}" for found in changed[:_NAMED]]
+    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+    return [f"Not as {live}, which is live, was trained: {', '.join(told)}{more}; -p KEY=VALUE sets them."]
+
+
+def _brief(value: object) -> str:
+    return shorten(str(value), _WIDEST)
 
 
 def _queued(tx: Connection, workspace: Workspace, request: Train, job_id: int) -> None:
