@@ -35,6 +35,21 @@ def test_two_frames_give_a_report_with_what_moved_most_first() -> None:
     assert not of(report, "country").drifted
 
 
+def test_a_report_is_printed_as_a_short_table() -> None:
+    report = mlops.drift(rows(3_000), rows(800, 0.5, seed=1), ignore=())
+    lines = str(report).splitlines()
+    assert lines[0].startswith("drifted: amount has moved by ")
+    assert lines[1] == "800 rows against 3,000"
+    assert lines[2].split("  ")[0] == "feature"
+    assert [line.split()[:2] for line in lines[3:]] == [["amount", "drifted"], ["country", "stable"]]
+    assert repr(report) == "<DriftReport: drifted, 1 of 2 features, 800 rows against 3,000>"
+    assert str(mlops.drift(rows(300), rows(300, seed=1))).startswith("stable: no feature differs beyond chance\n")
+    assert str(mlops.drift(rows(300), rows(3))).startswith("untested: too few rows (3 of at least 30)\n")
+    wide = {f"\x1b[2J{number}": [1.0] * 40 for number in range(60)}
+    assert str(mlops.drift(wide, wide)).splitlines()[-1].startswith("… and 1")
+    assert "\x1b" not in str(mlops.drift(wide, wide))
+
+
 def test_rows_of_one_source_have_not_drifted() -> None:
     report = mlops.drift(rows(3_000), rows(800, seed=1))
     assert report.verdict is DriftVerdict.STABLE
@@ -69,6 +84,7 @@ def test_a_column_that_is_new_gets_a_sentence_and_no_verdict() -> None:
     report = mlops.drift(rows(500), rows(500, seed=1).assign(new="x"))
     assert report.verdict is DriftVerdict.STABLE
     assert of(report, "new").verdict == "new: the reference does not have this column: no verdict"
+    assert (of(report, "new").n, of(report, "new").m) == (0, 500)
 
 
 @pytest.mark.parametrize("profile", ["calibrated", "evidently"])
@@ -114,6 +130,17 @@ def test_a_column_that_counts_rows_or_names_them_is_told_as_one() -> None:
     assert not any("ignore it" in finding for finding in of(lists, "number").findings)
 
 
+def test_whole_numbers_of_which_each_row_has_another_one_are_told_as_ids() -> None:
+    ids = np.random.default_rng(0).permutation(2_000)
+    ref, cur = rows(500).assign(id=ids[ids < 500]), rows(500, 3.0, seed=1).assign(id=ids[ids >= 1_500])
+    report = mlops.drift(ref, cur)
+    assert (
+        of(report, "id").findings[-1] == "it is another whole number in each row, as an id is: if it is one, ignore it"
+    )
+    twice = mlops.drift(ref.assign(id=ref["id"] // 2), cur)
+    assert not any("ignore it" in finding for finding in of(twice, "id").findings)
+
+
 def test_numbers_that_are_texts_now_are_compared_as_numbers_and_the_rest_is_missing() -> None:
     ref, cur = rows(1_000), rows(1_000, seed=1)
     cur["amount"] = [f"{value:.6f}" if at % 100 else "n/a" for at, value in enumerate(cur["amount"])]
@@ -148,6 +175,23 @@ def test_times_are_not_compared() -> None:
         ["country", "amount"],
     )
     assert report.notes == ("at holds times, which are not compared.",)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S+02:00"])
+def test_texts_of_times_are_times(tmp_path: Path, form: str) -> None:
+    at = pd.Series(pd.date_range("2026-01-01", periods=500, freq="37min")).dt.strftime(form)
+    rows(500).assign(at=at.where(at.index != 3)).to_csv(tmp_path / "ref.csv", index=False)
+    report = mlops.drift(tmp_path / "ref.csv", rows(500, seed=1).assign(at=at))
+    assert report.notes == ("at holds times, which are not compared.",)
+
+
+@pytest.mark.parametrize("last", ["n/a", ["2026-01-01"], 7, "2026-13-01"])
+def test_texts_of_which_one_is_no_time_are_categories(last: object) -> None:
+    at = ["2026-01-01", "2026-01-02"] * 50
+    report = mlops.drift({"at": [*at, "2026-01-01"]}, {"at": [*at, last]})
+    assert (report.notes, of(report, "at").outcome) == ((), DriftVerdict.STABLE)
+    codes = {"code": [f"2026-01-{n:03}" for n in range(100)]}
+    assert mlops.drift(codes, codes).notes == ()
 
 
 @pytest.mark.parametrize("count", [0, 1, 29])

@@ -7,9 +7,10 @@ from typing import Literal
 
 from mlops_console.core.datasets import ColumnKind
 from mlops_console.core.performance import Performance
-from mlops_console.core.text import number
+from mlops_console.core.text import number, safe_line, shorten
 
 LEAST_ROWS = 30  # values that a feature needs on both sides to be tested
+_PRINTED = 50  # features that str() has
 
 Role = Literal["input", "prediction", "error", "together"]
 Against = Literal["reference", "previous", "last-week"]
@@ -157,6 +158,22 @@ class DriftReport:
     slices: tuple[SliceDrift, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """The verdict, which rows were compared, and a line for each of the first features."""
+        lines = [f"{self.verdict}: {self._saying}", f"{self.rows:,} rows against {self.reference_rows:,}"]
+        table = [("feature", "verdict", "moved by", "limit", "seen from"), *map(_line, self.features[:_PRINTED])]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines += ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
+        if len(self.features) > _PRINTED:
+            lines.append(f"… and {len(self.features) - _PRINTED:,} more")
+        return "\n".join([*lines, *(safe_line(note) for note in self.notes)])
+
+    def __repr__(self) -> str:
+        compared = f"{self.rows:,} rows against {self.reference_rows:,}"
+        return (
+            f"<DriftReport: {self.verdict}, {len(self.drifted_features)} of {len(self.features)} features, {compared}>"
+        )
+
     @property
     def drifted_features(self) -> tuple[str, ...]:
         return tuple(f.name for f in self.features if f.drifted)
@@ -178,6 +195,16 @@ class DriftReport:
         if self.reference_rows < LEAST_ROWS:
             return f"too few reference rows ({self.reference_rows:,} of at least {LEAST_ROWS})"
         return "no feature could be tested"
+
+    @property
+    def _saying(self) -> str:
+        worst = next((feature.verdict for feature in self.features if feature.drifted), "")
+        return safe_line(worst) or self.untested_because or "no feature differs beyond chance"
+
+
+def _line(feature: FeatureDrift) -> tuple[str, ...]:
+    effects = (feature.effect, feature.threshold, feature.smallest_shift)
+    return (safe_line(shorten(feature.name, 40)), feature.outcome, *(effect_text(e, feature.unit) for e in effects))
 
 
 def effect_text(effect: float | None, unit: Unit) -> str:

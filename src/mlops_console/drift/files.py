@@ -1,5 +1,6 @@
 """Any two files or frames compared, without a workspace."""
 
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ _EVIDENTLY: Mapping[Profile, tuple[str, ...]] = {
 }
 _MOST_SHOWN = 60  # characters of a value in a sentence
 _IGNORE = "if it is one, ignore it"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:\D|$)")
+_LOOKED_AT = 20
 
 
 def drift(
@@ -155,7 +158,8 @@ def _lost(name: str, ref: "pd.Series[Any]") -> FeatureDrift:
 
 def _told(feature: FeatureDrift, pair: "_Pair") -> FeatureDrift:
     told = (pair.finding, "" if feature.outcome is DriftVerdict.STABLE else pair.of_no_use)
-    return replace(feature, findings=(*feature.findings, *filter(None, told)))
+    m = feature.m if pair.cur is None or pair.ref is not None else int(pair.cur.count())
+    return replace(feature, m=m, findings=(*feature.findings, *filter(None, told)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +205,19 @@ class _Pair:
         rises = all(
             side.dtype.kind in "iuf" and side.is_monotonic_increasing and side.nunique() >= LEAST_ROWS for side in sides
         )
-        return f"it only rises, as a row's number or its time does: {_IGNORE}" if rises else ""
+        if rises:
+            return f"it only rises, as a row's number or its time does: {_IGNORE}"
+        differs = all(side.dtype.kind in "iu" and side.is_unique for side in sides)
+        return f"it is another whole number in each row, as an id is: {_IGNORE}" if differs else ""
 
     @property
     def of_times(self) -> bool:
-        return any(side is not None and side.dtype.kind in "mM" for side in (self.ref, self.cur))
+        """Whether a side has times, or all that both have are texts of times, as of a CSV file."""
+        sides = [side for side in (self.ref, self.cur) if side is not None]
+        if any(side.dtype.kind in "mM" for side in sides):
+            return True
+        held = [side.dropna() for side in sides if side.notna().any()]
+        return bool(held) and all(map(_are_written_times, held))
 
 
 def _objects(column: "pd.Series[Any]") -> "NDArray[Any]":
@@ -217,6 +229,15 @@ def _objects(column: "pd.Series[Any]") -> "NDArray[Any]":
     known = np.full(len(values) + 1, None, dtype=object)
     known[:-1] = values
     return known[codes]
+
+
+def _are_written_times(held: "pd.Series[Any]") -> bool:
+    """Whether all values begin with a date as ISO 8601 writes it; a few are looked at before all of them."""
+    import pandas as pd
+
+    if held.dtype.kind != "O" or not all(_DATE.match(str(value)) for value in held.iloc[:_LOOKED_AT]):
+        return False
+    return bool(pd.to_datetime(held.astype(str), format="ISO8601", errors="coerce", utc=True).notna().all())
 
 
 def _kind(column: "pd.Series[Any]") -> ColumnKind:
