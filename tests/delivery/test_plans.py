@@ -7,10 +7,10 @@ import pytest
 from mlops_console import actions
 from mlops_console.core.deployments import RevisionState
 from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError, UsageError
-from mlops_console.core.models import Column, ModelRef, Signature
+from mlops_console.core.models import Column, ModelRef, ModelVersion, Signature
 from mlops_console.core.plans import Change, Difference
 from mlops_console.delivery.plans import plan_deploy, plan_rollback
-from mlops_console.store import deploying, deployments, models
+from mlops_console.store import datasets, deploying, deployments, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
 from tests.delivery.helpers import add_live, add_server, add_version, advance, make_live, port_of, the, write_config
@@ -280,5 +280,52 @@ def test_an_environment_that_is_not_configured_is_not_found(workspace: Workspace
         plan_deploy(workspace, "fraud:1", "production")
 
 
-def models_ref(text: str) -> models.ModelRef:
-    return models.ModelRef.parse(text)
+def models_ref(text: str) -> ModelRef:
+    return ModelRef.parse(text)
+
+
+def _reads(workspace: Workspace, version: ModelVersion, **shas: str) -> None:
+    """Have the run of a version read a dataset of this content in each role."""
+    assert version.run_id is not None
+    with workspace.store.write() as tx:
+        for role, sha256 in shas.items():
+            found = datasets.add_version(tx, role, sha256=sha256, rows=9, columns=1, schema={}, profile={}, sample=None)
+            datasets.add_run_input(tx, version.run_id, role, found)
+
+
+_OTHER_TEST = "test/auc was measured on other data (test:1 → test:2): the figures do not compare."
+
+
+def test_figures_of_other_test_rows_are_not_judged(two_versions: Workspace) -> None:
+    with two_versions.store.read() as db:
+        first, second = (models.get(db, ModelRef("fraud", number)) for number in (1, 2))
+    _reads(two_versions, first, train="a", test="b")
+    _reads(two_versions, second, train="c", test="d")
+    plan = plan_deploy(two_versions, "fraud:2", "production")
+    assert plan.metrics[0] == Difference("test/auc", 0.85, 0.9, None)
+    assert _OTHER_TEST in plan.notes
+    assert "better" not in plan_text(plan).plain
+    back = plan_rollback(two_versions, "staging")
+    assert back.metrics[0] == Difference("test/auc", 0.9, 0.85, None)
+    assert _OTHER_TEST.replace("1 → test:2", "2 → test:1") in back.notes
+
+
+def test_figures_of_the_same_test_rows_are_judged_whatever_they_were_trained_on(two_versions: Workspace) -> None:
+    with two_versions.store.read() as db:
+        first, second = (models.get(db, ModelRef("fraud", number)) for number in (1, 2))
+    _reads(two_versions, first, train="a", test="b")
+    _reads(two_versions, second, train="c", test="b")
+    plan = plan_deploy(two_versions, "fraud:2", "production")
+    assert plan.metrics[0].better is True
+    assert plan.notes == ("All traffic goes to it at once.",)
+
+
+def test_figures_that_name_no_data_may_not_compare(two_versions: Workspace) -> None:
+    with two_versions.store.read() as db:
+        first, second = (models.get(db, ModelRef("fraud", number)) for number in (1, 2))
+    _reads(two_versions, first, rows="a")
+    _reads(two_versions, second, rows="b")
+    plan = plan_deploy(two_versions, "fraud:2", "production")
+    assert plan.metrics[0].better is None
+    told = "The two were made from other data (rows:1 → rows:2): the figures of test/auc may not compare."
+    assert told in plan.notes

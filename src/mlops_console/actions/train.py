@@ -135,7 +135,7 @@ def _live(workspace: Workspace, window: RetrainingWindow | None) -> tuple[str, M
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """The params of `before` that have other values in `after`; of a date the store has the text, so that counts too."""
+    """The params of `before` that have other values in `after`; of a date the store has the text only."""
     return tuple(
         Difference(key, param(before[key]), param(value))
         for key, value in after.items()

@@ -69,7 +69,7 @@ def compare(before: Made, after: Made, goals: Mapping[str, Goal]) -> ModelDiff:
             {"estimator": after.version.estimator} | _params(after),
         ),
         tuple(_judged(found, goals) for found in _differing(_metrics(before), _metrics(after))),
-        _data(before.inputs, after.inputs),
+        data_pairs(before.inputs, after.inputs),
         _signature(before.version.signature, after.version.signature),
         _differing(_code(before), _code(after)),
         _differing(before.version.packages, after.version.packages),
@@ -100,7 +100,8 @@ def _judged(found: Difference, goals: Mapping[str, Goal]) -> Difference:
     return Difference(found.name, found.before, found.after, (found.after > found.before) == (goal == "maximize"))
 
 
-def _data(before: Iterable[RunInput], after: Iterable[RunInput]) -> tuple[DataPair, ...]:
+def data_pairs(before: Iterable[RunInput], after: Iterable[RunInput]) -> tuple[DataPair, ...]:
+    """What two runs have read, role by role."""
     old, new = ({i.role: i.version for i in inputs} for inputs in (before, after))
     return tuple(DataPair(role, old.get(role), new.get(role)) for role in dict.fromkeys((*old, *new)))
 

@@ -2,7 +2,7 @@
 
 import shlex
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 
 from mlops_console.core.comparison import is_of_machine
@@ -10,9 +10,11 @@ from mlops_console.core.config import Model
 from mlops_console.core.deployments import LOOPBACK, Revision, TargetSettings, address
 from mlops_console.core.environments import EnvironmentConfig
 from mlops_console.core.errors import ConfigError
+from mlops_console.core.model_diff import DataPair
 from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.plans import Change, Difference, GateResult, Plan
 from mlops_console.core.text import param
+from mlops_console.delivery import comparability
 from mlops_console.delivery.figures import replay_report
 from mlops_console.delivery.measure.ensure import ensure
 from mlops_console.delivery.measure.measured import NOTHING_MEASURED, Measured
@@ -34,6 +36,7 @@ from mlops_console.delivery.situation import (
 from mlops_console.delivery.targets import change_refused, command_of
 from mlops_console.delivery.wording import state_word
 from mlops_console.store import deployments, models, tokens
+from mlops_console.store.database import Connection
 from mlops_console.store.workspace import Workspace
 
 _PROBE = 0.2  # seconds that another program may take to answer on the port
@@ -63,9 +66,11 @@ def plan_deploy(
     with workspace.store.read() as db:
         version = candidate_for(db, settings, environment, model_ref)
         situation = look(db, environment, version)
+        data = _data(db, situation)
         gates = check_gates(db, settings, situation, measured)
         replay = replay_report(db, situation.candidate.version, measured)
         held = tokens.tokens(db, environment)
+    metrics = tuple(_metrics(situation, config.model(version.model), data))
     refused = None
     if break_glass is None:
         refused = refusal(version.ref, environment, gates) or frozen(situation)
@@ -86,11 +91,12 @@ def plan_deploy(
         f"Deploy {version.ref} to {environment}",
         shlex.join(command + (["--reason", reason] if reason else [])),
         changes=tuple(_changes(situation, address(settings.host, settings.port, settings.tls is not None))),
-        metrics=tuple(_metrics(situation, config.model(version.model))),
+        metrics=metrics,
         params=tuple(_params(situation)),
         gates=gates,
         notes=(
             *_ways(situation, settings, break_glass),
+            *_other_data(metrics, data),
             *_notes(situation, settings.host, settings.port, "deploy", target),
             *_unreplayed(situation, measured),
             *_changed_settings(situation, settings),
@@ -112,9 +118,11 @@ def plan_rollback(workspace: Workspace, environment: str, to: int | None = None,
     with workspace.store.read() as db:
         target = rollback_target(environment, deployments.revisions(db, environment), to)
         situation = look(db, environment, models.get(db, ModelRef(target.model, target.version)))
+        data = _data(db, situation)
     known = situation.environment
     if known is None:
         raise AssertionError(f"{environment} has revisions, but is not in the store")
+    metrics = tuple(_metrics(situation, _model_settings(workspace, target.model), data))
     undoes = left_by_rollback(situation.revisions) == target
     title = f"Roll {environment} back to {target.model_ref}, as in revision {target.revision}"
     if undoes:
@@ -126,11 +134,12 @@ def plan_rollback(workspace: Workspace, environment: str, to: int | None = None,
         title,
         shlex.join(command + (["--reason", reason] if reason else [])),
         changes=tuple(_changes(situation, known.url)),
-        metrics=tuple(_metrics(situation, _model_settings(workspace, target.model))),
+        metrics=metrics,
         params=tuple(_params(situation)),
         notes=(
             *((_undo_note(situation, target),) if undoes else ()),
             *((_ROLLED_BACK,) if known.target is None else ()),
+            *_other_data(metrics, data),
             *_notes(situation, known.host, known.port, "rollback", known.target),
         ),
         settles={"to": target.revision},
@@ -211,15 +220,28 @@ def _changes(situation: Situation, after: str) -> Iterator[Change]:
         yield Change("address", before, after)
 
 
-def _metrics(situation: Situation, settings: Model) -> Iterator[Difference]:
-    """All metrics of both but those of the machine, the one that decides first."""
+def _data(db: Connection, situation: Situation) -> tuple[DataPair, ...]:
+    live = situation.live_candidate
+    return comparability.read_by_both(db, live.run if live else None, situation.candidate.run)
+
+
+def _other_data(metrics: Iterable[Difference], data: Sequence[DataPair]) -> Iterator[str]:
+    """Which figures that stand side by side are not of the same data."""
+    pairs = [found.name for found in metrics if found.before is not None and found.after is not None]
+    if sentence := comparability.told(pairs, data):
+        yield sentence
+
+
+def _metrics(situation: Situation, settings: Model, data: Sequence[DataPair]) -> Iterator[Difference]:
+    """All metrics of both but those of the machine, the one that decides first; figures of other data unjudged."""
     before = situation.live_candidate.metrics if situation.live_candidate else {}
     after = situation.candidate.metrics
     names = [name for name in before.keys() | after.keys() if not is_of_machine(name)]
     for name in sorted(names, key=lambda name: (name != settings.metric, name)):
         old, new = before.get(name), after.get(name)
         difference = Difference(name, old, new)
-        if name == settings.metric and old is not None and new is not None and not difference.same:
+        judged = name == settings.metric and comparability.compares(name, data)
+        if judged and old is not None and new is not None and not difference.same:
             difference = replace(difference, better=(new > old) == (settings.goal == "maximize"))
         yield difference
 
