@@ -92,6 +92,11 @@ def test_the_details_tell_who_was_told_and_who_has_taken_it_up(alerted: Workspac
         ("drift", {"report": 3}, ("drift", {"environment": "production"})),
         ("data_quality", {"feature": "age"}, ("drift", {"environment": "production", "feature": "age"})),
         ("performance", {}, ("drift", {"environment": "production", "pane": "performance"})),
+        (
+            "performance",
+            {"metric": "recall"},
+            ("drift", {"environment": "production", "pane": "performance", "metric": "recall"}),
+        ),
         ("error_rate", {}, ("deployments", {"environment": "production"})),
         ("job", {"job": 7}, ("jobs", {"job": 7})),
         ("trigger", {}, ("triggers", {})),
@@ -125,6 +130,46 @@ async def test_an_alert_is_acknowledged_with_a_note(alerted: Workspace) -> None:
     with alerted.store.read() as db:
         assert alerts.get(db, 1).note == "mine"
         assert ledger.entries(db)[0].action == "acknowledge"
+
+
+async def test_the_state_of_each_is_in_its_row_however_long_the_messages(alerted: Workspace) -> None:
+    with alerted.store.write() as tx:
+        alerts.open_alert(tx, "performance", "production-eu-west", Severity.CRITICAL, "accuracy fell. " * 40)
+    async with console(alerted, "alerts") as pilot:
+        text = await until(pilot, "STATE")
+        assert all(state in text for state in ("● open", "◐ acknowledged", "○ silenced", "✓ resolved"))
+
+
+async def test_the_cursor_stays_on_the_alert_that_was_acted_on(alerted: Workspace) -> None:
+    with alerted.store.write() as tx:
+        alerts.open_alert(tx, "drift", "staging", Severity.WARNING, "hour has drifted in staging.")
+    async with console(alerted, "alerts") as pilot:
+        await until(pilot, "hour has drifted")
+        view = pilot.app.main.view  # type: ignore[attr-defined]
+        first = view.selection.alert.id
+        with alerted.store.write() as tx:
+            alerts.acknowledge(tx, first, "ana", "mine")
+        view.reload(view.TOPICS)
+        await until(pilot, "by ana now: mine")
+        assert (view.selection.alert.id, view.grid.cursor > 0) == (first, True)
+
+
+async def test_out_of_what_an_alert_is_about_goes_back_to_the_alerts(workspace: Workspace) -> None:
+    seed(workspace)
+    with workspace.store.write() as tx:
+        detail = {"metric": "recall"}
+        alerts.open_alert(tx, "performance", "production", Severity.CRITICAL, "recall fell.", detail=detail)
+    async with console(workspace, "alerts") as pilot:
+        await until(pilot, "recall fell")
+        await pilot.press("slash", *"recall", "enter", "enter")
+        await until(pilot, "recall  ╌ 0.750 on held-out rows")
+        await pilot.press("escape")
+        await until(pilot, "Features in production")
+        await pilot.press("escape")
+        await until(pilot, "Alerts ──")
+        await pilot.press("6", "escape")
+        await pilot.pause()
+        assert pilot.app.main.view_name == "drift"  # type: ignore[attr-defined]
 
 
 async def test_an_alert_is_silenced_for_a_while(alerted: Workspace) -> None:

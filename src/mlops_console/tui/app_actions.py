@@ -49,8 +49,9 @@ class ActingApp(TellingApp, inherit_bindings=False):
     async def action_show_view(self, name: str, where: Mapping[str, Any] | None = None) -> None:
         await self.main.show_view(name, where)
 
-    def action_out(self) -> None:
-        self.main.view.leave()
+    async def action_out(self) -> None:
+        if not self.main.view.leave():
+            await self.main.go_back()
 
     async def action_logs(self) -> None:
         if not await self.main.view.show_logs():

@@ -111,7 +111,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("mark", "Mark", "space", "mark", "Mark or unmark the row of the cursor, to compare it",
             scope=("marks", "runs", "models"), footer=("runs", "models")),
     Command("open", "Open", "enter", "open", "Go into the selected thing", scope=("grid",)),
-    Command("out", "Back", "escape", "app.out", "Go back out, or clear the filter"),
+    Command("out", "Back", "escape", "app.out", "Go back out, or clear the filter, or back to the view that has sent you here"),
     Command("filter", "Filter", "slash", "filter", "Show only the rows that match", scope=LISTS,
             footer=LISTS, argument="[EXPRESSION]"),
     Command("sort", "Sort", "s", "sort", "Choose the column to sort by",

@@ -55,11 +55,12 @@ class ListView(View):
     NO_MATCH: ClassVar[Sequence[str]] = ("Nothing matches the filter", "esc clears it.")
     FILTER_HINT: ClassVar[str] = "words that a row must have"
     MARKABLE: ClassVar[bool] = False
+    HOLDS: ClassVar[bool] = False  # the cursor stays on its row however the rows are sorted anew, also from the top
     DETAIL_BELOW: ClassVar[bool] = False  # not beside the list, for details that need the width
 
     def __init__(self) -> None:
         super().__init__()
-        self.grid = Grid(empty=self.EMPTY, markable=self.MARKABLE)
+        self.grid = Grid(empty=self.EMPTY, markable=self.MARKABLE, holds=self.HOLDS)
         self.filter_bar = FilterBar(self.FILTER_HINT)
         self.frame = Frame(self.grid, self.filter_bar)
         self.detail = self.make_detail()

@@ -36,6 +36,7 @@ class MainScreen(Screen[None]):
         self._notice = Static("", id="notice", markup=False)
         self._views: dict[str, View] = {}
         self._stale: dict[str, set[str]] = {}  # topics that have changed since a hidden view has read
+        self._ways: list[str] = []  # the views from which one was sent on to the one that is shown
         self.view_name = self.tabs.active = first_view
 
     def compose(self) -> ComposeResult:
@@ -67,7 +68,21 @@ class MainScreen(Screen[None]):
         return self._views[self.view_name]
 
     async def show_view(self, name: str, where: Mapping[str, Any] | None = None) -> None:
-        """Bring a view forward, and to what `where` names in it."""
+        """Bring a view forward, and to what `where` names in it, from where `go_back` leads back."""
+        if not where:
+            self._ways.clear()
+        elif name != self.view_name and self.ready:
+            self._ways.append(self.view_name)
+        await self._bring(name)
+        if where:
+            await self.view.go_to(where)
+
+    async def go_back(self) -> None:
+        """To the view that has sent one to this one, if one did."""
+        if self._ways:
+            await self._bring(self._ways.pop())
+
+    async def _bring(self, name: str) -> None:
         known = name in self._views
         if not known:
             self._views[name] = make_view(name)
@@ -81,8 +96,6 @@ class MainScreen(Screen[None]):
             self.view.tick()  # what it showed when it was left is as old as that
         if self.console.listening:
             self._catch_up(self.view.TOPICS)
-        if where:
-            await self.view.go_to(where)
 
     def store_changed(self, topics: frozenset[str]) -> None:
         """Tell the shown view at once, the others when they are next shown."""

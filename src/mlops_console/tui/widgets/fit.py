@@ -124,12 +124,14 @@ def _widths(
 ) -> list[int]:
     """What each column needs, as far as it can matter; those that flex are narrowed where there is too little room."""
     widths: list[int] = []
+    narrowest = 0
     for index in indexes:
         wide, decimals = _needed(columns[index], index, rows, order)
         before = known.get(index, (0, 0))
         known[index] = max(wide, before[0]), max(decimals, before[1])
         widths.append(known[index][0])
-        if sum(widths) > 2 * room + 80:
+        narrowest += min(widths[-1], columns[index].least) if columns[index].flex else widths[-1]
+        if narrowest > 2 * room + 80:
             break  # the rest is far beyond the screen
     over = sum(widths) + GAP * (len(widths) - 1) - room
     for at, index in reversed(list(enumerate(indexes[: len(widths)]))):

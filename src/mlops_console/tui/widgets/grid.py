@@ -79,12 +79,17 @@ class Grid(ScrollView, can_focus=True):
         grid: "Grid"
         column: str
 
-    def __init__(self, *, empty: Sequence[str] = (), markable: bool = False, **options: Any) -> None:
-        """`empty`: a title and lines that teach the first step, drawn when there are no rows."""
+    def __init__(
+        self, *, empty: Sequence[str] = (), markable: bool = False, holds: bool = False, **options: Any
+    ) -> None:
+        """`empty`: a title and lines that teach the first step, drawn when there are no rows; `holds`: the cursor
+        stays on its row also where that was the first one.
+        """
         super().__init__(**options)
         self.source: RowSource = ListSource(())
         self.empty = tuple(empty)
         self.markable = markable
+        self.holds = holds
         self.marks: dict[str, None] = {}  # keys, in the order of marking
         self.order = ""
         self.descending = False
@@ -103,7 +108,7 @@ class Grid(ScrollView, can_focus=True):
     # What others call
 
     def update(self, source: RowSource, *, order: str = "", descending: bool = False) -> None:
-        """Show these rows. The cursor stays on its row, or at the top if it never left it."""
+        """Show these rows. The cursor stays on its row, or at the top if it never left it (unless it `holds`)."""
         columns_changed = tuple(source.columns) != tuple(self.source.columns)
         if order != self.order:
             self._known.clear()
@@ -117,7 +122,10 @@ class Grid(ScrollView, can_focus=True):
             self.virtual_size = Size(0, source.count + 1)
         before = self.cursor
         self._follow()
-        self._keep_in_place(self.cursor - before)
+        if before or not self.holds:
+            self._keep_in_place(self.cursor - before)
+        else:
+            self._bring_into_view()  # what is new on top stays in sight
         self._draw_changes(force=columns_changed)
 
     def show_trouble(self, *lines: str) -> None:
@@ -252,7 +260,7 @@ class Grid(ScrollView, can_focus=True):
         """Put the cursor where its row is now; if it is gone, leave it where it was."""
         count = self.source.count
         old = self._key
-        if old and self.cursor > 0:
+        if old and (self.holds or self.cursor > 0):
             index = self.source.index_of(old)
             self.cursor = self.cursor if index is None else index
         self.cursor = max(0, min(self.cursor, count - 1))

@@ -103,8 +103,8 @@ def leads_to(alert: Alert) -> tuple[str, Mapping[str, Any]] | None:
     environment = alert.environment or alert.subject
     if alert.kind in _DRIFT:
         pane = {"pane": "performance"} if alert.kind == "performance" else {}
-        feature = {"feature": alert.detail["feature"]} if "feature" in alert.detail else {}
-        return "drift", {"environment": environment, **pane, **feature}
+        told = {key: alert.detail[key] for key in ("feature", "metric") if key in alert.detail}
+        return "drift", {"environment": environment, **pane, **told}
     if alert.kind in _SERVED:
         return "deployments", {"environment": environment}
     if alert.kind in ("job", "job_slow"):

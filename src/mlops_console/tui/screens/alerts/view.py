@@ -33,6 +33,7 @@ class AlertsView(ListView):
     )
     COLUMNS: ClassVar[Sequence[Column]] = tell.COLUMNS
     DETAIL_BELOW = True
+    HOLDS = True  # what is taken up goes further down
     DEFAULT_CSS = """
     AlertsView Split.-single > .split--detail { display: block; height: 1fr; }
     AlertsView Split.-single > .split--list { height: 1fr; }

@@ -35,6 +35,11 @@ class PerformancePane(Painted, can_focus=True):
             self._state = state
             self.repaint()
 
+    def choose(self, metric: str) -> None:
+        """Show this metric; one that is not known stands for the first one."""
+        self._metric = metric
+        self.repaint()
+
     def turn(self, by: int) -> None:
         """Show the metric `by` further on."""
         names = metrics(self._state.against_reference)

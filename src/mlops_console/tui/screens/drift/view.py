@@ -228,13 +228,15 @@ class DriftView(ListView):
         self._choose(self._environment, None if newest and newest.id == report else report)
 
     async def go_to(self, where: Mapping[str, Any]) -> None:
-        """An environment; with a feature, or a tab of the details, in it."""
+        """An environment; with a feature, or a tab of the details and there a metric, in it."""
         environment = str(where.get("environment") or "")
         self._wanted = str(where.get("feature") or "")
         if environment:
             self._choose(environment)
         if where.get("pane"):
             await self.open_detail(str(where["pane"]))
+        if where.get("metric") and self.detail is not None and isinstance(pane := self.detail.widget, PerformancePane):
+            pane.choose(str(where["metric"]))
 
     # Details
 
