@@ -172,9 +172,9 @@ def test_slices_join_what_they_are_worth_and_how_they_drift(workspace: Workspace
     seed(workspace)
     rows = slice_source(state(workspace).report).rows(0, 10)
     assert [cell.text for cell in rows[0].cells] == [
-        *("channel = app", "≠ drifted", "0.760 (0.730–0.790)", "–", "accuracy", "361", "140", "amount, hour"),
+        *("channel = app", "–", "0.760 (0.730–0.790)", "≠ drifted", "accuracy", "361", "140", "amount, hour"),
     ]
-    assert [cell.text for cell in rows[1].cells[1:4]] == ["– untested", "0.940 (0.930–0.950)", "0.930 (0.910–0.950)"]
+    assert [cell.text for cell in rows[1].cells[1:4]] == ["0.930 (0.910–0.950)", "0.940 (0.930–0.950)", "– untested"]
 
 
 def test_the_report_in_words(workspace: Workspace) -> None:
@@ -269,7 +269,33 @@ async def test_the_view_draws_table_distribution_and_trend(workspace: Workspace)
         await pilot.press("]")
         await until(pilot, "recall  o estimated")
         await pilot.press("tab")
-        await until(pilot, "0 ≤ amount < 100")
+        text = await until(pilot, "0 ≤ amount < 100")
+        assert re.search(r"SLICE +REALISED \(95 %\) +ESTIMATED \(95 %\)", text)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_the_name_of_a_slice_is_whole_and_its_figures_are_in_sight(
+    workspace: Workspace, size: tuple[int, int]
+) -> None:
+    seed(workspace)
+    performance = state(workspace).reports[0].performance
+    assert performance is not None
+    named = replace(performance.slices[1], slice="13 ≤ mean radius (mm) < 17")
+    add_report(workspace, 8, shift=2.4, ago=0.0, performance=replace(performance, slices=(named,)))
+    async with console(workspace, "drift", size) as pilot:
+        await until(pilot, "█ current")
+        await pilot.press("enter", "tab", "tab", "tab")
+        assert re.search(
+            r"13 ≤ mean radius \(mm\) < 17 +0\.930 \(0\.910–0\.950\) +0\.940 \(0\.930", await until(pilot, "13 ≤ mean")
+        )
+
+
+async def test_a_small_trend_has_all_the_room(workspace: Workspace) -> None:
+    seed(workspace)
+    async with console(workspace, "drift", (80, 24)) as pilot:
+        await until(pilot, "█ current")
+        await pilot.press("enter", "tab")
+        assert "How many features" not in await until(pilot, "Moved by, in σ")
 
 
 async def test_a_categorical_feature_has_bars(workspace: Workspace) -> None:

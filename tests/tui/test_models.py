@@ -1,8 +1,10 @@
 """The models view: versions, their details, and comparing them."""
 
 import time
+from dataclasses import replace
 
 import pytest
+from rich.style import Style
 
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.models.compare import comparison
@@ -15,6 +17,9 @@ from mlops_console.tui.screens.models.rows import (
     signature_facts,
     version_facts,
 )
+from mlops_console.tui.widgets.fit import Placed
+from mlops_console.tui.widgets.grid_paint import LinePaint
+from mlops_console.tui.widgets.rows import Row
 from tests.tui.helpers import console, screen_text, until
 from tests.tui.seed import SIGNATURE, seed
 
@@ -61,6 +66,21 @@ def test_comparing_marks_the_best_figure_and_puts_differences_first(workspace: W
     params = [row.key for row in rows if row.key.startswith("param")]
     assert params[0] == "param learning_rate"
     assert comparison(models.rows[:1], {}).count == 0
+
+
+@pytest.mark.parametrize("width", [80, 200])
+async def test_both_environments_in_which_a_version_is_live_are_named(workspace: Workspace, width: int) -> None:
+    seed(workspace)
+    async with console(workspace, "models", (width, 24)) as pilot:
+        await until(pilot, "▲ production, staging ")
+
+
+def test_more_environments_than_there_is_room_for_are_counted(workspace: Workspace) -> None:
+    models = found(workspace)
+    row = replace(models.rows[0], live_in=("production", "staging", "canary"))
+    cells = model_rows(replace(models, rows=(row,)), time.time())[0].cells
+    paint = LinePaint(26, columns(models), (Placed(2, 3, 23, 0),), Style(), lambda _: Style())
+    assert paint.row(Row("", cells), "", False).text.strip() == "▲ production +2"
 
 
 async def test_the_view_selects_what_d_deploys(workspace: Workspace) -> None:

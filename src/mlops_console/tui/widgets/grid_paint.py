@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -53,7 +54,8 @@ class LinePaint:
         for p in self.placed:
             cell = row.cells[p.index] if p.index < len(row.cells) else Cell("")
             column = self.columns[p.index]
-            said = cut_end(cell.text, p.width) if column.prose else cell.text
+            said = cell.short if cell.short and cell_len(cell.text) > p.width else cell.text
+            said = cut_end(said, p.width) if column.prose else said
             text = fit(said, p.width, column.align, p.decimals)
             segments += [Segment(" " * (p.x - x), base), Segment(text, base + self.style(cell.style))]
             x = p.x + p.width

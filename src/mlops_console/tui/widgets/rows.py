@@ -10,12 +10,14 @@ Align = Literal["left", "right", "decimal"]
 class Cell(NamedTuple):
     """A text that is safe to draw, and how: one of `glyphs.STYLES`, or "" for plain.
 
-    `value` is what `ListSource` sorts by; None sorts last, whatever the direction.
+    `value` is what `ListSource` sorts by; None sorts last, whatever the direction. `short` is said instead of a text
+    that has no room.
     """
 
     text: str
     style: str = ""
     value: Any = None
+    short: str = ""
 
 
 class Row(NamedTuple):

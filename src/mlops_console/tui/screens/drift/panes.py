@@ -17,7 +17,7 @@ from mlops_console.tui.widgets.histogram import DistributionChart
 from mlops_console.tui.widgets.line_chart import LineChart
 
 _TREND_FROM = 24  # lines from which the trend stands below the distribution
-_BOTH_FROM = 14  # lines from which there is room for both trends
+_BOTH_FROM = 24  # lines from which there is room for both trends
 _SPELLED_FROM = 9  # lines from which there is room for the sentence; below, its figures
 _FINDINGS_FROM = 12  # lines from which there is room for what else was found
 
@@ -91,7 +91,8 @@ class Trend(Widget, can_focus=True):
     DEFAULT_CSS = """
     Trend { layout: vertical; height: 1fr; }
     Trend > Static { height: 1; padding: 0 1; }
-    Trend > LineChart { height: 1fr; padding: 0 1; }
+    Trend > LineChart { height: 2fr; padding: 0 1; }
+    Trend > LineChart.count { height: 1fr; }
     Trend.-short > .count { display: none; }
     """
 

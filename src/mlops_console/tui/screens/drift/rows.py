@@ -39,10 +39,10 @@ REPORT_COLUMNS = (
     Column("revision", "REV", "right"),
 )
 SLICE_COLUMNS = (
-    Column("slice", "SLICE", least=16, most=40, flex=1),
-    Column("drift", "VERDICT", least=9),
-    Column("estimated", "ESTIMATED (95 %)", "right"),
+    Column("slice", "SLICE", least=26, most=60, flex=1),
     Column("realised", "REALISED (95 %)", "right"),
+    Column("estimated", "ESTIMATED (95 %)", "right"),
+    Column("drift", "VERDICT", least=9),
     Column("metric", "METRIC", most=12),
     Column("rows", "ROWS", "right"),
     Column("labelled", "LABELLED", "right"),
@@ -133,9 +133,9 @@ def _slice_row(name: str, worth: SlicePerformance | None, drift: SliceDrift | No
         name,
         (
             Cell(safe_line(name, 200), "strong" if drift and drift.drifted else ""),
-            Cell(state.text, state.style, state.word),
-            _figure_cell(worth.estimated if worth else None),
             _figure_cell(worth.realised if worth else None),
+            _figure_cell(worth.estimated if worth else None),
+            Cell(state.text, state.style, state.word),
             Cell(metric_text(figure.metric) if figure else "–", "muted"),
             Cell(f"{rows:,}", "muted", rows),
             Cell(f"{worth.labelled:,}" if worth else "–", "muted", worth.labelled if worth else None),

@@ -13,7 +13,7 @@ from mlops_console.tui.widgets.rows import Cell, Column, Row
 COLUMNS = (
     Column("version", "VERSION", least=16, most=28, flex=2),
     Column("metric", "METRIC", "decimal", least=8, most=14),
-    Column("live", "LIVE IN", least=12, most=32, flex=1),
+    Column("live", "LIVE IN", least=23, most=60, flex=1),
     Column("aliases", "ALIASES", most=32),
     Column("created", "CREATED", "right", least=8),
     Column("estimator", "ESTIMATOR", most=30),
@@ -38,14 +38,13 @@ def model_rows(models: Models, now: float) -> list[Row]:
 def _row(row: VersionRow, metric: MetricColumn | None, now: float) -> Row:
     version = row.version
     aliases = " ".join(f"@{safe_line(alias)}" for alias in version.aliases)
-    live = ", ".join(map(safe_line, row.live_in))
     figure = last_value(row, metric.metric) if metric else None
     return Row(
         version.ref,
         (
             Cell(safe_line(version.ref), "strong", (version.model, version.version)),
             Cell(number(figure), "", figure) if figure is not None else _NONE,
-            Cell(f"▲ {live}", "ok", live) if live else _NONE,
+            _live(row.live_in),
             Cell(aliases, "accent") if aliases else _NONE,
             Cell(age(version.created_at, now), "muted", version.created_at),
             Cell(safe_line(version.estimator, 200)),
@@ -53,6 +52,15 @@ def _row(row: VersionRow, metric: MetricColumn | None, now: float) -> Row:
             Cell(safe_line(row.run.name, 200), "", row.run.name) if row.run else _NONE,
         ),
     )
+
+
+def _live(names: Sequence[str]) -> Cell:
+    """All of them, or where there is no room the first one and how many more."""
+    if not names:
+        return _NONE
+    shown = ", ".join(map(safe_line, names))
+    more = f" +{len(names) - 1}" if len(names) > 1 else ""
+    return Cell(f"▲ {shown}", "ok", shown, f"▲ {safe_line(names[0])}{more}")
 
 
 def last_value(row: VersionRow, metric: str) -> float | None:
