@@ -9,7 +9,7 @@ from mlops_console.core.windows import Window
 from mlops_console.drift.report import make_report
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
-from tests.cli.test_commands import console, document, fails
+from tests.cli.test_commands import CONFIG, console, document, fails
 from tests.drift.helpers import add_classifier, answer, make_live, rows
 
 
@@ -63,6 +63,18 @@ def test_the_reports_of_an_environment_are_listed_newest_first(reported: Workspa
         name: value for name, value in found[0].items() if name not in ("features", "drifted_features")
     }
     fails("drift", "list", "staging", cwd=reported.root, status=2, told="There is no drift report of 'staging' yet")
+
+
+def test_an_environment_that_is_none_is_said_to_be_none(reported: Workspace) -> None:
+    (reported.root / "mlops.toml").write_text(CONFIG + "[environments.staging]\nmodel = 'fraud'\nport = 8101\n")
+    for command in ("check", "show", "list", "export"):
+        wrong = ("drift", command, "producton")
+        told = "There is no environment 'producton', did you mean 'production'? Known are: production, staging."
+        fails(*wrong, cwd=reported.root, status=2, told=told)
+    told = "There is no environment '7'. To see report 7: 'mlops-console drift show ENVIRONMENT --report 7'. Known are"
+    fails("drift", "show", "7", cwd=reported.root, status=2, told=told)
+    fails("drift", "check", "staging", cwd=reported.root, status=2, told="Nothing is live in 'staging'")
+    fails("drift", "show", "staging", cwd=reported.root, status=2, told="There is no drift report of 'staging' yet")
 
 
 def test_the_document_has_it_all(reported: Workspace) -> None:

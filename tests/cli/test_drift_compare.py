@@ -37,6 +37,7 @@ def test_a_pipeline_can_be_stopped_by_drift_and_only_by_it(files: Path) -> None:
     moved = console("drift", "compare", "ref.csv", "moved.csv", "--fail-on-drift", "--html", str(page), cwd=files)
     assert moved.returncode == 1
     assert page.read_text().startswith("<!doctype html>")
+    assert moved.stdout.splitlines()[-1] == f"{page} is this report."
     assert console("drift", "compare", "ref.csv", "same.csv", "--fail-on-drift", cwd=files).returncode == 0
 
 

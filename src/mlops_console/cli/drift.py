@@ -6,11 +6,11 @@ import typer
 
 from mlops_console.cli import drift_files, progress
 from mlops_console.cli.acting import error_of
+from mlops_console.cli.drift_files import FailOnDriftOption
 from mlops_console.cli.drift_report import show_features, show_performance, show_reports, show_slices, show_verdict
 from mlops_console.cli.options import JsonOption, WorkspaceOption, opened
 from mlops_console.cli.output import show, show_json
 from mlops_console.core.drift import Against, DriftVerdict
-from mlops_console.core.errors import NotFoundError
 from mlops_console.core.text import clock
 from mlops_console.drift import wording
 from mlops_console.drift.export.document import document, summary
@@ -32,6 +32,7 @@ def check(
     against: Annotated[
         Against, typer.Option("--against", help="The training data, the window before, or the same one a week before.")
     ] = "reference",
+    fail_on_drift: FailOnDriftOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,6 +46,8 @@ def check(
     if error is not None:
         raise error
     _show(found, int(job.result["report"]), as_json=as_json)
+    if fail_on_drift and job.result["drifted"]:
+        raise typer.Exit(1)
 
 
 @app.command("show")
@@ -60,7 +63,7 @@ def show_report(
         with found.store.read() as db:
             newest = drift.reports(db, environment, limit=1)
         if not newest:
-            raise _no_report(environment)
+            raise drift_files.no_report(found, environment)
         report = newest[0].id
     _show(found, report, as_json=as_json)
 
@@ -81,13 +84,7 @@ def list_reports(
     elif reports:
         show_reports(reports)
     else:
-        raise _no_report(environment)
-
-
-def _no_report(environment: str) -> NotFoundError:
-    return NotFoundError(
-        f"There is no drift report of {environment!r} yet.", f"'mlops-console drift check {environment}' makes one."
-    )
+        raise drift_files.no_report(found, environment)
 
 
 def _show(workspace: Workspace, report_id: int, *, as_json: bool) -> None:

@@ -12,11 +12,13 @@ from mlops_console.cli.output import show, show_json
 from mlops_console.cli.whole_file import write_whole
 from mlops_console.core.drift import DriftReport, Profile
 from mlops_console.core.errors import NotFoundError, UsageError
+from mlops_console.drift.environments import require_environment
 from mlops_console.drift.export import Form, render
 from mlops_console.drift.export.document import document
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
 
+FailOnDriftOption = Annotated[bool, typer.Option("--fail-on-drift", help="Exit with 1 if anything drifted.")]
 FORMS = ("md", "json", "html")
 _PAST = 40  # earlier reports that charts over time show
 _LOOKED_THROUGH = 1000  # for those that were against the same
@@ -43,7 +45,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML file, too.")
     ] = None,
-    fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit with 1 if anything drifted.")] = False,
+    fail_on_drift: FailOnDriftOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare any two files, column by column; what moved most first. No workspace is needed."""
@@ -56,6 +58,8 @@ def compare(
         show_json(document(report))
     else:
         _tell(report)
+        if html is not None:
+            show(f"{html} is this report.")
     if fail_on_drift and report.drifted:
         raise typer.Exit(1)
 
@@ -100,14 +104,23 @@ def _read(workspace: Workspace, subject: str) -> tuple[DriftReport, list[DriftRe
         else:
             newest = drift.reports(db, subject, limit=1)
             if not newest:
-                raise NotFoundError(
-                    f"There is no drift report of {subject!r} yet.",
-                    f"'mlops-console drift check {subject}' makes one.",
-                )
+                raise no_report(workspace, subject)
             found = drift.report(db, newest[0].id)
         past = drift.reports(db, found.environment, limit=_LOOKED_THROUGH)
     earlier = [report for report in past if report.id < found.id and report.against == found.against]
     return found, earlier[:_PAST][::-1]
+
+
+def no_report(workspace: Workspace, environment: str) -> NotFoundError:
+    """What to say of an environment without any.
+
+    Raises:
+        NotFoundError: there is no such environment.
+    """
+    require_environment(workspace, environment)
+    return NotFoundError(
+        f"There is no drift report of {environment!r} yet.", f"'mlops-console drift check {environment}' makes one."
+    )
 
 
 def _tell(report: DriftReport) -> None:

@@ -16,6 +16,7 @@ from mlops_console.core.profiles import FeatureCounts, WindowCounts
 from mlops_console.core.slices import Slice, parse_slice
 from mlops_console.core.text import safe_line
 from mlops_console.core.windows import Window
+from mlops_console.drift.environments import require_environment
 from mlops_console.drift.features import compare, compare_counts
 from mlops_console.drift.live.rows import LiveRows, to_array
 from mlops_console.drift.live.traffic import Counted, Traffic
@@ -40,13 +41,14 @@ def live_version(workspace: Workspace, environment: str) -> tuple[Revision, Mode
     """What is live in an environment, and can be compared with its reference data.
 
     Raises:
-        NotFoundError: nothing is live there.
+        NotFoundError: there is no such environment, or nothing is live there.
         UsageError: the live version has no reference data.
     """
     with workspace.store.read() as db:
         revisions = deployments.revisions(db, environment)
         live = next((r for r in revisions if r.state is RevisionState.LIVE), None)
         if live is None:
+            require_environment(workspace, environment)
             raise NotFoundError(
                 f"Nothing is live in {environment!r}, so there is no traffic to check.",
                 f"'mlops-console deploy MODEL {environment}' makes a version serve there.",
