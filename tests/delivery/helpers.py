@@ -43,7 +43,9 @@ def write_config(workspace: Workspace, production: int | None = None, staging: s
     Args:
         staging: more settings of the environment `staging`.
     """
-    text = TOML.format(staging=free_port(), production=production or free_port())
+    second = production or free_port()
+    first = next(port for port in iter(free_port, None) if port != second)
+    text = TOML.format(staging=first, production=second)
     workspace.config_path.write_text(text.replace("[environments.staging]", f"[environments.staging]\n{staging}"))
 
 

@@ -1,16 +1,20 @@
 """What the plans of deployments and rollbacks say."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 
 from mlops_console import actions
 from mlops_console.core.deployments import RevisionState
+from mlops_console.core.drift import DriftReport, FeatureDrift
 from mlops_console.core.errors import MlopsError, NotFoundError, RefusedError, UsageError
 from mlops_console.core.models import Column, ModelRef, ModelVersion, Signature
+from mlops_console.core.performance import Figure, Performance
 from mlops_console.core.plans import Change, Difference
+from mlops_console.core.text import clock
 from mlops_console.delivery.plans import plan_deploy, plan_rollback
-from mlops_console.store import datasets, deploying, deployments, models
+from mlops_console.store import datasets, deploying, deployments, drift, models
 from mlops_console.store.workspace import Workspace
 from mlops_console.tui.screens.dialogs.plan_text import plan_text
 from tests.delivery.helpers import add_live, add_server, add_version, advance, make_live, port_of, the, write_config
@@ -308,6 +312,9 @@ def test_figures_of_other_test_rows_are_not_judged(two_versions: Workspace) -> N
     back = plan_rollback(two_versions, "staging")
     assert back.metrics[0] == Difference("test/auc", 0.9, 0.85, None)
     assert _OTHER_TEST.replace("1 → test:2", "2 → test:1") in back.notes
+    with two_versions.store.write() as tx:
+        tx.execute("UPDATE dataset_versions SET profile = '{'")
+    assert plan_rollback(two_versions, "staging").metrics[0].better is False
 
 
 def test_figures_of_the_same_test_rows_are_judged_whatever_they_were_trained_on(two_versions: Workspace) -> None:
@@ -329,3 +336,40 @@ def test_figures_that_name_no_data_may_not_compare(two_versions: Workspace) -> N
     assert plan.metrics[0].better is None
     told = "The two were made from other data (rows:1 → rows:2): the figures of test/auc may not compare."
     assert told in plan.notes
+
+
+def test_what_a_version_was_worth_on_served_rows_is_told(two_versions: Workspace) -> None:
+    found = Performance(
+        "classification",
+        900,
+        700,
+        estimated=(Figure("accuracy", 0.94, 0.93, 0.95),),
+        realised=(Figure("accuracy", 0.88, 0.86, 0.9),),
+        reference={"accuracy": 0.951},
+    )
+    feature = FeatureDrift("amount", "numeric", "ks", 900, 900, 0.9, 1e-9, None, True, "")
+    report = DriftReport(
+        environment="staging", model="fraud", version=1, revision=1, rows=900, features=(feature,), drifted=True,
+        created_at=1e9, performance=found,
+    )  # fmt: skip
+    with two_versions.store.write() as tx:
+        drift.add_report(tx, report)
+        drift.add_report(tx, replace(report, environment="production", performance=replace(found, estimated=())))
+    told = f"by 700 labels, in the report of {clock(1e9)}"
+    served = f"fraud:1 served in staging with accuracy 0.880 (0.860–0.900) {told}"
+    back = plan_rollback(two_versions, "staging")
+    assert f"{served}: estimated 0.940 (0.930–0.950), 0.951 on held-out rows." in back.notes
+    plan = plan_deploy(two_versions, "fraud:2", "production")
+    assert f"{served.replace('staging', 'production')}: 0.951 on held-out rows." in plan.notes
+    with two_versions.store.write() as tx:
+        tx.execute("UPDATE drift_reports SET performance = '{'")
+    assert plan_rollback(two_versions, "staging").notes == (
+        "All traffic goes to it at once; no gate and no approval is needed.",
+    )
+
+
+def test_of_too_few_labels_nothing_is_told(two_versions: Workspace) -> None:
+    found = Performance("classification", 900, 3, estimated=(Figure("accuracy", 0.94, 0.93, 0.95),))
+    with two_versions.store.write() as tx:
+        drift.add_report(tx, DriftReport(environment="production", revision=1, performance=found))
+    assert plan_deploy(two_versions, "fraud:2", "production").notes == ("All traffic goes to it at once.",)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from mlops_console.core.errors import StoreError
 from mlops_console.core.model_diff import DataPair, data_pairs
 from mlops_console.core.runs import Run
 from mlops_console.store import datasets
@@ -11,8 +12,11 @@ _NAMED = 4  # metrics that a sentence names
 
 
 def read_by_both(db: Connection, before: Run | None, after: Run | None) -> tuple[DataPair, ...]:
-    """What the two runs have read in the same roles; () where one of them is not known."""
-    old, new = (datasets.run_inputs(db, run.id) if run else () for run in (before, after))
+    """What the two runs have read in the same roles; () where that is not known of one of them."""
+    try:
+        old, new = (datasets.run_inputs(db, run.id) if run else () for run in (before, after))
+    except StoreError:  # a damaged dataset keeps nobody from a rollback
+        return ()
     return tuple(pair for pair in data_pairs(old, new) if pair.before and pair.after)
 
 

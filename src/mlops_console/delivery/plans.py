@@ -14,7 +14,7 @@ from mlops_console.core.model_diff import DataPair
 from mlops_console.core.models import ModelRef, ModelVersion
 from mlops_console.core.plans import Change, Difference, GateResult, Plan
 from mlops_console.core.text import param
-from mlops_console.delivery import comparability
+from mlops_console.delivery import comparability, realised
 from mlops_console.delivery.figures import replay_report
 from mlops_console.delivery.measure.ensure import ensure
 from mlops_console.delivery.measure.measured import NOTHING_MEASURED, Measured
@@ -67,6 +67,7 @@ def plan_deploy(
         version = candidate_for(db, settings, environment, model_ref)
         situation = look(db, environment, version)
         data = _data(db, situation)
+        served = _served(db, situation.live)
         gates = check_gates(db, settings, situation, measured)
         replay = replay_report(db, situation.candidate.version, measured)
         held = tokens.tokens(db, environment)
@@ -97,6 +98,7 @@ def plan_deploy(
         notes=(
             *_ways(situation, settings, break_glass),
             *_other_data(metrics, data),
+            *served,
             *_notes(situation, settings.host, settings.port, "deploy", target),
             *_unreplayed(situation, measured),
             *_changed_settings(situation, settings),
@@ -119,6 +121,7 @@ def plan_rollback(workspace: Workspace, environment: str, to: int | None = None,
         target = rollback_target(environment, deployments.revisions(db, environment), to)
         situation = look(db, environment, models.get(db, ModelRef(target.model, target.version)))
         data = _data(db, situation)
+        served = _served(db, situation.live, target)
     known = situation.environment
     if known is None:
         raise AssertionError(f"{environment} has revisions, but is not in the store")
@@ -140,6 +143,7 @@ def plan_rollback(workspace: Workspace, environment: str, to: int | None = None,
             *((_undo_note(situation, target),) if undoes else ()),
             *((_ROLLED_BACK,) if known.target is None else ()),
             *_other_data(metrics, data),
+            *served,
             *_notes(situation, known.host, known.port, "rollback", known.target),
         ),
         settles={"to": target.revision},
@@ -230,6 +234,12 @@ def _other_data(metrics: Iterable[Difference], data: Sequence[DataPair]) -> Iter
     pairs = [found.name for found in metrics if found.before is not None and found.after is not None]
     if sentence := comparability.told(pairs, data):
         yield sentence
+
+
+def _served(db: Connection, *revisions: Revision | None) -> list[str]:
+    """What these were worth on served rows, of those of which it is known."""
+    sentences = (realised.told(db, revision) for revision in revisions if revision is not None)
+    return [sentence for sentence in sentences if sentence]
 
 
 def _metrics(situation: Situation, settings: Model, data: Sequence[DataPair]) -> Iterator[Difference]:

@@ -10,6 +10,7 @@ from mlops_console.core.datasets import DatasetVersion, ReadingRun, RunInput, Ve
 from mlops_console.core.errors import NotFoundError
 from mlops_console.core.text import did_you_mean
 from mlops_console.store.changes import Topic, announce
+from mlops_console.store.database import damage_told
 
 _SELECT = "SELECT v.*, d.name AS dataset FROM dataset_versions v JOIN datasets d ON d.key = v.dataset_key"
 
@@ -187,6 +188,7 @@ def _verdict(text: str | None) -> Verdict | None:
     return Verdict(expected, tuple(violations), found["checked_at"])
 
 
+@damage_told("a dataset version")
 def _version(row: sqlite3.Row) -> DatasetVersion:
     return DatasetVersion(
         row["dataset"],
