@@ -64,7 +64,23 @@ def test_the_newest_reports_are_shown_where_there_is_no_room_for_all() -> None:
     data = heat(count=200)
     row = next(line for line in plain(heat_rows(data, 60, 10)).splitlines() if "▌amount" in line)
     assert len(row) == 60
-    assert row.rstrip()[-3:] == "░▓█"
+    assert row.rstrip()[-4:] == "░[█]"
+
+
+@pytest.mark.parametrize("count", [3, 20, 26, 27, 30, 200])
+def test_the_cursor_is_in_brackets_on_any_report_however_many_there_are(count: int) -> None:
+    data = heat(count=count)
+    for cursor in {count, count - 1, max(count - 20, 1)}:
+        rows = heat_rows(replace(data, cursor=cursor), 64, 12)
+        assert all(sum(cell_len(ink.text) for ink in row) == 64 for row in rows)
+        glyph = "·░▓█"[(cursor - 1) % 4]
+        assert f"[{glyph}]" in next(line for line in plain(rows).splitlines() if "▌amount" in line)
+
+
+def test_the_signs_on_the_axis_are_explained() -> None:
+    legends = [plain(heat_rows(heat(features=8), width, 14)).splitlines()[0].rstrip() for width in (76, 100)]
+    assert legends[0].endswith("? untested  ◆ cursor")
+    assert legends[1].endswith("? untested  ◆ cursor  ◇ this report")
 
 
 @settings(max_examples=60)
@@ -91,10 +107,13 @@ async def test_arrows_move_over_the_map_and_enter_looks_at_a_report(workspace: W
         assert "█ current" not in screen_text(pilot)
         await pilot.press("left", "left", "left", "j")
         await until(pilot, "✓ hour has not moved")
-        assert "enter looks at this report" in screen_text(pilot)
+        assert "enter shows it in this report" in screen_text(pilot)
         await pilot.press("enter")
         await until(pilot, "not the newest report")
         assert "None of 8 features" in screen_text(pilot)
+        assert "─ hour ─" in await until(pilot, "█ current")
+        await pilot.press("escape")
+        await until(pilot, "Over the reports")
         await pilot.press("escape")
         assert "▌  hour" in await until(pilot, "Features in production")
 

@@ -102,8 +102,10 @@ def lay_out(data: HeatData, width: int, height: int) -> Sheet | None:
         return None
     names = max(cell_len(name) for _, name in data.features)
     gutter = min(names, _NAMES, width // 3) + 2
-    wide = next((cells for cells in (3, 2) if len(data.reports) * cells <= width - gutter), 1)
-    reports = data.reports[-((width - gutter) // wide) :]
+    room = width - gutter
+    wide = 3 if len(data.reports) * 3 <= room else 2 if len(data.reports) * 2 < room else 1
+    room -= wide < 3  # the bracket behind the cursor, which may be on the last one
+    reports = data.reports[-(room // wide) :]
     parts: set[str] = set()
     left = height
     told = int(height >= 2)
@@ -143,11 +145,16 @@ def heat_rows(data: HeatData, width: int, height: int) -> tuple[Row, ...]:
 
 
 def _legend(width: int) -> Row:
-    """What each shade says; what says it itself has to give way first."""
+    """What each sign says; what says it itself has to give way first."""
     inks = [ink for s in SHADES for ink in (Ink(f"{s.glyph} ", s.role), Ink(f"{s.word}  ", "muted"))]
     inks[-1] = Ink(f"{FOURFOLD.word} the limit", "muted")
-    more = [Ink(f"  {UNTESTED.glyph} {UNTESTED.word}", "muted")]
-    return fit_row(inks + more * (sum(cell_len(ink.text) for ink in (*inks, *more)) <= width), width)
+    for more in (
+        [Ink(f"  {UNTESTED.glyph} {UNTESTED.word}", "muted")],
+        [Ink("  ◆", "accent"), Ink(" cursor", "muted")],
+        [Ink("  ◇", "accent"), Ink(" this report", "muted")],
+    ):
+        inks += more if sum(cell_len(ink.text) for ink in (*inks, *more)) <= width else []
+    return fit_row(inks, width)
 
 
 def _changes(reports: Sequence[DriftReport]) -> dict[int, int]:
@@ -179,23 +186,30 @@ def _feature_row(
     data: HeatData, sheet: Sheet, known: Sequence[Mapping[str, FeatureDrift]], key: str, name: str, width: int
 ) -> Row:
     selected = key == data.selected
-    inks = [
-        Ink("▌" if selected else " ", "accent"),
-        Ink(fit(name, sheet.gutter - 2) + " ", "strong" if selected else "text"),
-    ]
+    texts, roles = [" "], ["text"]  # the cells, from the one before the first report on
+    cursor: tuple[int, Shade] | None = None
     for report, features in zip(sheet.reports, known, strict=True):
         found = shade(features.get(key))
-        under = selected and report.id == data.cursor
-        text = found.glyph * sheet.wide if found.glyph in "░▒▓█" else fit(found.glyph, sheet.wide, "center")
-        inks += _under_cursor(found, sheet.wide) if under else [Ink(text, found.role)]
-    return fit_row(inks, width)
+        if selected and report.id == data.cursor:
+            cursor = len(texts), found
+        texts += found.glyph * sheet.wide if found.glyph in "░▒▓█" else fit(found.glyph, sheet.wide, "center")
+        roles += [found.role] * sheet.wide
+    if cursor is not None:
+        _put_cursor(texts, roles, *cursor, sheet.wide)
+    inks = [
+        Ink("▌" if selected else " ", "accent"),
+        Ink(fit(name, sheet.gutter - 2), "strong" if selected else "text"),
+    ]
+    return fit_row([*inks, *row_of(texts, roles)], width)
 
 
-def _under_cursor(found: Shade, wide: int) -> list[Ink]:
-    """The cell in brackets, as far as they have room."""
-    if wide == 1:
-        return [Ink(found.glyph, "overlap")]
-    return [Ink("[", "accent"), Ink(found.glyph, found.role), *([Ink("]", "accent")] if wide > 2 else [])]
+def _put_cursor(texts: list[str], roles: list[str], at: int, found: Shade, wide: int) -> None:
+    """Brackets round the report whose cells begin at `at`; where these are narrow, on those of its neighbours."""
+    start = at - (wide == 1)
+    texts += " " * (start + 3 - len(texts))
+    roles += ["text"] * (len(texts) - len(roles))
+    texts[start : start + 3] = "[", found.glyph, "]"
+    roles[start : start + 3] = "accent", found.role, "accent"
 
 
 def _axis(data: HeatData, sheet: Sheet, width: int) -> Row:
@@ -243,8 +257,8 @@ def _told(data: HeatData, width: int, height: int) -> list[Row]:
             for at, text in enumerate(wrap(safe_line(feature.verdict, 400), width - 2))
         ),
     ]
-    if data.cursor != data.looked and len(rows) < height:
-        rows.append(fit_row([Ink("  enter", "accent"), Ink(" looks at this report", "muted")], width))
+    if len(rows) < height:
+        rows.append(fit_row([Ink("  enter", "accent"), Ink(" shows it in this report", "muted")], width))
     return rows[:height]
 
 

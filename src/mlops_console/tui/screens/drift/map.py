@@ -1,4 +1,4 @@
-"""The heat map as a widget: arrows move over it, `enter` looks at the report under the cursor."""
+"""The heat map as a widget: arrows move over it, `enter` goes to the feature in the report under the cursor."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -29,7 +29,7 @@ class HeatMap(Painted, can_focus=True):
 
     @dataclass
     class ReportChosen(Message):
-        """Somebody wants to look at this report."""
+        """Somebody wants to look at the selected feature in this report."""
 
         report: int
 

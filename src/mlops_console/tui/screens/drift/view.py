@@ -172,7 +172,10 @@ class DriftView(ListView):
         if self.has_class("-map") and not self.split.opened:
             self.action_map()
             return True
-        return super().leave()
+        left = super().leave()
+        if left and self.has_class("-map"):
+            self.map.focus()
+        return left
 
     def query_changed(self) -> None:
         super().query_changed()
@@ -200,9 +203,11 @@ class DriftView(ListView):
         else:
             self.grid.move_to(self.grid.cursor + event.by)
 
-    def on_heat_map_report_chosen(self, event: HeatMap.ReportChosen) -> None:
+    async def on_heat_map_report_chosen(self, event: HeatMap.ReportChosen) -> None:
         event.stop()
+        self._wanted = self.grid.key  # which may be in another row in that report
         self._look_at(event.report)
+        await self.open_detail("distribution")
 
     # What is selected
 
