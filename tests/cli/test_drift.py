@@ -1,14 +1,21 @@
 """`drift show` and `drift check` as their users run them."""
 
+import json
 import time
 
 import pytest
+from typer.testing import CliRunner
 
+from mlops_console.cli import progress
+from mlops_console.cli.drift import app
 from mlops_console.core.config import Monitor
+from mlops_console.core.jobs import Job, JobState
+from mlops_console.core.plans import Plan
 from mlops_console.core.windows import Window
 from mlops_console.drift.report import make_report
 from mlops_console.store import drift
 from mlops_console.store.workspace import Workspace
+from mlops_console.worker import client
 from tests.cli.test_commands import CONFIG, console, document, fails
 from tests.drift.helpers import add_classifier, answer, make_live, rows
 
@@ -93,3 +100,19 @@ def test_a_window_that_is_none_is_refused(reported: Workspace) -> None:
     told = "'soon' is neither a time span such as 30m or 1h nor a number of rows such as 5000 rows"
     fails("drift", "check", "production", "--window", "soon", cwd=reported.root, status=2, told=told)
     fails("drift", "check", "production", "--window", "0 rows", cwd=reported.root, status=2, told="a window of nothing")
+
+
+@pytest.mark.parametrize(("report", "status"), [(1, 1), (2, 0)])
+def test_a_check_can_stop_a_pipeline_where_something_has_drifted(
+    reported: Workspace, monkeypatch: pytest.MonkeyPatch, report: int, status: int
+) -> None:
+    """The worker's answer is one of the stored reports: 1 has drifted, 2 is untested."""
+
+    result = {"report": report, "drifted": report == 1}
+    job = Job(1, "check_drift", "production", {}, JobState.SUCCEEDED, "anna", 0.0, result=result)
+    asked = client.Execution(Plan("check_drift", "production", "", ""), job.id)
+    monkeypatch.setattr(client, "execute", lambda *_: asked)
+    monkeypatch.setattr(progress, "wait", lambda *_, **__: job)
+    arguments = ["check", "production", "--fail-on-drift", "--workspace", str(reported.root), "--json"]
+    found = CliRunner().invoke(app, arguments)
+    assert (found.exit_code, json.loads(found.stdout)["id"]) == (status, report)
