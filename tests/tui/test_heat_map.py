@@ -118,11 +118,23 @@ async def test_arrows_move_over_the_map_and_enter_looks_at_a_report(workspace: W
         assert "▌  hour" in await until(pilot, "Features in production")
 
 
+async def test_a_cell_of_the_report_that_is_looked_at_leads_to_its_feature_only_once(workspace: Workspace) -> None:
+    seed(workspace, reports=2)
+    async with console(workspace, "drift", (80, 24)) as pilot:
+        await until(pilot, "█ current")
+        await pilot.press("m", "j", "enter")
+        await until(pilot, "─ hour ─")
+        await pilot.press("escape", "j")
+        await until(pilot, "▌merchant_distance_km")
+        add_report(workspace, 2, shift=0.1, ago=0.0)
+        await until(pilot, "report 3")
+        assert "▌merchant_distance_km" in screen_text(pilot)
+
+
 async def test_a_large_screen_has_both(workspace: Workspace) -> None:
     seed(workspace)
     async with console(workspace, "drift", (200, 50)) as pilot:
-        text = await until(pilot, "Over the reports")
-        assert "Features in production" in text
+        assert "Over the reports" in await until(pilot, "Features in production")
         await pilot.press("j")
         await until(pilot, "▌hour")
         await pilot.press("m", "j")

@@ -205,8 +205,9 @@ class DriftView(ListView):
 
     async def on_heat_map_report_chosen(self, event: HeatMap.ReportChosen) -> None:
         event.stop()
-        self._wanted = self.grid.key  # which may be in another row in that report
-        self._look_at(event.report)
+        if self._state.report is None or event.report != self._state.report.id:
+            self._wanted = self.grid.key  # which may be in another row in that report
+            self._look_at(event.report)
         await self.open_detail("distribution")
 
     # What is selected
