@@ -247,7 +247,7 @@ class TestCommandLine:
 
 
 async def test_help_shows_the_keys_of_the_view(workspace: Workspace) -> None:
-    async with console(workspace, "runs", size=(100, 60)) as pilot:
+    async with console(workspace, "runs", size=(100, 80)) as pilot:
         await until(pilot, "No run yet")
         await pilot.press("question_mark")
         text = await until(pilot, "Keys of Runs")

@@ -110,7 +110,7 @@ def test_a_drift_check_waits_for_no_training(project: Project) -> None:
     training = project.train()
     project.until_running(training)
     check = enqueue(project, "check_drift", "production", environment="production")
-    assert "Nothing is live" in (project.until_ended(check).error or "")
+    assert "There is no environment" in (project.until_ended(check).error or "")
     assert project.job(training).state is JobState.RUNNING
     (project.root / "go").touch()
 
